@@ -1,0 +1,27 @@
+# halfscope_add_test(NAME SOURCES ... LIBRARIES ... [LABELS ...] [TIMEOUT seconds]): one GoogleTest program, one ctest entry.
+find_package(GTest QUIET)
+if(NOT GTest_FOUND)
+  # A machine without packages brings GoogleTest's sources along (./dev gpu packs them).
+  find_path(HALFSCOPE_GTEST_SOURCE NAMES googletest/CMakeLists.txt
+    PATHS ${CMAKE_SOURCE_DIR}/.deps/googletest /usr/src/googletest NO_DEFAULT_PATH)
+  if(NOT HALFSCOPE_GTEST_SOURCE)
+    message(FATAL_ERROR "GoogleTest is missing: install libgtest-dev (./dev test does), or configure with -DHALFSCOPE_TESTS=OFF")
+  endif()
+  set(INSTALL_GTEST OFF)
+  add_subdirectory(${HALFSCOPE_GTEST_SOURCE} ${CMAKE_BINARY_DIR}/googletest EXCLUDE_FROM_ALL)
+  if(NOT TARGET GTest::gtest_main)
+    add_library(GTest::gtest ALIAS gtest)
+    add_library(GTest::gtest_main ALIAS gtest_main)
+  endif()
+endif()
+
+function(halfscope_add_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LIBRARIES;LABELS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} halfscope_flags GTest::gtest GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}" SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
+endfunction()
