@@ -1,0 +1,72 @@
+// The contract between training and a device. Implemented by CpuBackend and by the CUDA module; used by train/Lane alone,
+// from the trainer thread. Calls may be asynchronous; what download() and the checks return is finished.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "ops/op_call.h"
+#include "ops/update_call.h"
+
+namespace halfscope {
+
+class Backend {
+  public:
+    virtual ~Backend() = default;
+    Backend() = default;
+    Backend(const Backend&) = delete;
+    Backend& operator=(const Backend&) = delete;
+
+    /// One line for the status bar: "cpu: AMD EPYC, 2 threads".
+    virtual std::string name() const = 0;
+    /// Bytes that can still be allocated.
+    virtual std::uint64_t available_bytes() const = 0;
+
+    /// Zeroed memory, kBufferAlignment-aligned. Throws std::bad_alloc (CPU) or DeviceError (CUDA).
+    virtual void* allocate(std::uint64_t bytes) = 0;
+    virtual void release(void* memory) = 0;
+    virtual void upload(void* device, const void* host, std::uint64_t bytes) = 0;
+    virtual void download(void* host, const void* device, std::uint64_t bytes) = 0;
+
+    virtual void forward(const OpCall& call) = 0;
+    virtual void backward(const OpCall& call) = 0;
+    /// out = store(in): casts weights, gradients and inputs between formats.
+    virtual void convert(const TensorView& out, const TensorView& in) = 0;
+    /// Counts non-finite values of a scaled gradient and sums its unscaled squares (1 x n).
+    virtual GradientCheck check(const TensorView& gradient, float inverse_scale) = 0;
+    /// One optimizer update of one parameter.
+    virtual void update(const UpdateCall& call) = 0;
+    /// Relative error and cosine ingredients of a gradient against the shadow pass's FP32 one.
+    virtual GradientComparison compare(const TensorView& gradient, float inverse_scale, const TensorView& shadow) = 0;
+};
+
+/// Owns one allocation of a Backend.
+class DeviceMemory {
+  public:
+    DeviceMemory() = default;
+    DeviceMemory(Backend& backend, std::uint64_t bytes) : backend_(&backend), data_(backend.allocate(bytes)), bytes_(bytes) {}
+    DeviceMemory(DeviceMemory&& other) noexcept { swap(other); }
+    DeviceMemory& operator=(DeviceMemory&& other) noexcept {
+        swap(other);
+        return *this;
+    }
+    ~DeviceMemory() {
+        if (backend_) backend_->release(data_);
+    }
+    char* data() const { return static_cast<char*>(data_); }
+    std::uint64_t bytes() const { return bytes_; }
+
+  private:
+    void swap(DeviceMemory& other) noexcept {
+        std::swap(backend_, other.backend_);
+        std::swap(data_, other.data_);
+        std::swap(bytes_, other.bytes_);
+    }
+    Backend* backend_ = nullptr;
+    void* data_ = nullptr;
+    std::uint64_t bytes_ = 0;
+};
+
+}  // namespace halfscope
