@@ -1,0 +1,236 @@
+#include "backend/cpu_gemm.h"
+
+#include <algorithm>
+#include <memory>
+#include <new>
+#include <stdexcept>
+
+#include "backend/cpu_gemm_kernel.h"
+#include "backend/cpu_gemm_pack.h"
+
+namespace halfscope {
+namespace {
+
+using namespace gemm;
+
+/// Rows and columns of C that one task computes at most: packed B (384 KiB) and the C buffer stay in a core's L2.
+constexpr int64_t kBlockRows = 252;
+constexpr int64_t kBlockCols = kGemmSegment;
+constexpr int64_t kSumPitch = kBlockCols + 16;
+static_assert(kBlockRows % kTileRows == 0 && kBlockCols % kTileCols == 0);
+
+/// Multiply-adds below which waking another thread costs more than it saves (measured, tests/bench/gemm_bench.cpp).
+constexpr int64_t kInlineWork = 96 * 1024;
+/// A task is not split below this many multiply-adds.
+constexpr int64_t kTaskWork = 64 * 1024;
+/// Where tasks stay large, this many for each thread even out a core that is busy elsewhere.
+constexpr int64_t kTasksPerThread = 4;
+constexpr int64_t kLargeTaskWork = 2 * 1024 * 1024;
+
+constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
+
+/// One thread's buffers, allocated at its first product.
+struct Workspace {
+    float a[kTileRows * kRowPitch > kDepth * kStepPitch ? kTileRows * kRowPitch : kDepth * kStepPitch];
+    float b[kDepth * kBlockCols];
+    float sums[kBlockRows * kSumPitch];
+};
+
+struct AlignedDelete {
+    void operator()(Workspace* workspace) const { ::operator delete(workspace, std::align_val_t{64}); }
+};
+
+Workspace& workspace_of_this_thread() {
+    thread_local const std::unique_ptr<Workspace, AlignedDelete> workspace(
+        static_cast<Workspace*>(::operator new(sizeof(Workspace), std::align_val_t{64})));
+    return *workspace;
+}
+
+using PackA = void (*)(const MatrixView&, int64_t row, int64_t rows, int64_t step, int64_t depth, float* out);
+using PackB = void (*)(const MatrixView&, int64_t col, int64_t cols, int64_t width, int64_t step, int64_t depth,
+                       float* out);
+
+template <typename Source>
+PackA pack_a_from(Transpose transpose) {
+    return transpose == Transpose::no ? &pack_a_row_major<Source> : &pack_a_step_major<Source>;
+}
+
+template <typename Source>
+PackB pack_b_from(Transpose transpose) {
+    return transpose == Transpose::no ? &pack_b_step_major<Source> : &pack_b_transposed<Source>;
+}
+
+/// Calls choose.template operator()<Source>() with the source type of `format`.
+template <typename Choose>
+auto with_source(Format format, Format operand_format, Choose choose) {
+    switch (format) {
+        case Format::fp16:
+            return choose.template operator()<SourceFp16>();
+        case Format::bf16:
+            return choose.template operator()<SourceBf16>();
+        case Format::e4m3:
+        case Format::e5m2:
+            return choose.template operator()<SourceByte>();
+        case Format::fp32:
+        case Format::tf32:
+            break;
+    }
+    // FP16, BF16 and FP8 values are TF32 values already.
+    return operand_format == Format::tf32 ? choose.template operator()<SourceTf32>()
+                                          : choose.template operator()<SourceFp32>();
+}
+
+const KernelTable& kernel_table(Transpose transpose_a, Accumulate accumulate) {
+    static constexpr KernelTable kTables[2][2] = {
+        {make_kernel_table<PanelOrder::row_major, Accumulate::fp32>(),
+         make_kernel_table<PanelOrder::row_major, Accumulate::fp16>()},
+        {make_kernel_table<PanelOrder::step_major, Accumulate::fp32>(),
+         make_kernel_table<PanelOrder::step_major, Accumulate::fp16>()}};
+    return kTables[transpose_a == Transpose::yes][accumulate == Accumulate::fp16];
+}
+
+/// A part of C: rows [row, row + rows), columns [col, col + cols).
+struct Block {
+    int64_t row, rows, col, cols;
+};
+
+class Product {
+  public:
+    Product(const GemmArguments& arguments, GemmSink sink)
+        : arguments_(arguments),
+          sink_(sink),
+          kernels_(kernel_table(arguments.transpose_a, arguments.accumulate)),
+          pack_a_(with_source(arguments.a.format, arguments.operand_format,
+                              [&]<typename Source>() { return pack_a_from<Source>(arguments.transpose_a); })),
+          pack_b_(with_source(arguments.b.format, arguments.operand_format,
+                              [&]<typename Source>() { return pack_b_from<Source>(arguments.transpose_b); })),
+          passes_(std::max<int64_t>(1, divide_up(arguments.k, kDepth))),
+          pass_depth_(round_up(divide_up(arguments.k, passes_), 16)) {}
+
+    void compute(const Block& block) const {
+        Workspace& workspace = workspace_of_this_thread();
+        for (int64_t pass = 0; pass < passes_; ++pass) {
+            const int64_t step = pass * pass_depth_;
+            const int64_t depth = std::min(pass_depth_, arguments_.k - step);
+            pack_b_panels(block, step, depth, workspace.b);
+            const int64_t tiles = divide_up(block.rows, kTileRows);
+            for (int64_t tile = 0; tile < tiles; ++tile) {
+                // Tiles of equal height: the kernel is fastest when no tile is a sliver.
+                const int64_t first = block.rows * tile / tiles;
+                const int64_t rows = block.rows * (tile + 1) / tiles - first;
+                // A single pass keeps no sums, so every tile uses the same, cached rows of the buffer.
+                float* sums = workspace.sums + (passes_ == 1 ? 0 : first * kSumPitch);
+                pack_a_(arguments_.a, block.row + first, rows, step, depth, workspace.a);
+                multiply_row_of_tiles(workspace, block.cols, rows, depth, sums,
+                                      pass == 0 ? Start::zero : Start::resume);
+                if (pass + 1 < passes_) continue;
+                for (int64_t r = 0; r < rows; ++r) {
+                    sink_(block.row + first + r, block.col, sums + r * kSumPitch, block.cols);
+                }
+            }
+        }
+    }
+
+  private:
+    /// Width of the packed panel that starts at column `col` of a block with `cols` columns.
+    static int64_t panel_width(int64_t col, int64_t cols) { return cols - col <= kLanes ? kLanes : kTileCols; }
+
+    void pack_b_panels(const Block& block, int64_t step, int64_t depth, float* out) const {
+        for (int64_t col = 0; col < block.cols; col += kTileCols) {
+            const int64_t width = panel_width(col, block.cols);
+            const int64_t used = std::min(width, block.cols - col);
+            pack_b_(arguments_.b, block.col + col, used, width, step, depth, out);
+            out += round_up(depth, kLanes) * width;
+        }
+    }
+
+    void multiply_row_of_tiles(const Workspace& workspace, int64_t cols, int64_t rows, int64_t depth, float* sums,
+                               Start start) const {
+        const float* panel = workspace.b;
+        for (int64_t col = 0; col < cols; col += kTileCols) {
+            const int64_t width = panel_width(col, cols);
+            const Kernel kernel = kernels_[static_cast<size_t>(rows - 1)][static_cast<size_t>(width / kLanes - 1)];
+            kernel(workspace.a, panel, depth, sums + col, kSumPitch, start);
+            panel += round_up(depth, kLanes) * width;
+        }
+    }
+
+    const GemmArguments& arguments_;
+    GemmSink sink_;
+    const KernelTable& kernels_;
+    PackA pack_a_;
+    PackB pack_b_;
+    int64_t passes_;
+    int64_t pass_depth_;
+};
+
+/// How C is cut into tasks.
+struct Grid {
+    int64_t block_rows, block_cols, row_blocks, col_blocks;
+
+    int64_t tasks() const { return row_blocks * col_blocks; }
+    Block block(int64_t task, int64_t m, int64_t n) const {
+        const int64_t row = task % row_blocks * block_rows;
+        const int64_t col = task / row_blocks * block_cols;
+        return {row, std::min(block_rows, m - row), col, std::min(block_cols, n - col)};
+    }
+};
+
+/// Blocks of nearly equal size, at most max_rows x max_cols.
+Grid cut(int64_t m, int64_t n, int64_t row_blocks, int64_t col_blocks) {
+    const int64_t block_cols = round_up(divide_up(n, col_blocks), kLanes);
+    const int64_t block_rows = divide_up(m, row_blocks);
+    return {block_rows, block_cols, divide_up(m, block_rows), divide_up(n, block_cols)};
+}
+
+Grid choose_grid(int64_t m, int64_t n, int64_t k, int64_t threads) {
+    int64_t row_cuts = divide_up(m, kBlockRows);
+    int64_t col_cuts = divide_up(n, kBlockCols);
+    Grid grid = cut(m, n, row_cuts, col_cuts);
+    const int64_t work = m * n * std::max<int64_t>(k, 1);
+    if (threads == 1 || work < kInlineWork) return grid;
+    for (;;) {
+        const int64_t task_work = work / grid.tasks();
+        const int64_t wanted = task_work >= kLargeTaskWork ? kTasksPerThread * threads : threads;
+        if (grid.tasks() >= wanted || task_work < kTaskWork) return grid;
+        // The longer side is cut: both operands of a square block are reused equally often.
+        const bool rows_can = grid.block_rows > kTileRows / 2;
+        const bool cols_can = grid.block_cols > kLanes;
+        if (!rows_can && !cols_can) return grid;
+        const bool cut_rows = rows_can && (!cols_can || grid.block_rows >= grid.block_cols);
+        (cut_rows ? row_cuts : col_cuts) += 1;
+        grid = cut(m, n, row_cuts, col_cuts);
+    }
+}
+
+void check_view(const MatrixView& view, Transpose transpose, int64_t rows, int64_t cols, const char* what) {
+    if (transpose == Transpose::yes) std::swap(rows, cols);
+    const bool fits = view.rows == rows && view.cols == cols && (view.rows <= 1 || view.row_stride >= 0);
+    if (!fits) throw std::invalid_argument(what);
+    if (rows > 0 && cols > 0 && view.data == nullptr) throw std::invalid_argument(what);
+}
+
+}  // namespace
+
+void cpu_gemm(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
+    const int64_t m = arguments.m;
+    const int64_t n = arguments.n;
+    const int64_t k = arguments.k;
+    if (m < 0 || n < 0 || k < 0) throw std::invalid_argument("cpu_gemm: a negative extent");
+    check_view(arguments.a, arguments.transpose_a, m, k, "cpu_gemm: the view of a does not match m and k");
+    check_view(arguments.b, arguments.transpose_b, k, n, "cpu_gemm: the view of b does not match k and n");
+    if (m == 0 || n == 0) return;
+
+    const Product product(arguments, sink);
+    const Grid grid = choose_grid(m, n, k, pool.threads());
+    if (m * n * k < kInlineWork) {
+        for (int64_t task = 0; task < grid.tasks(); ++task) product.compute(grid.block(task, m, n));
+        return;
+    }
+    pool.parallel_for(grid.tasks(), 1, [&](int64_t begin, int64_t end) {
+        for (int64_t task = begin; task < end; ++task) product.compute(grid.block(task, m, n));
+    });
+}
+
+}  // namespace halfscope

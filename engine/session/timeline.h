@@ -1,0 +1,86 @@
+// The history of an experiment: bounded in memory, decimated without losing extremes. Written by the trainer thread, read by
+// the window and by exports; every call locks for microseconds.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "train/lane.h"
+
+namespace halfscope {
+
+/// One drawn column of a series: the extremes and the last value of the steps in it.
+struct SeriesPoint {
+    std::int64_t first_step = 0, last_step = 0;
+    float minimum = 0, maximum = 0;  ///< over finite values; NaN where there was none
+    float last = 0;                  ///< the last value, may be NaN or inf
+    std::uint32_t nonfinite = 0;     ///< how many values were NaN or inf
+};
+
+/// A step-indexed series of at most `capacity` buckets; when full, neighbours are merged (stride doubles). The newest
+/// `recent` values are kept besides at full resolution.
+class Series {
+  public:
+    explicit Series(std::size_t capacity = 8192, std::size_t recent = 4096);
+    void append(std::int64_t step, double value);
+    void clear();
+    /// Points of [first_step, last_step], merged to at most `columns`; full resolution where the recent values cover it.
+    std::vector<SeriesPoint> view(std::int64_t first_step, std::int64_t last_step, std::size_t columns) const;
+    std::int64_t first_step() const;  ///< 0 where empty
+    std::int64_t last_step() const;   ///< -1 where empty
+    std::size_t bytes() const;
+
+  private:
+    void merge_neighbours();
+    std::size_t capacity_, recent_capacity_;
+    std::int64_t stride_ = 1;
+    std::vector<SeriesPoint> buckets_;
+    std::vector<std::pair<std::int64_t, float>> recent_;  // ring
+    std::size_t recent_begin_ = 0;
+};
+
+enum class SeriesKind : std::uint8_t { loss, loss_scale, grad_norm, learning_rate, validation_loss, metric, step_ms };
+inline constexpr int kSeriesKindCount = 7;
+const char* series_kind_name(SeriesKind kind);
+
+/// Exponent histograms of one tensor over time, for the waterfall: one row for each probe, bounded.
+struct HistogramRow {
+    std::int64_t step = 0;
+    double scale = 1;
+    std::vector<float> share;  ///< of all elements, for exponents kWaterfallLowest .. kWaterfallHighest; last: zero, inf, nan
+};
+inline constexpr int kWaterfallLowest = -44;
+inline constexpr int kWaterfallHighest = 18;
+
+class Timeline {
+  public:
+    void clear();
+    void record(int lane_id, const StepRecord& record);
+    void record_validation(int lane_id, std::int64_t step, const Metric& metric);
+    void record_probes(int lane_id, std::int64_t step, const std::vector<Probe>& probes);
+    void record_event(int lane_id, const Event& event);
+    void remove_lane(int lane_id);
+
+    std::vector<SeriesPoint> series(int lane_id, SeriesKind kind, std::int64_t first_step, std::int64_t last_step,
+                                    std::size_t columns) const;
+    std::int64_t last_step() const;  ///< of all lanes; -1 where empty
+    /// Events of one lane (or of all, lane_id = -1) in [first_step, last_step], oldest first; the newest 4096 of each kind are kept.
+    std::vector<Event> events(int lane_id, std::int64_t first_step, std::int64_t last_step) const;
+    std::vector<HistogramRow> waterfall(int lane_id, std::string_view tensor, ProbeKind kind) const;
+    /// Bytes held now; bounded (stated in timeline.cpp).
+    std::size_t bytes() const;
+
+  private:
+    struct LaneHistory;
+    LaneHistory& history(int lane_id);
+    const LaneHistory* find(int lane_id) const;
+    mutable std::mutex mutex_;
+    std::vector<std::shared_ptr<LaneHistory>> lanes_;
+    std::int64_t last_step_ = -1;
+};
+
+}  // namespace halfscope

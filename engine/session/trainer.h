@@ -1,0 +1,45 @@
+// The trainer thread: owns the experiment, drains commands between two steps, publishes Snapshots and fills the Timeline.
+// Made by the window (and by tests); halfscope-cli runs an Experiment directly. The window never waits for a step.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "session/command.h"
+#include "session/snapshot.h"
+#include "session/timeline.h"
+
+namespace halfscope {
+
+struct TrainerOptions {
+    std::string scenario;              ///< empty: the default
+    ScenarioSettings settings;
+    std::vector<LaneSpec> lanes;       ///< empty: the scenario's own
+    bool start_running = true;
+    std::function<void()> wake;        ///< called from the trainer thread after each publication (glfwPostEmptyEvent)
+};
+
+class Trainer : public CommandSink {
+  public:
+    /// Starts the thread at once; building the experiment happens there, errors appear as messages in the Snapshot.
+    Trainer(std::unique_ptr<Backend> backend, TrainerOptions options);
+    /// Stops after the step in progress and joins.
+    ~Trainer() override;
+
+    void send(Command command) override;
+    /// The latest snapshot; cheap (a shared pointer), never null.
+    std::shared_ptr<const Snapshot> snapshot() const;
+    const Timeline& timeline() const;
+    /// Step records not taken yet, lossless: (lane id, record). Bounded at 65,536; beyond that the oldest are dropped and counted.
+    std::vector<std::pair<int, StepRecord>> take_records();
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace halfscope

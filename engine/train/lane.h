@@ -1,0 +1,104 @@
+// A Lane is one copy of the model trained under one set of Techniques: plan, memory, optimizer state, loss scaler, counters.
+// Owned by an Experiment, used from the trainer thread only. A change of Techniques between two steps makes another Plan and
+// keeps weights, optimizer state and randomness.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "graph/plan.h"
+#include "train/scenario.h"
+#include "train/techniques.h"
+
+namespace halfscope {
+
+enum class ProbeKind : std::uint8_t { weight, activation, activation_gradient, weight_gradient, update };
+const char* probe_kind_name(ProbeKind kind);
+
+/// The measuring of one tensor at one step.
+struct Probe {
+    std::string tensor;  ///< name in the graph
+    std::string layer;   ///< node that writes it: "fc1"
+    ProbeKind kind = ProbeKind::weight;
+    TensorCounts counts;              ///< own: against the lane's format; fp16: against FP16
+    Format own_format = Format::fp32;
+    double scale = 1.0;               ///< the loss scale contained in the values; 1 for weights, activations, updates
+    std::uint64_t updates = 0, swallowed = 0;   ///< kind update
+    double relative_error = -1;       ///< weight_gradient after a shadow pass; -1: not measured
+    double cosine = -2;               ///< likewise; -2: not measured
+};
+
+enum class EventKind : std::uint8_t { toggle, growth, backoff, skip, nan, lane, message };
+const char* event_kind_name(EventKind kind);
+struct Event {
+    std::int64_t step = 0;
+    std::string lane;
+    EventKind kind = EventKind::message;
+    std::string detail;
+};
+
+struct StepRecord {
+    std::int64_t step = 0;
+    double loss = 0;
+    double loss_scale = 1;
+    bool skipped = false;
+    double grad_norm = 0;         ///< unscaled, before clipping
+    double learning_rate = 0;
+    std::string overflow_layer;   ///< first non-finite gradient met in backward order; empty: none
+    double step_ms = 0;           ///< forward to update, without telemetry extras
+    double telemetry_ms = 0;      ///< what probing added where it can be told apart (shadow pass, comparisons)
+};
+
+struct StepRequest {
+    bool probe = false;
+    bool shadow = false;
+};
+
+struct StepResult {
+    StepRecord record;
+    std::vector<Probe> probes;  ///< where asked for
+    std::vector<Event> events;
+};
+
+class Lane {
+  public:
+    /// Throws InputError where the plan would not fit into the backend's memory, before anything is allocated.
+    Lane(Backend& backend, std::shared_ptr<const Workload> workload, std::string name, const Techniques& techniques);
+    ~Lane();
+    Lane(Lane&&) noexcept;
+
+    const std::string& name() const;
+    void rename(std::string name);
+    const Techniques& techniques() const;
+    /// Effective at the next step. Returns events (toggle, and what happened to the master copy). Throws InputError with the
+    /// refusal and leaves the lane as it was.
+    std::vector<Event> set_techniques(const Techniques& techniques, std::int64_t step);
+    /// Multiplies the current loss scale (the [ and ] keys).
+    void multiply_loss_scale(double factor);
+
+    StepResult step(std::int64_t step, const Batch& batch, const StepRequest& request);
+    Metric validate();
+    ModelView view();
+
+    const MemoryUse& memory() const;
+    double loss_scale() const;
+    std::int32_t steps_until_growth() const;
+    std::int64_t skipped_steps() const;
+    std::int64_t updates() const;
+    /// Hash of all weights (FP32 values in parameter order), 16 hex digits: the behaviour signature.
+    std::string signature() const;
+    /// A parameter's current value (the master copy where there is one), widened to FP32.
+    std::vector<float> parameter(std::string_view name) const;
+    /// Copies weights, optimizer state, scaler and counters from a lane of the same workload (branching a lane).
+    void copy_state_from(const Lane& other);
+
+  private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace halfscope

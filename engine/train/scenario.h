@@ -1,0 +1,132 @@
+// A Scenario is a workload: model + data + optimizer + defaults. One file in train/scenarios/ and one line in
+// scenario_list.cpp. A Scenario with settings becomes a Workload, which lanes share; it is immutable and knows no formats.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "graph/graph.h"
+#include "ops/update_call.h"
+
+namespace halfscope {
+
+/// A slider of a scenario, and a key of --set.
+struct ScenarioParameter {
+    enum class Kind : std::uint8_t { integer, real, choice };
+    std::string name;   ///< "batch", "lr", "width"
+    Kind kind = Kind::real;
+    double default_value = 0, minimum = 0, maximum = 0;  ///< choice: index into choices
+    bool logarithmic = false;
+    std::vector<std::string> choices;
+    std::string help;   ///< one sentence, with the unit
+};
+
+struct LaneDefault {
+    std::string name;        ///< "fp16"
+    std::string techniques;  ///< "fp16" or "mixed,loss_scale=8"
+};
+
+struct ScenarioInfo {
+    std::string name;         ///< "spiral-mlp"
+    std::string title;        ///< "Deep sigmoid MLP on a spiral"
+    std::string description;  ///< two or three sentences: what to look at and why; what the paper says
+    std::string metric_name;  ///< accuracy (0..1), psnr_db, perplexity
+    bool higher_is_better = true;
+    std::string validation;   ///< what the metric is measured on, one sentence
+    std::vector<ScenarioParameter> parameters;
+    std::vector<LaneDefault> lanes;
+    std::int64_t steps = 500;  ///< length of the schedule; a run may go on beyond it
+    bool reads_text = false;   ///< takes --text FILE
+};
+
+struct ScenarioSettings {
+    std::map<std::string, double> parameters;  ///< those that differ from the defaults
+    std::uint64_t seed = 0;
+    std::string text_path;                     ///< --text; empty: built-in text
+};
+
+/// The numbers of one batch, in the order of Graph::inputs(): floats for input/target, integers for tokens.
+struct HostTensor {
+    std::vector<float> values;
+    std::vector<std::int32_t> tokens;
+};
+struct Batch {
+    std::vector<HostTensor> tensors;
+};
+
+struct Metric {
+    double validation_loss = 0;
+    double metric = 0;
+};
+
+/// What the model does, for the window: pictures, a decision map, generated text. Values are plain numbers; colours are the
+/// window's business.
+struct Picture {
+    enum class Kind : std::uint8_t {
+        rgb,           ///< channels = 3, values 0..1
+        probabilities  ///< channels = classes, each pixel a distribution
+    };
+    std::string caption;
+    Kind kind = Kind::rgb;
+    int width = 0, height = 0, channels = 3;
+    std::vector<float> values;  ///< height x width x channels
+};
+struct Marker {
+    float x = 0, y = 0;  ///< in picture coordinates, 0..1 from the top left
+    int label = 0;
+};
+struct ModelView {
+    std::vector<Picture> pictures;  ///< of this lane
+    std::vector<Marker> markers;    ///< validation points drawn over the picture
+    std::string text;               ///< generated sample, UTF-8 with unprintable bytes replaced
+};
+
+/// Runs the evaluation graph at the lane's current weights and formats. Returns the prediction [rows, cols] as floats.
+using Predict = std::function<std::vector<float>(const Batch&)>;
+
+class Workload {
+  public:
+    virtual ~Workload() = default;
+    virtual const ScenarioInfo& info() const = 0;
+    /// The settings with every parameter present.
+    virtual const ScenarioSettings& settings() const = 0;
+    /// Training graph: forward to the loss.
+    virtual const Graph& training_graph() const = 0;
+    /// The same model for evaluation: same parameter names, its own batch size, same inputs; its loss is the validation loss.
+    virtual const Graph& evaluation_graph() const = 0;
+    /// The batch of one step: a pure function of (seed, step), so that lanes and runs share it.
+    virtual Batch training_batch(std::int64_t step) const = 0;
+    /// Hyper-parameters at schedule position `position` (updates done, or steps with schedule_on_skip=advance), before bias
+    /// corrections.
+    virtual OptimizerStep optimizer(std::int64_t position) const = 0;
+    /// Validation loss and metric; calls `predict` on as many evaluation batches as needed.
+    virtual Metric validate(const Predict& predict) const = 0;
+    /// What the model does now. `target` (with no prediction) may be shown beside the lanes by target_view().
+    virtual ModelView view(const Predict& predict) const = 0;
+    /// The reference beside the lanes (the target picture); empty where there is none.
+    virtual ModelView target_view() const { return {}; }
+};
+
+class Scenario {
+  public:
+    virtual ~Scenario() = default;
+    virtual const ScenarioInfo& info() const = 0;
+    /// Throws InputError for a file that cannot be used. Parameters were checked by resolve_settings.
+    virtual std::shared_ptr<const Workload> create(const ScenarioSettings& settings) const = 0;
+};
+
+/// Every scenario, the default first (explicit list in scenario_list.cpp).
+const std::vector<std::unique_ptr<Scenario>>& scenarios();
+/// Throws InputError ("unknown scenario 'x', did you mean ...").
+const Scenario& find_scenario(std::string_view name);
+/// Fills in defaults and checks names and ranges. Throws InputError with one sentence.
+ScenarioSettings resolve_settings(const ScenarioInfo& info, const ScenarioSettings& settings);
+/// Parses "key=value" into settings. Throws InputError.
+void set_parameter(const ScenarioInfo& info, ScenarioSettings& settings, std::string_view key, std::string_view value);
+
+}  // namespace halfscope
