@@ -1,5 +1,5 @@
-// Bulk conversion between float and storage codes: the fast twin of numerics/rounding.h, with the same bits. Called by
-// the CPU backend's loads, stores and copies. It must not define a rounding of its own.
+// Bulk conversion between float and storage codes: the fast twin of numerics/rounding.h, with the same bits.
+// Called by the CPU backend's loads, stores and copies. It must not define a rounding of its own.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +9,12 @@
 
 namespace halfscope {
 
-/// out[i] = the value of codes[i], exactly. `codes` holds n elements of the format's storage type (4, 2 or 1 bytes,
-/// aligned as such; tf32 is stored as fp32). The ranges must not overlap.
+/// out[i] = the value of codes[i], exactly. `codes` holds n elements of the format's storage type (4, 2 or 1
+/// bytes, aligned as such; tf32 is stored as fp32). The ranges must not overlap.
 void widen(Format format, const void* codes, float* out, int64_t n);
 
-/// codes[i] = in[i] rounded to nearest, ties to even, as encode() of numerics/rounding.h does it. fp32 is a copy.
+/// codes[i] = in[i] rounded to nearest, ties to even, as encode() of numerics/rounding.h does it. fp32 is a
+/// copy.
 void narrow(Format format, const float* in, void* codes, int64_t n, Subnormals subnormals);
 
 /// values[i] = round_to(format, values[i], subnormals): what a store and a load would make of it.

@@ -13,13 +13,15 @@ namespace {
 
 using namespace gemm;
 
-/// Rows and columns of C that one task computes at most: packed B (384 KiB) and the C buffer stay in a core's L2.
+/// Rows and columns of C that one task computes at most: packed B (384 KiB) and the C buffer stay in a core's
+/// L2.
 constexpr int64_t kBlockRows = 252;
 constexpr int64_t kBlockCols = kGemmSegment;
 constexpr int64_t kSumPitch = kBlockCols + 16;
 static_assert(kBlockRows % kTileRows == 0 && kBlockCols % kTileCols == 0);
 
-/// Multiply-adds below which waking another thread costs more than it saves (measured, tests/bench/gemm_bench.cpp).
+/// Multiply-adds below which waking another thread costs more than it saves (measured,
+/// tests/bench/gemm_bench.cpp).
 constexpr int64_t kInlineWork = 96 * 1024;
 /// A task is not split below this many multiply-adds.
 constexpr int64_t kTaskWork = 64 * 1024;
@@ -32,24 +34,24 @@ constexpr int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
 
 /// One thread's buffers, allocated at its first product.
 struct Workspace {
-    float a[kTileRows * kRowPitch > kDepth * kStepPitch ? kTileRows * kRowPitch : kDepth * kStepPitch];
+    float a[kTileRows * kRowPitch > kDepth* kStepPitch ? kTileRows* kRowPitch : kDepth* kStepPitch];
     float b[kDepth * kBlockCols];
     float sums[kBlockRows * kSumPitch];
 };
 
 struct AlignedDelete {
-    void operator()(Workspace* workspace) const { ::operator delete(workspace, std::align_val_t{64}); }
+    void operator()(Workspace* workspace) const { ::operator delete (workspace, std::align_val_t{64}); }
 };
 
 Workspace& workspace_of_this_thread() {
     thread_local const std::unique_ptr<Workspace, AlignedDelete> workspace(
-        static_cast<Workspace*>(::operator new(sizeof(Workspace), std::align_val_t{64})));
+        static_cast<Workspace*>(::operator new (sizeof(Workspace), std::align_val_t{64})));
     return *workspace;
 }
 
 using PackA = void (*)(const MatrixView&, int64_t row, int64_t rows, int64_t step, int64_t depth, float* out);
-using PackB = void (*)(const MatrixView&, int64_t col, int64_t cols, int64_t width, int64_t step, int64_t depth,
-                       float* out);
+using PackB = void (*)(const MatrixView&, int64_t col, int64_t cols, int64_t width, int64_t step,
+                       int64_t depth, float* out);
 
 template <typename Source>
 PackA pack_a_from(Transpose transpose) {
@@ -134,7 +136,9 @@ class Product {
 
   private:
     /// Width of the packed panel that starts at column `col` of a block with `cols` columns.
-    static int64_t panel_width(int64_t col, int64_t cols) { return cols - col <= kLanes ? kLanes : kTileCols; }
+    static int64_t panel_width(int64_t col, int64_t cols) {
+        return cols - col <= kLanes ? kLanes : kTileCols;
+    }
 
     void pack_b_panels(const Block& block, int64_t step, int64_t depth, float* out) const {
         for (int64_t col = 0; col < block.cols; col += kTileCols) {
@@ -145,12 +149,13 @@ class Product {
         }
     }
 
-    void multiply_row_of_tiles(const Workspace& workspace, int64_t cols, int64_t rows, int64_t depth, float* sums,
-                               Start start) const {
+    void multiply_row_of_tiles(const Workspace& workspace, int64_t cols, int64_t rows, int64_t depth,
+                               float* sums, Start start) const {
         const float* panel = workspace.b;
         for (int64_t col = 0; col < cols; col += kTileCols) {
             const int64_t width = panel_width(col, cols);
-            const Kernel kernel = kernels_[static_cast<size_t>(rows - 1)][static_cast<size_t>(width / kLanes - 1)];
+            const Kernel kernel =
+                kernels_[static_cast<size_t>(rows - 1)][static_cast<size_t>(width / kLanes - 1)];
             kernel(workspace.a, panel, depth, sums + col, kSumPitch, start);
             panel += round_up(depth, kLanes) * width;
         }

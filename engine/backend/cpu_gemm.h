@@ -1,7 +1,7 @@
 // Matrix product of the CPU backend with a fixed order of additions: each element of C is one chain of fused
-// multiply-adds in ascending k, so its bits depend on no thread count, blocking or vector width. Called by the CPU
-// backend's linear, convolution, recurrent and attention operations. It must not round, count or store results: that
-// is the caller's sink.
+// multiply-adds in ascending k, so its bits depend on no thread count, blocking or vector width. Called by
+// the CPU backend's linear, convolution, recurrent and attention operations. It must not round, count or
+// store results: that is the caller's sink.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace halfscope {
 
-/// A matrix in memory, row-major as stored: element (r, c) lies at data + (r * row_stride + c) elements of `format`
-/// (tf32 is stored as fp32). `row_stride` may be larger than `cols`, or 0 to repeat one row.
+/// A matrix in memory, row-major as stored: element (r, c) lies at data + (r * row_stride + c) elements of
+/// `format` (tf32 is stored as fp32). `row_stride` may be larger than `cols`, or 0 to repeat one row.
 struct MatrixView {
     const void* data = nullptr;
     Format format = Format::fp32;
@@ -25,8 +25,8 @@ struct MatrixView {
 
 enum class Transpose : uint8_t { no, yes };
 
-/// C [m, n] = op(a) [m, k] * op(b) [k, n]. `a` is stored as [m, k], or [k, m] under Transpose::yes; `b` as [k, n], or
-/// [n, k] under Transpose::yes.
+/// C [m, n] = op(a) [m, k] * op(b) [k, n]. `a` is stored as [m, k], or [k, m] under Transpose::yes; `b` as
+/// [k, n], or [n, k] under Transpose::yes.
 struct GemmArguments {
     MatrixView a;
     MatrixView b;
@@ -36,21 +36,23 @@ struct GemmArguments {
     int64_t n = 0;
     int64_t k = 0;
     Accumulate accumulate = Accumulate::fp32;
-    Format operand_format = Format::fp32;  ///< tf32: operands are rounded to TF32 on the way in; else as they are
+    Format operand_format =
+        Format::fp32;  ///< tf32: operands are rounded to TF32 on the way in; else as they are
 };
 
-/// Receives values[0, count) = C[row, col .. col + count), FP32 results (FP16 values under Accumulate::fp16). Called
-/// exactly once for each element, from several threads; `values` is valid during the call only. A segment is never
-/// longer than kGemmSegment.
+/// Receives values[0, count) = C[row, col .. col + count), FP32 results (FP16 values under Accumulate::fp16).
+/// Called exactly once for each element, from several threads; `values` is valid during the call only. A
+/// segment is never longer than kGemmSegment.
 using GemmSink = FunctionRef<void(int64_t row, int64_t col, const float* values, int64_t count)>;
 
 inline constexpr int64_t kGemmSegment = 256;
 
-/// Computes c[i, j] = fma(a[i, k-1], b[k-1, j], ... fma(a[i, 0], b[0, j], +0)) for all i, j and hands the results to
-/// `sink`. Accumulate::fp16 rounds the running sum to FP16 (nearest, ties to even) after each block of 16 products
-/// counted from k = 0, the shorter last block included. k = 0 gives +0. NaN and infinity propagate as in the chain.
-/// Small products run inline on the caller; so does a call from inside a body of pool.parallel_for. No allocation
-/// after a thread's first call. Throws std::invalid_argument where the views do not match m, n, k.
+/// Computes c[i, j] = fma(a[i, k-1], b[k-1, j], ... fma(a[i, 0], b[0, j], +0)) for all i, j and hands the
+/// results to `sink`. Accumulate::fp16 rounds the running sum to FP16 (nearest, ties to even) after each
+/// block of 16 products counted from k = 0, the shorter last block included. k = 0 gives +0. NaN and infinity
+/// propagate as in the chain. Small products run inline on the caller; so does a call from inside a body of
+/// pool.parallel_for. No allocation after a thread's first call. Throws std::invalid_argument where the views
+/// do not match m, n, k.
 void cpu_gemm(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink);
 
 }  // namespace halfscope

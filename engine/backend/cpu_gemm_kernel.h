@@ -1,5 +1,6 @@
-// The inner loop of the matrix product: one tile of C in registers over a panel of A and a panel of B. Called by
-// cpu_gemm.cpp only. Each element's sum goes through its products in ascending k; the tile's shape must not matter.
+// The inner loop of the matrix product: one tile of C in registers over a panel of A and a panel of B. Called
+// by cpu_gemm.cpp only. Each element's sum goes through its products in ascending k; the tile's shape must
+// not matter.
 #pragma once
 
 #include <array>
@@ -16,8 +17,10 @@ enum class PanelOrder : uint8_t { row_major, step_major };
 /// Whether sums start at zero (first pass over k) or go on from what the C buffer holds.
 enum class Start : uint8_t { zero, resume };
 
-/// c[r * c_pitch + j] (+)= a[r, p] * b[p, j] over p < depth, for the tile's Rows x (Vectors * kLanes) elements.
-using Kernel = void (*)(const float* a, const float* b, int64_t depth, float* c, int64_t c_pitch, Start start);
+/// c[r * c_pitch + j] (+)= a[r, p] * b[p, j] over p < depth, for the tile's Rows x (Vectors * kLanes)
+/// elements.
+using Kernel = void (*)(const float* a, const float* b, int64_t depth, float* c, int64_t c_pitch,
+                        Start start);
 
 template <PanelOrder Order>
 inline int64_t panel_index(int row, int64_t step) {
@@ -85,7 +88,8 @@ constexpr KernelTable make_kernel_table() {
     return []<int... R>(std::integer_sequence<int, R...>) {
         return KernelTable{std::array<Kernel, kTileVectors>{&multiply_tile<R + 1, 1, Order, Sum>,
                                                             &multiply_tile<R + 1, 2, Order, Sum>}...};
-    }(std::make_integer_sequence<int, kTileRows>{});
+    }
+    (std::make_integer_sequence<int, kTileRows>{});
 }
 
 }  // namespace halfscope::gemm

@@ -1,5 +1,6 @@
-// Copies blocks of the operands of a matrix product into the order in which the kernel reads them, widened to FP32.
-// Called by cpu_gemm.cpp only. It must not round, but for TF32 operands, whose rounding belongs to the product.
+// Copies blocks of the operands of a matrix product into the order in which the kernel reads them, widened to
+// FP32. Called by cpu_gemm.cpp only. It must not round, but for TF32 operands, whose rounding belongs to the
+// product.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +18,8 @@ inline constexpr int kTileCols = kTileVectors * kLanes;
 
 /// Products of one pass over k; a multiple of 16, so that FP16 blocks never straddle two passes.
 inline constexpr int64_t kDepth = 384;
-/// Distance between the rows of a row-major panel of A: off powers of two, so that rows do not share cache sets.
+/// Distance between the rows of a row-major panel of A: off powers of two, so that rows do not share cache
+/// sets.
 inline constexpr int64_t kRowPitch = kDepth + 16;
 /// Distance between the steps of a k-major panel of A.
 inline constexpr int64_t kStepPitch = 16;
@@ -67,10 +69,11 @@ struct SourceByte {
     }
 };
 
-/// Panel of A stored as [m, k]: out[r * kRowPitch + p] = a[row + r, step + p] for r < rows, p < depth. Writes up to
-/// kLanes - 1 zeros behind each row.
+/// Panel of A stored as [m, k]: out[r * kRowPitch + p] = a[row + r, step + p] for r < rows, p < depth. Writes
+/// up to kLanes - 1 zeros behind each row.
 template <typename Source>
-void pack_a_row_major(const MatrixView& view, int64_t row, int64_t rows, int64_t step, int64_t depth, float* out) {
+void pack_a_row_major(const MatrixView& view, int64_t row, int64_t rows, int64_t step, int64_t depth,
+                      float* out) {
     const Source source(view);
     for (int64_t r = 0; r < rows; ++r) {
         const int64_t base = (row + r) * view.row_stride + step;
@@ -89,13 +92,14 @@ void pack_a_step_major(const MatrixView& view, int64_t row, int64_t rows, int64_
         const int64_t base = (step + p) * view.row_stride + row;
         simd::store(out + p * kStepPitch, source.load(base, std::min<int64_t>(kLanes, rows)));
         if constexpr (kTileRows > kLanes) {
-            if (rows > kLanes) simd::store(out + p * kStepPitch + kLanes, source.load(base + kLanes, rows - kLanes));
+            if (rows > kLanes)
+                simd::store(out + p * kStepPitch + kLanes, source.load(base + kLanes, rows - kLanes));
         }
     }
 }
 
-/// Panel of B stored as [k, n]: out[p * width + j] = b[step + p, col + j] for j < cols, p < depth, and zero for
-/// cols <= j < width. `width` is a multiple of kLanes.
+/// Panel of B stored as [k, n]: out[p * width + j] = b[step + p, col + j] for j < cols, p < depth, and zero
+/// for cols <= j < width. `width` is a multiple of kLanes.
 template <typename Source>
 void pack_b_step_major(const MatrixView& view, int64_t col, int64_t cols, int64_t width, int64_t step,
                        int64_t depth, float* out) {

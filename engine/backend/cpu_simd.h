@@ -1,6 +1,6 @@
-// The vectors that the GEMM kernel and the bulk conversions are written in: AVX-512, AVX2 with FMA and F16C, or plain
-// arrays, chosen at compile time. Called by cpu_gemm*.h and cpu_convert.cpp only. Every variant gives the same bits,
-// so nothing here may approximate or reassociate.
+// The vectors that the GEMM kernel and the bulk conversions are written in: AVX-512, AVX2 with FMA and F16C,
+// or plain arrays, chosen at compile time. Called by cpu_gemm*.h and cpu_convert.cpp only. Every variant
+// gives the same bits, so nothing here may approximate or reassociate.
 #pragma once
 
 #include <cmath>
@@ -48,18 +48,23 @@ inline Vector from_fp16_codes(__m256i codes) { return {_mm512_maskz_cvtph_ps(kAl
 inline Vector round_to_fp16(Vector x) { return from_fp16_codes(to_fp16_codes(x)); }
 
 /// The first `count` lanes (1 to kLanes) from memory, zero above.
-inline Vector load_fp32(const float* p, int64_t count) { return {_mm512_maskz_loadu_ps(first_lanes(count), p)}; }
+inline Vector load_fp32(const float* p, int64_t count) {
+    return {_mm512_maskz_loadu_ps(first_lanes(count), p)};
+}
 inline Vector load_fp16(const uint16_t* p, int64_t count) {
     return from_fp16_codes(_mm256_maskz_loadu_epi16(first_lanes(count), p));
 }
 inline Vector load_bf16(const uint16_t* p, int64_t count) {
-    const __m512i wide = _mm512_maskz_cvtepu16_epi32(kAllLanes, _mm256_maskz_loadu_epi16(first_lanes(count), p));
+    const __m512i wide =
+        _mm512_maskz_cvtepu16_epi32(kAllLanes, _mm256_maskz_loadu_epi16(first_lanes(count), p));
     return {_mm512_castsi512_ps(_mm512_maskz_slli_epi32(kAllLanes, wide, 16))};
 }
 inline void store_fp16(uint16_t* p, Vector x, int64_t count) {
     _mm256_mask_storeu_epi16(p, first_lanes(count), to_fp16_codes(x));
 }
-inline void store_fp32(float* p, Vector x, int64_t count) { _mm512_mask_storeu_ps(p, first_lanes(count), x.v); }
+inline void store_fp32(float* p, Vector x, int64_t count) {
+    _mm512_mask_storeu_ps(p, first_lanes(count), x.v);
+}
 
 /// rows[r] lane c becomes rows[c] lane r.
 inline void transpose(Vector (&rows)[kLanes]) {

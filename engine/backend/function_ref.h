@@ -1,5 +1,6 @@
-// A non-owning reference to something callable: two pointers, no allocation. Used for the bodies of parallel loops and
-// for the sinks of the GEMM. It must not outlive the callable it refers to: take it as a parameter, never store it.
+// A non-owning reference to something callable: two pointers, no allocation. Used for the bodies of parallel
+// loops and for the sinks of the GEMM. It must not outlive the callable it refers to: take it as a parameter,
+// never store it.
 #pragma once
 
 #include <memory>
@@ -15,10 +16,10 @@ template <typename Result, typename... Arguments>
 class FunctionRef<Result(Arguments...)> {
   public:
     template <typename Callable>
-        requires(!std::is_same_v<std::remove_cvref_t<Callable>, FunctionRef> &&
-                 std::is_object_v<std::remove_reference_t<Callable>> &&
-                 std::is_invocable_r_v<Result, Callable&, Arguments...>)
-    FunctionRef(Callable&& callable) noexcept  // NOLINT(google-explicit-constructor): a lambda is passed as it is
+    requires(!std::is_same_v<std::remove_cvref_t<Callable>, FunctionRef> &&
+             std::is_object_v<std::remove_reference_t<Callable>> &&
+             std::is_invocable_r_v<Result, Callable&, Arguments...>) FunctionRef(Callable&& callable)
+    noexcept  // NOLINT(google-explicit-constructor): a lambda is passed as it is
         : object_(const_cast<void*>(static_cast<const void*>(std::addressof(callable)))),
           call_([](void* object, Arguments... arguments) -> Result {
               return (*static_cast<std::remove_reference_t<Callable>*>(object))(

@@ -12,7 +12,8 @@ namespace halfscope {
 namespace {
 
 constexpr uint32_t kOpen = 0x80000000u;
-// Long enough to bridge the gap between two operations of a training step, short enough to be invisible in an idle app.
+// Long enough to bridge the gap between two operations of a training step, short enough to be invisible in an
+// idle app.
 constexpr std::chrono::microseconds kSpinTime{50};
 // Ranges for each thread: enough to even out a busy neighbour, few enough to keep the counter cheap.
 constexpr int64_t kRangesPerThread = 8;
@@ -63,7 +64,8 @@ void ThreadPool::stop_workers() {
     workers_.clear();
 }
 
-void ThreadPool::parallel_for(int64_t count, int64_t grain, FunctionRef<void(int64_t begin, int64_t end)> body) {
+void ThreadPool::parallel_for(int64_t count, int64_t grain,
+                              FunctionRef<void(int64_t begin, int64_t end)> body) {
     if (count <= 0) return;
     grain = std::max<int64_t>(grain, 1);
     if (count <= grain || workers_.empty() || inside_body) {

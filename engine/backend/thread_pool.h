@@ -1,5 +1,6 @@
-// The threads of the CPU backend: one loop at a time, split over fixed workers and the calling thread. Called by cpu_*
-// kernels and by data generators. It must not decide results: a body may depend on the index only, never on the split.
+// The threads of the CPU backend: one loop at a time, split over fixed workers and the calling thread. Called
+// by cpu_* kernels and by data generators. It must not decide results: a body may depend on the index only,
+// never on the split.
 #pragma once
 
 #include <atomic>
@@ -14,8 +15,8 @@
 namespace halfscope {
 
 /// Fixed workers that share index ranges with the calling thread. After a job workers spin for some tens of
-/// microseconds, because the next operation follows at once while training, and then sleep: an idle pool uses no
-/// processor time. Loops start from one thread at a time; a loop started inside a body runs inline.
+/// microseconds, because the next operation follows at once while training, and then sleep: an idle pool uses
+/// no processor time. Loops start from one thread at a time; a loop started inside a body runs inline.
 class ThreadPool {
   public:
     /// `threads` is the total including the caller; values below 1 mean 1. Throws std::system_error where the
@@ -28,11 +29,11 @@ class ThreadPool {
     /// Total threads, the caller included.
     int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-    /// Calls body(begin, end) over disjoint ranges that cover [0, count); each begins at a multiple of `grain`, and
-    /// all lengths but the last are multiples of it (below 1 means 1). Runs inline when count <= grain, with one
-    /// thread, or inside another loop's body. Ranges are handed out as threads come for them, so that a thread the
-    /// system has put aside delays the loop by one range at most. The first exception of a body ends the loop early
-    /// and is thrown again here, when no body runs any more.
+    /// Calls body(begin, end) over disjoint ranges that cover [0, count); each begins at a multiple of
+    /// `grain`, and all lengths but the last are multiples of it (below 1 means 1). Runs inline when count <=
+    /// grain, with one thread, or inside another loop's body. Ranges are handed out as threads come for them,
+    /// so that a thread the system has put aside delays the loop by one range at most. The first exception of
+    /// a body ends the loop early and is thrown again here, when no body runs any more.
     void parallel_for(int64_t count, int64_t grain, FunctionRef<void(int64_t begin, int64_t end)> body);
 
   private:

@@ -1,0 +1,349 @@
+// The matrix product against the plain triple loop: the same bits for every shape, transpose, stride, format,
+// thread count and accumulation.
+#include "backend/cpu_gemm.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "backend/cpu_convert.h"
+#include "numerics/rounding.h"
+
+namespace halfscope {
+namespace {
+
+/// A matrix in storage with its exact values beside it.
+struct StoredMatrix {
+    std::vector<uint32_t> storage;  // codes of 1, 2 or 4 bytes, aligned for all of them
+    std::vector<float> values;
+    MatrixView view;
+};
+
+StoredMatrix store_matrix(const std::vector<float>& values, int64_t rows, int64_t cols, int64_t stride,
+                          Format format) {
+    StoredMatrix matrix;
+    matrix.storage.resize(values.size() + 1);
+    matrix.values.resize(values.size());
+    const int64_t count = static_cast<int64_t>(values.size());
+    narrow(format, values.data(), matrix.storage.data(), count, Subnormals::keep);
+    widen(format, matrix.storage.data(), matrix.values.data(), count);
+    matrix.view = {matrix.storage.data(), format, rows, cols, stride};
+    return matrix;
+}
+
+/// Values of widely different size, so that another order of the additions gives other bits.
+std::vector<float> random_values(size_t count, std::mt19937& generator) {
+    std::vector<float> values(count);
+    for (float& value : values) {
+        const float mantissa = static_cast<float>(static_cast<int32_t>(generator())) * 0x1p-31f;
+        value = std::ldexp(mantissa, static_cast<int>(generator() % 9) - 4);
+    }
+    return values;
+}
+
+struct Case {
+    int64_t m, n, k;
+    Transpose transpose_a = Transpose::no;
+    Transpose transpose_b = Transpose::no;
+    Format format_a = Format::fp32;
+    Format format_b = Format::fp32;
+    Accumulate accumulate = Accumulate::fp32;
+    Format operand_format = Format::fp32;
+    int64_t padding = 0;
+};
+
+std::string describe(const Case& c) {
+    return std::to_string(c.m) + "x" + std::to_string(c.n) + "x" + std::to_string(c.k) + " transpose " +
+           std::to_string(c.transpose_a == Transpose::yes) + std::to_string(c.transpose_b == Transpose::yes) +
+           " " + format_info(c.format_a).name + "*" + format_info(c.format_b).name + " operands " +
+           format_info(c.operand_format).name + (c.accumulate == Accumulate::fp16 ? " accumulate fp16" : "");
+}
+
+struct Problem {
+    StoredMatrix a, b;
+    GemmArguments arguments;
+};
+
+Problem make_problem(const Case& c, uint32_t seed) {
+    std::mt19937 generator(seed);
+    const bool at = c.transpose_a == Transpose::yes;
+    const bool bt = c.transpose_b == Transpose::yes;
+    const auto make = [&](int64_t rows, int64_t cols, Format format) {
+        const int64_t stride = cols + c.padding;
+        std::vector<float> values = random_values(static_cast<size_t>(rows * stride), generator);
+        // What lies between the rows must not matter.
+        for (int64_t r = 0; r < rows; ++r) {
+            for (int64_t p = cols; p < stride; ++p)
+                values[static_cast<size_t>(r * stride + p)] = std::nanf("");
+        }
+        return store_matrix(values, rows, cols, stride, format);
+    };
+    Problem problem;
+    problem.a = make(at ? c.k : c.m, at ? c.m : c.k, c.format_a);
+    problem.b = make(bt ? c.n : c.k, bt ? c.k : c.n, c.format_b);
+    problem.arguments = {problem.a.view, problem.b.view,  c.transpose_a, c.transpose_b, c.m, c.n, c.k,
+                         c.accumulate,   c.operand_format};
+    return problem;
+}
+
+float element(const StoredMatrix& matrix, Transpose transpose, int64_t row, int64_t col) {
+    if (transpose == Transpose::yes) std::swap(row, col);
+    return matrix.values[static_cast<size_t>(row * matrix.view.row_stride + col)];
+}
+
+/// The definition of the product, term by term.
+std::vector<float> naive_product(const Problem& problem) {
+    const GemmArguments& g = problem.arguments;
+    std::vector<float> c(static_cast<size_t>(g.m * g.n));
+    const auto operand = [&](float x) {
+        return g.operand_format == Format::tf32 ? round_to(Format::tf32, x) : x;
+    };
+    for (int64_t i = 0; i < g.m; ++i) {
+        for (int64_t j = 0; j < g.n; ++j) {
+            float sum = 0.0f;
+            for (int64_t p = 0; p < g.k; ++p) {
+                sum = std::fma(operand(element(problem.a, g.transpose_a, i, p)),
+                               operand(element(problem.b, g.transpose_b, p, j)), sum);
+                const bool block_ends = p % 16 == 15 || p + 1 == g.k;
+                if (g.accumulate == Accumulate::fp16 && block_ends) sum = round_to_fp16(sum);
+            }
+            c[static_cast<size_t>(i * g.n + j)] = sum;
+        }
+    }
+    return c;
+}
+
+/// Runs the product; fails where an element is delivered twice, never, or outside C.
+std::vector<float> product(ThreadPool& pool, const GemmArguments& g) {
+    std::vector<float> c(static_cast<size_t>(g.m * g.n));
+    std::vector<int> deliveries(c.size(), 0);
+    std::atomic<int> bad_segments{0};
+    cpu_gemm(pool, g, [&](int64_t row, int64_t col, const float* values, int64_t count) {
+        if (row < 0 || row >= g.m || col < 0 || count < 1 || count > kGemmSegment || col + count > g.n) {
+            bad_segments.fetch_add(1);
+            return;
+        }
+        for (int64_t i = 0; i < count; ++i) {
+            const size_t at = static_cast<size_t>(row * g.n + col + i);
+            c[at] = values[i];
+            ++deliveries[at];
+        }
+    });
+    EXPECT_EQ(bad_segments.load(), 0);
+    for (const int times : deliveries) {
+        EXPECT_EQ(times, 1);
+        if (times != 1) break;
+    }
+    return c;
+}
+
+/// Equal bits, where any NaN equals any other: which operand's payload survives is the processor's choice.
+void expect_same(const std::vector<float>& actual, const std::vector<float>& expected,
+                 const std::string& what) {
+    ASSERT_EQ(actual.size(), expected.size());
+    for (size_t i = 0; i < actual.size(); ++i) {
+        if (std::isnan(expected[i]) && std::isnan(actual[i])) continue;
+        ASSERT_EQ(std::bit_cast<uint32_t>(actual[i]), std::bit_cast<uint32_t>(expected[i]))
+            << what << ": element " << i << " is " << actual[i] << ", not " << expected[i];
+    }
+}
+
+void check(ThreadPool& pool, const Case& c, uint32_t seed = 1) {
+    const Problem problem = make_problem(c, seed);
+    expect_same(product(pool, problem.arguments), naive_product(problem), describe(c));
+}
+
+constexpr Transpose kTransposes[] = {Transpose::no, Transpose::yes};
+constexpr Accumulate kAccumulations[] = {Accumulate::fp32, Accumulate::fp16};
+
+/// Small odd shapes, tile edges, several blocks of C and several passes over k.
+constexpr int64_t kShapes[][3] = {
+    {1, 1, 1},    {1, 1, 17},   {2, 3, 2},     {3, 2, 5},     {5, 7, 16},    {13, 15, 31},   {14, 16, 32},
+    {14, 32, 33}, {15, 33, 48}, {16, 288, 96}, {17, 31, 383}, {29, 65, 384}, {31, 17, 385},  {64, 10, 256},
+    {64, 3, 100}, {1, 300, 50}, {300, 1, 50},  {253, 40, 20}, {40, 257, 20}, {33, 35, 1000}, {260, 270, 400}};
+
+TEST(CpuGemm, EqualsTheTripleLoopForAllShapesAndTransposes) {
+    ThreadPool pool(2);
+    for (const auto& shape : kShapes) {
+        for (const Transpose ta : kTransposes) {
+            for (const Transpose tb : kTransposes) {
+                for (const Accumulate accumulate : kAccumulations) {
+                    Case c{shape[0], shape[1], shape[2], ta, tb};
+                    c.accumulate = accumulate;
+                    c.padding = shape[0] % 3;
+                    check(pool, c);
+                    if (HasFatalFailure()) return;
+                }
+            }
+        }
+    }
+}
+
+TEST(CpuGemm, EqualsTheTripleLoopForRandomShapes) {
+    ThreadPool pool(3);
+    std::mt19937 generator(11);
+    constexpr Format kStored[] = {Format::fp32, Format::fp16, Format::bf16, Format::e4m3, Format::e5m2};
+    for (uint32_t round = 0; round < 200; ++round) {
+        Case c{1 + generator() % 60, 1 + generator() % 80, 1 + generator() % 120};
+        c.transpose_a = kTransposes[generator() % 2];
+        c.transpose_b = kTransposes[generator() % 2];
+        c.format_a = kStored[generator() % 5];
+        c.format_b = kStored[generator() % 5];
+        c.accumulate = kAccumulations[generator() % 2];
+        c.padding = generator() % 9;
+        check(pool, c, round);
+        if (HasFatalFailure()) return;
+    }
+}
+
+TEST(CpuGemm, WidensEveryFormat) {
+    ThreadPool pool(1);
+    for (const Format format : {Format::fp16, Format::bf16, Format::e4m3, Format::e5m2}) {
+        for (const Transpose transpose : kTransposes) {
+            check(pool, {37, 45, 67, transpose, transpose, format, format});
+            check(pool, {37, 45, 67, transpose, transpose, format, Format::fp32});
+            if (HasFatalFailure()) return;
+        }
+    }
+}
+
+TEST(CpuGemm, RoundsOperandsToTf32WhenAsked) {
+    ThreadPool pool(2);
+    for (const Transpose transpose : kTransposes) {
+        Case c{50, 60, 70, transpose, transpose};
+        c.operand_format = Format::tf32;
+        check(pool, c);
+        const Problem rounded = make_problem(c, 1);
+        Problem plain = make_problem(c, 1);
+        plain.arguments.operand_format = Format::fp32;
+        EXPECT_NE(product(pool, rounded.arguments), product(pool, plain.arguments));
+    }
+}
+
+TEST(CpuGemm, DoesNotDependOnTheThreads) {
+    for (const Accumulate accumulate : kAccumulations) {
+        for (const auto& shape : {std::array<int64_t, 3>{300, 310, 500}, {2000, 32, 32}, {32, 32, 3000}}) {
+            Case c{shape[0], shape[1], shape[2], Transpose::yes, Transpose::no, Format::fp16, Format::fp16};
+            c.accumulate = accumulate;
+            const Problem problem = make_problem(c, 3);
+            ThreadPool one(1);
+            const std::vector<float> expected = product(one, problem.arguments);
+            for (const int threads : {2, 3, 5}) {
+                ThreadPool pool(threads);
+                expect_same(product(pool, problem.arguments), expected, describe(c));
+            }
+        }
+    }
+}
+
+TEST(CpuGemm, RunsInsideABodyOfThePool) {
+    ThreadPool pool(3);
+    const Case c{64, 64, 64};
+    const Problem problem = make_problem(c, 5);
+    const std::vector<float> expected = naive_product(problem);
+    std::vector<std::vector<float>> results(8);
+    pool.parallel_for(8, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+            results[static_cast<size_t>(i)] = product(pool, problem.arguments);
+    });
+    for (const std::vector<float>& result : results) expect_same(result, expected, describe(c));
+}
+
+TEST(CpuGemm, Fp16SumsStallWhereFp16Does) {
+    // Blocks of 16 ones are exact until the spacing of FP16 exceeds 16, that is below 32768.
+    ThreadPool pool(1);
+    const auto sum_of = [&](float value, int64_t k) {
+        const std::vector<float> ones(static_cast<size_t>(k), 1.0f);
+        const std::vector<float> values(static_cast<size_t>(k), value);
+        const StoredMatrix a = store_matrix(values, 1, k, k, Format::fp16);
+        const StoredMatrix b = store_matrix(ones, k, 1, 1, Format::fp16);
+        const GemmArguments g{a.view, b.view, Transpose::no, Transpose::no, 1, 1, k, Accumulate::fp16};
+        return product(pool, g)[0];
+    };
+    EXPECT_EQ(sum_of(1.0f, 4096), 4096.0f);
+    EXPECT_EQ(sum_of(1.0f, 40960), 32768.0f);  // half a spacing is a tie, to even: the sum stalls
+    EXPECT_TRUE(std::isinf(sum_of(64.0f, 2048)));
+}
+
+TEST(CpuGemm, NanAndInfinityPropagateToTheirOwnElementsOnly) {
+    ThreadPool pool(1);
+    for (const Accumulate accumulate : kAccumulations) {
+        const int64_t size = 40;
+        std::vector<float> a(static_cast<size_t>(size * size), 1.0f);
+        const std::vector<float> b(static_cast<size_t>(size * size), 1.0f);
+        a[3 * 40 + 7] = std::numeric_limits<float>::quiet_NaN();
+        a[5 * 40 + 1] = std::numeric_limits<float>::infinity();
+        a[9 * 40 + 1] = std::numeric_limits<float>::infinity();
+        a[9 * 40 + 2] = -std::numeric_limits<float>::infinity();
+        const StoredMatrix stored_a = store_matrix(a, size, size, size, Format::fp16);
+        const StoredMatrix stored_b = store_matrix(b, size, size, size, Format::fp16);
+        const GemmArguments g{stored_a.view, stored_b.view, Transpose::no, Transpose::no,
+                              size,          size,          size,          accumulate};
+        const std::vector<float> c = product(pool, g);
+        for (int64_t i = 0; i < size; ++i) {
+            for (int64_t j = 0; j < size; ++j) {
+                const float value = c[static_cast<size_t>(i * size + j)];
+                if (i == 3 || i == 9) {
+                    ASSERT_TRUE(std::isnan(value)) << i;
+                } else if (i == 5) {
+                    ASSERT_EQ(value, std::numeric_limits<float>::infinity());
+                } else {
+                    ASSERT_EQ(value, 40.0f) << i;
+                }
+            }
+        }
+    }
+}
+
+TEST(CpuGemm, NoProductsGivePositiveZero) {
+    ThreadPool pool(2);
+    const GemmArguments g{{nullptr, Format::fp32, 3, 0, 0},
+                          {nullptr, Format::fp32, 0, 5, 5},
+                          Transpose::no,
+                          Transpose::no,
+                          3,
+                          5,
+                          0};
+    for (const float value : product(pool, g)) EXPECT_EQ(std::bit_cast<uint32_t>(value), 0u);
+}
+
+TEST(CpuGemm, ARowStrideOfZeroRepeatsTheRow) {
+    ThreadPool pool(1);
+    const std::vector<float> row = {1.0f, 2.0f, 3.0f};
+    const std::vector<float> column = {1.0f, 10.0f, 100.0f};
+    const GemmArguments g{{row.data(), Format::fp32, 4, 3, 0},
+                          {column.data(), Format::fp32, 3, 1, 1},
+                          Transpose::no,
+                          Transpose::no,
+                          4,
+                          1,
+                          3};
+    for (const float value : product(pool, g)) EXPECT_EQ(value, 321.0f);
+}
+
+TEST(CpuGemm, RefusesViewsThatDoNotFit) {
+    ThreadPool pool(1);
+    const Problem problem = make_problem({4, 5, 6}, 1);
+    const auto run = [&](auto change) {
+        GemmArguments g = problem.arguments;
+        change(g);
+        cpu_gemm(pool, g, [](int64_t, int64_t, const float*, int64_t) {});
+    };
+    EXPECT_NO_THROW(run([](GemmArguments&) {}));
+    EXPECT_THROW(run([](GemmArguments& g) { g.m = 3; }), std::invalid_argument);
+    EXPECT_THROW(run([](GemmArguments& g) { g.transpose_b = Transpose::yes; }), std::invalid_argument);
+    EXPECT_THROW(run([](GemmArguments& g) { g.k = -1; }), std::invalid_argument);
+    EXPECT_THROW(run([](GemmArguments& g) { g.b.data = nullptr; }), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace halfscope
