@@ -5,9 +5,15 @@ target_compile_options(halfscope_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Wpedantic -Wshadow>
   $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false --prec-div=true --prec-sqrt=true --ftz=false -Xcompiler=-ffp-contract=off>)
 if(HALFSCOPE_NATIVE)
+  include(CheckCXXCompilerFlag)
   # 512-bit vectors pay off in the GEMM and in conversions, which is most of a training step.
-  target_compile_options(halfscope_flags INTERFACE
-    $<$<COMPILE_LANGUAGE:CXX>:-march=native -mprefer-vector-width=512>)
+  foreach(flag -march=native -mprefer-vector-width=512)
+    string(MAKE_C_IDENTIFIER "HALFSCOPE_HAS${flag}" has_flag)
+    check_cxx_compiler_flag(${flag} ${has_flag})
+    if(${has_flag})
+      target_compile_options(halfscope_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${flag}>)
+    endif()
+  endforeach()
 endif()
 if(HALFSCOPE_SANITIZE)
   target_compile_options(halfscope_flags INTERFACE
