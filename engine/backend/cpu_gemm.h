@@ -23,8 +23,6 @@ struct MatrixView {
     int64_t row_stride = 0;
 };
 
-enum class Transpose : uint8_t { no, yes };
-
 /// C [m, n] = op(a) [m, k] * op(b) [k, n]. `a` is stored as [m, k], or [k, m] under Transpose::yes; `b` as
 /// [k, n], or [n, k] under Transpose::yes.
 struct GemmArguments {

@@ -18,6 +18,9 @@ enum class Reductions : std::uint8_t { fp32, storage };
 /// Whether a loss is averaged or summed over its rows.
 enum class LossReduction : std::uint8_t { mean, sum };
 
+/// Whether a GEMM reads an operand as stored or transposed.
+enum class Transpose : std::uint8_t { no, yes };
+
 struct Arithmetic {
     Accumulate accumulate = Accumulate::fp32;
     Format matmul_operands = Format::fp32;   ///< Format::tf32 rounds FP32 GEMM operands to TF32; else fp32.

@@ -61,7 +61,6 @@ struct Reduction {
     Format rounding = Format::fp32;
 };
 
-enum class Transpose : std::uint8_t { no, yes };
 struct Operand {
     TensorView view;
     Transpose transpose = Transpose::no;

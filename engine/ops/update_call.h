@@ -56,15 +56,17 @@ struct UpdateCall {
     UpdateCounts* counts = nullptr;
 };
 
-/// What the check of one scaled gradient finds. All of it is exact or in a fixed order.
+/// What the check of one scaled gradient finds. Counts are exact; sums are in double in row_reduce's fixed order
+/// (ops/executor.h) over chunks of kDoubleChunk elements, chunk sums added ascending.
+inline constexpr std::int64_t kDoubleChunk = 16384;
 struct GradientCheck {
     std::uint64_t nonfinite = 0;           ///< NaN or inf as stored
     std::uint64_t nonfinite_unscaled = 0;  ///< non-finite only after multiplying by inverse_scale (S < 1)
-    double sum_of_squares = 0.0;           ///< of g * inverse_scale, in double, ascending
+    double sum_of_squares = 0.0;           ///< of g * inverse_scale
     float max_abs = 0.0f;                  ///< largest finite |g * inverse_scale|
 };
 
-/// What the comparison of a lane's gradient g with the shadow pass's s finds, in double, ascending.
+/// What the comparison of a lane's gradient g with the shadow pass's s finds; sums as in GradientCheck.
 struct GradientComparison {
     double difference_square = 0.0;  ///< ||g * inverse_scale - s||^2
     double gradient_square = 0.0;    ///< ||g * inverse_scale||^2

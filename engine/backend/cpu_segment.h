@@ -1,0 +1,168 @@
+// Loading and storing of one segment (a run of elements) for the CPU executor: widening, rounding, counting, folding.
+// Used by cpu_executor.h alone; the orders of summation here are those of ops/executor.h.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <memory>
+
+#include "backend/cpu_convert.h"
+#include "numerics/accumulate.h"
+#include "numerics/tensor_counts.h"
+#include "ops/executor.h"
+
+namespace halfscope {
+
+inline constexpr std::int64_t kCpuSegment = 1024;  // inputs and results of a formula stay in the first-level cache
+
+/// `count` elements from logical index `index` = row * cols + col on; spans rows only where all views are contiguous.
+struct Segment {
+    std::int64_t index, row, col, count, cols;
+};
+
+/// One FP32 value a row, or a column, without gaps.
+struct DenseRow {
+    const float* values;
+};
+struct DenseColumn {
+    const float* values;
+};
+
+/// The counts of up to four outputs over one range of segments; made when first asked for, because they are large.
+class CountsBuffer {
+  public:
+    TensorCounts& of(int output) {
+        if (!counts_) counts_ = std::make_unique<std::array<TensorCounts, 4>>();
+        return (*counts_)[static_cast<std::size_t>(output)];
+    }
+
+  private:
+    std::unique_ptr<std::array<TensorCounts, 4>> counts_;
+};
+
+inline char* element_address(const TensorView& view, std::int64_t row, std::int64_t col) {
+    return static_cast<char*>(view.data) + (row * view.row_stride + col) * format_info(view.format).bytes;
+}
+
+/// The segment's values as FP32: a pointer into the tensor where it holds FP32, else into `buffer`.
+inline const float* load(const TensorView& view, const Segment& segment, float* buffer) {
+    const char* codes = element_address(view, segment.row, segment.col);
+    if (view.format == Format::fp32) return reinterpret_cast<const float*>(codes);
+    widen(view.format, codes, buffer, segment.count);
+    return buffer;
+}
+
+/// Calls body(row, col, offset, run) for each row's part of a segment.
+template <class Body>
+void for_rows(const Segment& segment, Body body) {
+    std::int64_t row = segment.row, col = segment.col;
+    for (std::int64_t offset = 0; offset < segment.count;) {
+        const std::int64_t run = std::min(segment.cols - col, segment.count - offset);
+        body(row, col, offset, run);
+        offset += run;
+        ++row;
+        col = 0;
+    }
+}
+
+inline const float* load(const DenseRow& in, const Segment& segment, float* buffer) {
+    for_rows(segment, [&](std::int64_t row, std::int64_t, std::int64_t offset, std::int64_t run) {
+        std::fill_n(buffer + offset, run, in.values[row]);
+    });
+    return buffer;
+}
+
+inline const float* load(const DenseColumn& in, const Segment& segment, float* buffer) {
+    if (segment.col + segment.count <= segment.cols) return in.values + segment.col;
+    for_rows(segment, [&](std::int64_t, std::int64_t col, std::int64_t offset, std::int64_t run) {
+        std::copy_n(in.values + col, run, buffer + offset);
+    });
+    return buffer;
+}
+
+inline const float* load(const OneHot& in, const Segment& segment, float* buffer) {
+    std::fill_n(buffer, segment.count, 0.0f);
+    for_rows(segment, [&](std::int64_t row, std::int64_t col, std::int64_t offset, std::int64_t run) {
+        const std::int64_t hot = in.labels[row] - col;
+        if (hot >= 0 && hot < run) buffer[offset + hot] = 1.0f;
+    });
+    return buffer;
+}
+
+/// Rounds, stores and, where the view asks for it, counts one segment.
+inline void store(const TensorView& view, const Segment& segment, const float* values, CountsBuffer& counts, int output) {
+    char* codes = element_address(view, segment.row, segment.col);
+    narrow(view.format, values, codes, segment.count, view.subnormals);
+    if (!view.counts) return;
+    alignas(64) float stored[kCpuSegment];
+    widen(view.format, codes, stored, segment.count);
+    counts.of(output).add_span(values, stored, static_cast<std::size_t>(segment.count), view.format);
+}
+
+/// The larger of two, NaN where either is NaN.
+inline float maximum(float a, float b) { return b > a || b != b ? b : a; }
+
+/// Folds one row in the order of ops/executor.h: 32 lanes and a halving tree, or rounded blocks of 16.
+class RowFold {
+  public:
+    explicit RowFold(Reduction reduction) : reduction_(reduction), blocks_(reduction.rounding) {
+        std::fill_n(lanes_, kLanes, neutral());
+    }
+
+    /// The next `count` terms; a multiple of 32 except in the last call.
+    void add(const float* terms, std::int64_t count) {
+        if (reduction_.rounding != Format::fp32) {
+            for (std::int64_t i = 0; i < count; ++i) blocks_.add(terms[i]);
+            return;
+        }
+        if (reduction_.fold == Fold::sum) {
+            for_lanes(terms, count, [](float a, float b) { return a + b; });
+        } else {
+            for_lanes(terms, count, maximum);
+        }
+    }
+
+    float finish() {
+        if (reduction_.rounding != Format::fp32) return blocks_.finish();
+        for (int width = kLanes / 2; width > 0; width /= 2) {
+            for (int lane = 0; lane < width; ++lane) {
+                lanes_[lane] = reduction_.fold == Fold::sum ? lanes_[lane] + lanes_[lane + width]
+                                                            : maximum(lanes_[lane], lanes_[lane + width]);
+            }
+        }
+        return lanes_[0];
+    }
+
+  private:
+    static constexpr int kLanes = 32;
+    float neutral() const { return reduction_.fold == Fold::sum ? 0.0f : -std::numeric_limits<float>::infinity(); }
+    template <class Combine>
+    void for_lanes(const float* terms, std::int64_t count, Combine combine) {
+        std::int64_t i = 0;
+        for (; i + kLanes <= count; i += kLanes)
+            for (int lane = 0; lane < kLanes; ++lane) lanes_[lane] = combine(lanes_[lane], terms[i + lane]);
+        for (int lane = 0; i + lane < count; ++lane) lanes_[lane] = combine(lanes_[lane], terms[i + lane]);
+    }
+
+    Reduction reduction_;
+    BlockRounder blocks_;
+    alignas(64) float lanes_[kLanes];
+};
+
+/// One whole row. Rows shorter than the lanes skip the neutral ones: adding 0 or folding -inf changes no bit.
+inline float fold_row(Reduction reduction, const float* terms, std::int64_t count) {
+    if (reduction.rounding != Format::fp32 || count > 32 || reduction.fold != Fold::sum) {
+        RowFold fold(reduction);
+        fold.add(terms, count);
+        return fold.finish();
+    }
+    float lanes[32];
+    for (std::int64_t i = 0; i < count; ++i) lanes[i] = 0.0f + terms[i];
+    for (std::int64_t width = 16; width > 0; width /= 2)
+        for (std::int64_t lane = 0; lane < width && lane + width < count; ++lane) lanes[lane] += lanes[lane + width];
+    return count > 0 ? lanes[0] : 0.0f;
+}
+
+}  // namespace halfscope
