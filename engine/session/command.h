@@ -1,10 +1,12 @@
-// What a user (or a replay) can ask of a running experiment. Panels and the command line send Commands; the trainer thread
-// drains them between two steps, stamps them with the step and applies them. Plain data, so that every run is replayable.
+// What a user (or a replay) can ask of a running experiment. Panels and the command line send Commands; the
+// trainer thread drains them between two steps, stamps them with the step and applies them. Plain data, so
+// that every run is replayable.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "train/experiment.h"
 
@@ -12,28 +14,53 @@ namespace halfscope {
 
 struct RunCommand {};
 struct PauseCommand {};
-struct StepCommand { int count = 1; };                ///< runs that many steps, then pauses
-struct RestartCommand {};                              ///< from step 0, same seed, same lanes and techniques
-struct SeedCommand { std::uint64_t seed = 0; };        ///< restart with another seed
-struct OpenScenarioCommand {                           ///< another scenario or other settings; lanes as given or defaults
+struct StepCommand {
+    int count = 1;
+};                         ///< runs that many steps, then pauses
+struct RestartCommand {};  ///< from step 0, same seed, same lanes and techniques
+struct SeedCommand {
+    std::uint64_t seed = 0;
+};                            ///< restart with another seed
+struct OpenScenarioCommand {  ///< another scenario or other settings; lanes as given or defaults
     std::string scenario;
     ScenarioSettings settings;
-    std::vector<LaneSpec> lanes;                       ///< empty: the scenario's own
+    std::vector<LaneSpec> lanes;  ///< empty: the scenario's own
 };
-struct SetTechniqueCommand { std::string lane, key, value; };
-struct SetPresetCommand { std::string lane, preset; };
-struct AddLaneCommand { LaneSpec lane; std::string branch_from; };  ///< branch_from empty: starts from the initial weights
-struct RemoveLaneCommand { std::string lane; };
-struct RenameLaneCommand { std::string from, to; };
-struct MultiplyLossScaleCommand { std::string lane; double factor = 2; };
-struct SetCadenceCommand { int probe_every = 10; int shadow_every = 50; };  ///< 0: never
-struct SetStepDelayCommand { double milliseconds = 0; };                     ///< slow motion: a pause after each step
+struct SetTechniqueCommand {
+    std::string lane, key, value;
+};
+struct SetPresetCommand {
+    std::string lane, preset;
+};
+struct AddLaneCommand {
+    LaneSpec lane;
+    std::string branch_from;
+};  ///< branch_from empty: starts from the initial weights
+struct RemoveLaneCommand {
+    std::string lane;
+};
+struct RenameLaneCommand {
+    std::string from, to;
+};
+struct MultiplyLossScaleCommand {
+    std::string lane;
+    double factor = 2;
+};
+struct SetCadenceCommand {
+    int probe_every = 10;
+    int shadow_every = 50;
+};  ///< 0: never
+struct SetStepDelayCommand {
+    double milliseconds = 0;
+};  ///< slow motion: a pause after each step
 
-using Command = std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand, OpenScenarioCommand,
-                             SetTechniqueCommand, SetPresetCommand, AddLaneCommand, RemoveLaneCommand, RenameLaneCommand,
-                             MultiplyLossScaleCommand, SetCadenceCommand, SetStepDelayCommand>;
+using Command =
+    std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand, OpenScenarioCommand,
+                 SetTechniqueCommand, SetPresetCommand, AddLaneCommand, RemoveLaneCommand, RenameLaneCommand,
+                 MultiplyLossScaleCommand, SetCadenceCommand, SetStepDelayCommand>;
 
-/// Where panels put commands. Never blocks, never throws; bad commands come back as a message in the Snapshot.
+/// Where panels put commands. Never blocks, never throws; bad commands come back as a message in the
+/// Snapshot.
 class CommandSink {
   public:
     virtual ~CommandSink() = default;

@@ -1,11 +1,12 @@
-// The latest state of an experiment, published by the trainer thread after each step (latest wins) and read by the window.
-// A plain value without pointers into training. History is in Timeline.
+// The latest state of an experiment, published by the trainer thread after each step (latest wins) and read
+// by the window. A plain value without pointers into training. History is in Timeline.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "train/lane.h"
@@ -16,45 +17,74 @@ namespace halfscope {
 
 enum class RunState : std::uint8_t { loading, running, paused, failed };
 
+/// A list of probes shared by many snapshots: reads like a const std::vector<Probe>, copies like a pointer
+/// (one probe holds kilobytes of histogram, and snapshots are published up to 60 times a second).
+class ProbeList {
+  public:
+    ProbeList() = default;
+    ProbeList(std::vector<Probe> probes)
+        : probes_(std::make_shared<const std::vector<Probe>>(std::move(probes))) {}
+    const std::vector<Probe>& list() const {
+        static const std::vector<Probe> none;
+        return probes_ ? *probes_ : none;
+    }
+    operator const std::vector<Probe>&() const { return list(); }
+    auto begin() const { return list().begin(); }
+    auto end() const { return list().end(); }
+    std::size_t size() const { return list().size(); }
+    bool empty() const { return list().empty(); }
+    const Probe& operator[](std::size_t index) const { return list()[index]; }
+    const Probe& front() const { return list().front(); }
+    const Probe& back() const { return list().back(); }
+
+  private:
+    std::shared_ptr<const std::vector<Probe>> probes_;
+};
+
 struct LaneSnapshot {
     int id = 0;  ///< stable while the lane lives; decides colour, letter and line style (0..3)
     std::string name;
     Techniques techniques;
     std::int64_t techniques_step = 0;   ///< first step that ran (or will run) under these techniques
     StepRecord last;                    ///< of the last step done
-    double best_loss = 0;
+    double best_loss = 0;               ///< lowest finite loss so far; NaN: none yet
     Metric validation;                  ///< latest
     std::int64_t validation_step = -1;  ///< -1: none yet
     std::int64_t skipped = 0;
     std::int32_t steps_until_growth = -1;
-    double steps_per_second = 0;        ///< of this lane alone: 1000 / mean step_ms over the last second
-    double step_ms = 0;                 ///< mean over the last second
+    double steps_per_second = 0;  ///< of this lane alone: 1000 / mean step_ms over the last second
+    double step_ms = 0;           ///< mean over the last second, of steps without probes where there were any
     MemoryUse memory;
-    std::vector<Probe> probes;          ///< latest of every tensor, graph order
+    /// Latest of every tensor, graph order. relative_error and cosine are those of shadow_step, also when
+    /// probe_step is later.
+    ProbeList probes;
     std::int64_t probe_step = -1;
     std::int64_t shadow_step = -1;
     std::shared_ptr<const ModelView> view;  ///< latest picture, map or text; null: none yet
+    std::int64_t view_step = -1;            ///< steps done when it was taken
+    std::string signature;  ///< of all weights (Lane::signature) while paused; empty while running
 };
 
 struct Message {
     enum class Kind : std::uint8_t { note, error };
     Kind kind = Kind::note;
-    std::string text;        ///< one sentence
+    std::string text;         ///< one sentence
     std::int64_t number = 0;  ///< ascending, so that the window shows each once
 };
 
 struct Snapshot {
     std::int64_t generation = 0;  ///< ascending; changes whenever anything does
-    std::int64_t run = 0;         ///< ascending; changes at restart, seed or scenario change (histories start anew)
+    std::int64_t run = 0;  ///< ascending; changes at restart, seed or scenario change (histories start anew)
     RunState state = RunState::loading;
-    std::string device;           ///< Backend::name()
+    std::string device;  ///< Backend::name()
     ScenarioInfo scenario;
     ScenarioSettings settings;
-    std::int64_t next_step = 0;   ///< steps done so far
+    std::int64_t next_step = 0;  ///< steps done so far
     std::vector<LaneSnapshot> lanes;
     std::shared_ptr<const ModelView> target;  ///< the reference beside the lanes; null or empty: none
-    double steps_per_second = 0;  ///< of the whole experiment
-    double telemetry_percent = 0; ///< share of wall time that probes, shadow passes and views took, last seconds
+    double steps_per_second = 0;              ///< of the whole experiment
+    double telemetry_percent =
+        0;  ///< share of wall time that probes, shadow passes and views took, last seconds
     int probe_every = 10, shadow_every = 50;
     std::vector<Message> messages;  ///< the last few
 };

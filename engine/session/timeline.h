@@ -1,12 +1,15 @@
-// The history of an experiment: bounded in memory, decimated without losing extremes. Written by the trainer thread, read by
-// the window and by exports; every call locks for microseconds.
+// The history of an experiment: bounded in memory, decimated without losing extremes. Written by the trainer
+// thread, read by the window and by exports; every call locks for microseconds.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "train/lane.h"
@@ -21,14 +24,16 @@ struct SeriesPoint {
     std::uint32_t nonfinite = 0;     ///< how many values were NaN or inf
 };
 
-/// A step-indexed series of at most `capacity` buckets; when full, neighbours are merged (stride doubles). The newest
-/// `recent` values are kept besides at full resolution.
+/// A step-indexed series of at most `capacity` buckets; when full, neighbours are merged (stride doubles).
+/// The newest `recent` values are kept besides at full resolution.
 class Series {
   public:
     explicit Series(std::size_t capacity = 8192, std::size_t recent = 4096);
+    /// Steps ascend; a value for a step before the last one is ignored (histories start anew at a restart).
     void append(std::int64_t step, double value);
     void clear();
-    /// Points of [first_step, last_step], merged to at most `columns`; full resolution where the recent values cover it.
+    /// Points of [first_step, last_step], merged to at most `columns`; full resolution where the recent
+    /// values cover it. A bucket that lies partly in the range is returned whole, so that no extreme is lost.
     std::vector<SeriesPoint> view(std::int64_t first_step, std::int64_t last_step, std::size_t columns) const;
     std::int64_t first_step() const;  ///< 0 where empty
     std::int64_t last_step() const;   ///< -1 where empty
@@ -36,6 +41,8 @@ class Series {
 
   private:
     void merge_neighbours();
+    std::vector<SeriesPoint> points_between(std::int64_t first_step, std::int64_t last_step) const;
+    const std::pair<std::int64_t, float>& recent(std::size_t age_order) const;
     std::size_t capacity_, recent_capacity_;
     std::int64_t stride_ = 1;
     std::vector<SeriesPoint> buckets_;
@@ -43,7 +50,15 @@ class Series {
     std::size_t recent_begin_ = 0;
 };
 
-enum class SeriesKind : std::uint8_t { loss, loss_scale, grad_norm, learning_rate, validation_loss, metric, step_ms };
+enum class SeriesKind : std::uint8_t {
+    loss,
+    loss_scale,
+    grad_norm,
+    learning_rate,
+    validation_loss,
+    metric,
+    step_ms
+};
 inline constexpr int kSeriesKindCount = 7;
 const char* series_kind_name(SeriesKind kind);
 
@@ -51,7 +66,9 @@ const char* series_kind_name(SeriesKind kind);
 struct HistogramRow {
     std::int64_t step = 0;
     double scale = 1;
-    std::vector<float> share;  ///< of all elements, for exponents kWaterfallLowest .. kWaterfallHighest; last: zero, inf, nan
+    /// Of all elements, for exponents kWaterfallLowest .. kWaterfallHighest (what lies beyond joins the
+    /// outermost), then zero, inf and nan as they came in. Adds up to 1.
+    std::vector<float> share;
 };
 inline constexpr int kWaterfallLowest = -44;
 inline constexpr int kWaterfallHighest = 18;
@@ -62,13 +79,16 @@ class Timeline {
     void record(int lane_id, const StepRecord& record);
     void record_validation(int lane_id, std::int64_t step, const Metric& metric);
     void record_probes(int lane_id, std::int64_t step, const std::vector<Probe>& probes);
+    /// lane_id -1: an event of the experiment, kept until clear().
     void record_event(int lane_id, const Event& event);
+    /// Forgets everything about a lane; its id may be given to another one.
     void remove_lane(int lane_id);
 
-    std::vector<SeriesPoint> series(int lane_id, SeriesKind kind, std::int64_t first_step, std::int64_t last_step,
-                                    std::size_t columns) const;
+    std::vector<SeriesPoint> series(int lane_id, SeriesKind kind, std::int64_t first_step,
+                                    std::int64_t last_step, std::size_t columns) const;
     std::int64_t last_step() const;  ///< of all lanes; -1 where empty
-    /// Events of one lane (or of all, lane_id = -1) in [first_step, last_step], oldest first; the newest 4096 of each kind are kept.
+    /// Events of one lane (or of all, lane_id = -1) in [first_step, last_step], oldest first; the newest 4096
+    /// of each kind are kept.
     std::vector<Event> events(int lane_id, std::int64_t first_step, std::int64_t last_step) const;
     std::vector<HistogramRow> waterfall(int lane_id, std::string_view tensor, ProbeKind kind) const;
     /// Bytes held now; bounded (stated in timeline.cpp).
@@ -79,7 +99,7 @@ class Timeline {
     LaneHistory& history(int lane_id);
     const LaneHistory* find(int lane_id) const;
     mutable std::mutex mutex_;
-    std::vector<std::shared_ptr<LaneHistory>> lanes_;
+    std::map<int, std::shared_ptr<LaneHistory>> lanes_;  // -1: the experiment's own events
     std::int64_t last_step_ = -1;
 };
 

@@ -1,0 +1,26 @@
+// `halfscope-cli train`: declares its options and turns their text into TrainOptions. Called by main.cpp.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/train_run.h"
+
+namespace CLI {
+class App;
+}
+
+namespace halfscope {
+
+/// The options as typed; empty where not given.
+struct TrainText {
+    std::string scenario, device = "auto", steps, seed, text, probe_every, shadow_every, json, threads;
+    std::vector<std::string> lanes, settings;
+};
+
+/// Declares the options on the subcommand; `text` must outlive it.
+void declare_train_options(CLI::App& command, TrainText& text);
+/// Throws InputError with one sentence that names the option, the key or the file.
+TrainOptions parse_train_options(const TrainText& text);
+
+}  // namespace halfscope

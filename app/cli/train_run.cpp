@@ -1,0 +1,177 @@
+#include "cli/train_run.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+
+#include "backend/cpu_backend.h"
+#include "cli/exit_codes.h"
+#include "cli/interrupt.h"
+#include "cli/json_lines.h"
+#include "cli/progress.h"
+#include "session/session.h"
+#include "train/input_error.h"
+
+namespace halfscope {
+namespace {
+
+constexpr int kDefaultProbeEvery = 10, kDefaultShadowEvery = 50;  // with JSON; techniques.md
+
+std::unique_ptr<Backend> open_device(const TrainOptions& options) {
+    if (options.device == "cuda") {
+        throw NoDeviceError(
+            "--device cuda: this build of halfscope-cli has no CUDA device; use --device cpu or auto");
+    }
+    return make_cpu_backend(options.threads);
+}
+
+/// Mean of step_ms over a run.
+struct StepTime {
+    double sum_ms = 0;
+    std::int64_t steps = 0;
+    double per_second() const { return sum_ms > 0 ? 1000.0 * static_cast<double>(steps) / sum_ms : 0.0; }
+};
+
+class TrainRun {
+  public:
+    TrainRun(const TrainOptions& options, std::shared_ptr<const Workload> workload, Backend& backend,
+             const std::vector<LaneSpec>& lanes)
+        : experiment_(backend, std::move(workload), lanes),
+          steps_(options.steps.value_or(schedule_steps(experiment_.workload()))),
+          probe_every_(options.probe_every.value_or(options.json_path.empty() ? 0 : kDefaultProbeEvery)),
+          shadow_every_(options.shadow_every.value_or(options.json_path.empty() ? 0 : kDefaultShadowEvery)),
+          last_(lanes.size()),
+          times_(lanes.size()),
+          json_path_(options.json_path) {
+        // After everything else was found right, so that a mistake does not empty an earlier recording.
+        if (!json_path_.empty()) json_ = std::make_unique<JsonLines>(json_path_);
+    }
+
+    int run(const std::string& device) {
+        write_run(device);
+        Progress progress(steps_);
+        while (experiment_.next_step() < steps_ && !interrupted() && can_write_) {
+            step();
+            if (progress.due()) progress.show(experiment_.next_step(), losses());
+        }
+        progress.clear();
+        const std::vector<LaneSummary> lanes = summary();
+        if (json_ && can_write_) {
+            json_->write(summary_object(experiment_.workload().info().metric_name, lanes));
+            can_write_ = json_->flush();
+        }
+        if (!can_write_) return report_write_failure();
+        if (!writes_stdout()) print_table(device, lanes);
+        return interrupted() ? kExitInterrupted : kExitDone;
+    }
+
+  private:
+    void write_run(const std::string& device) {
+        if (!json_) return;
+        std::vector<LaneTechniques> lanes;
+        for (const Lane& lane : experiment_.lanes()) lanes.push_back({lane.name(), lane.techniques()});
+        const Workload& workload = experiment_.workload();
+        json_->write(run_object(workload.info().name, device, workload.settings().seed, lanes));
+        can_write_ = json_->flush();
+    }
+
+    void step() {
+        const std::int64_t step = experiment_.next_step();
+        StepRequest request;
+        request.shadow = shadow_every_ > 0 && step % shadow_every_ == 0;
+        request.probe = request.shadow || (probe_every_ > 0 && step % probe_every_ == 0);
+        const std::vector<StepResult> results = experiment_.step(request);
+        for (std::size_t index = 0; index < results.size(); ++index) {
+            last_[index] = results[index].record;
+            times_[index].sum_ms += results[index].record.step_ms;
+            ++times_[index].steps;
+            if (json_) write_result(experiment_.lanes()[index].name(), results[index]);
+        }
+        if (json_) can_write_ = json_->flush();
+    }
+
+    void write_result(const std::string& lane, const StepResult& result) {
+        json_->write(step_object(lane, result.record));
+        for (const Probe& probe : result.probes) {
+            for (const Json& object : probe_objects(result.record.step, lane, probe)) json_->write(object);
+        }
+        for (const Event& event : result.events) json_->write(event_object(event));
+    }
+
+    std::string losses() const {
+        std::string text;
+        for (std::size_t index = 0; index < last_.size(); ++index) {
+            char loss[32];
+            std::snprintf(loss, sizeof loss, " %.4g", last_[index].loss);
+            text += (index == 0 ? "" : ", ") + experiment_.lanes()[index].name() + loss;
+        }
+        return text;
+    }
+
+    std::vector<LaneSummary> summary() {
+        std::vector<LaneSummary> lanes;
+        for (std::size_t index = 0; index < last_.size(); ++index) {
+            Lane& lane = experiment_.lanes()[index];
+            lanes.push_back({lane.name(), experiment_.next_step(), lane.skipped_steps(), last_[index].loss,
+                             lane.validate(), lane.loss_scale(), times_[index].per_second(), lane.memory(),
+                             lane.signature()});
+        }
+        return lanes;
+    }
+
+    bool writes_stdout() const { return json_ && json_path_ == "-"; }
+
+    /// A closed pipe ends the program quietly, as it does where nobody ignores SIGPIPE; a full disk does not.
+    int report_write_failure() const {
+        if (writes_stdout()) return kExitInterrupted;
+        std::fprintf(stderr, "halfscope-cli: --json: cannot write '%s': %s\n", json_path_.c_str(),
+                     json_->failure().c_str());
+        return kExitFailed;
+    }
+
+    void print_table(const std::string& device, const std::vector<LaneSummary>& lanes) const {
+        const Workload& workload = experiment_.workload();
+        const std::string& metric = workload.info().metric_name;
+        std::size_t width = 4;
+        for (const LaneSummary& lane : lanes) width = std::max(width, lane.lane.size());
+        const int lane_width = static_cast<int>(width);
+        std::printf("%s, seed %llu, %lld of %lld steps on %s\n", workload.info().name.c_str(),
+                    static_cast<unsigned long long>(workload.settings().seed),
+                    static_cast<long long>(experiment_.next_step()), static_cast<long long>(steps_),
+                    device.c_str());
+        std::printf("%-*s %11s %11s %11s %8s %11s %8s %8s  %s\n", lane_width, "lane", "loss", "val. loss",
+                    metric.c_str(), "skipped", "loss scale", "steps/s", "MiB", "signature");
+        for (const LaneSummary& lane : lanes) {
+            std::printf("%-*s %11.5g %11.5g %11.5g %8lld %11.6g %8.1f %8.2f  %s\n", lane_width,
+                        lane.lane.c_str(), lane.final_loss, lane.validation.validation_loss,
+                        lane.validation.metric, static_cast<long long>(lane.skipped), lane.loss_scale,
+                        lane.steps_per_second, static_cast<double>(lane.memory.total()) / (1024.0 * 1024.0),
+                        lane.signature.c_str());
+        }
+    }
+
+    Experiment experiment_;
+    std::int64_t steps_;
+    int probe_every_, shadow_every_;
+    std::vector<StepRecord> last_;
+    std::vector<StepTime> times_;
+    std::string json_path_;
+    std::unique_ptr<JsonLines> json_;
+    bool can_write_ = true;
+};
+
+}  // namespace
+
+int run_training(const TrainOptions& options) {
+    const Scenario& scenario = find_scenario(options.scenario);
+    const ScenarioSettings settings = resolve_settings(scenario.info(), options.settings);
+    const std::vector<LaneSpec> lanes =
+        options.lanes.empty() ? default_lanes(scenario.info()) : options.lanes;
+    const std::unique_ptr<Backend> backend = open_device(options);
+    catch_interrupts();
+    TrainRun run(options, scenario.create(settings), *backend, lanes);
+    return run.run(backend->name());
+}
+
+}  // namespace halfscope

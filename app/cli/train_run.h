@@ -1,0 +1,30 @@
+// One run of `halfscope-cli train`: an Experiment from its first step to its last, with JSON lines and a
+// table at the end. Made by train_command.cpp from parsed options. It knows no command-line syntax.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "train/experiment.h"
+#include "train/scenario.h"
+
+namespace halfscope {
+
+struct TrainOptions {
+    std::string scenario;
+    ScenarioSettings settings;
+    std::vector<LaneSpec> lanes;        ///< empty: the scenario's own
+    std::string device = "auto";        ///< auto, cpu or cuda
+    std::optional<std::int64_t> steps;  ///< none: the scenario's
+    std::optional<int> probe_every;     ///< 0: never; none: 10 with JSON, else never
+    std::optional<int> shadow_every;    ///< 0: never; none: 50 with JSON, else never
+    std::string json_path;              ///< "-": stdout; empty: none
+    int threads = 0;                    ///< 0: all cores
+};
+
+/// Runs to the end or to an interrupt. Returns the exit code. Throws InputError, NoDeviceError.
+int run_training(const TrainOptions& options);
+
+}  // namespace halfscope

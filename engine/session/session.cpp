@@ -1,0 +1,234 @@
+#include "session/session.h"
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <new>
+#include <numeric>
+
+#include "train/input_error.h"
+
+namespace halfscope {
+namespace {
+
+constexpr std::chrono::milliseconds kProbeAtLeastEvery{
+    250};  // techniques.md: 4 times a second while a window looks
+constexpr double kViewInterval_ms = 500.0;
+constexpr double kViewCostShare = 4.0;  // views take at most about a fifth of the time
+
+/// Puts the shadow pass's findings of earlier probes beside newer counts, which come without them.
+void keep_shadow_findings(std::vector<Probe>& newer, const ProbeList& earlier) {
+    for (std::size_t index = 0; index < newer.size(); ++index) {
+        Probe& probe = newer[index];
+        if (probe.relative_error != -1 || probe.cosine != -2) continue;
+        const auto same = [&](const Probe& other) {
+            return other.kind == probe.kind && other.tensor == probe.tensor;
+        };
+        // Lists of the same graph are in the same order; only a changed set of techniques can shift them.
+        const auto place = index < earlier.size() && same(earlier[index])
+                               ? earlier.begin() + static_cast<std::ptrdiff_t>(index)
+                               : std::find_if(earlier.begin(), earlier.end(), same);
+        if (place == earlier.end()) continue;
+        probe.relative_error = place->relative_error;
+        probe.cosine = place->cosine;
+    }
+}
+
+bool has_shadow_findings(const std::vector<Probe>& probes) {
+    return std::any_of(probes.begin(), probes.end(),
+                       [](const Probe& probe) { return probe.relative_error != -1; });
+}
+
+}  // namespace
+
+std::int64_t validation_interval(std::int64_t schedule_steps) {
+    return std::max<std::int64_t>(10, schedule_steps / 50);
+}
+
+std::int64_t schedule_steps(const Workload& workload) {
+    const auto& parameters = workload.settings().parameters;
+    const auto steps = parameters.find("steps");
+    return steps == parameters.end() ? workload.info().steps : static_cast<std::int64_t>(steps->second);
+}
+
+std::vector<LaneSpec> default_lanes(const ScenarioInfo& info) {
+    std::vector<LaneSpec> lanes;
+    for (const LaneDefault& lane : info.lanes)
+        lanes.push_back({lane.name, parse_techniques(lane.techniques)});
+    return lanes;
+}
+
+Session::Session(Backend& backend, Timeline& timeline, RecordSink records, ProgressSink progress)
+    : backend_(backend), timeline_(timeline), records_(std::move(records)), progress_(std::move(progress)) {}
+
+Session::~Session() = default;
+
+void Session::say(Message::Kind kind, std::string text) {
+    constexpr std::size_t kKeptMessages = 16;
+    messages_.push_back({kind, std::move(text), ++message_number_});
+    if (messages_.size() > kKeptMessages) messages_.pop_front();
+}
+
+/// Builds first and replaces then, so that what cannot be built leaves the running experiment alone.
+void Session::start_experiment(std::shared_ptr<const Workload> workload, const std::vector<LaneSpec>& lanes,
+                               const std::vector<int>& ids) {
+    auto experiment = std::make_unique<Experiment>(backend_, workload, lanes);
+    auto target = std::make_shared<const ModelView>(workload->target_view());
+    experiment_ = std::move(experiment);
+    workload_ = std::move(workload);
+    target_ = std::move(target);
+    lanes_.clear();
+    for (int id : ids) lanes_.emplace_back().id = id;
+    timeline_.clear();
+    ++run_;
+    steps_to_pause_.reset();
+    steps_.clear();
+    last_probe_ = last_view_ = last_step_end_ = {};
+    view_lanes();
+}
+
+/// Throws what building it throws; an experiment that was open stays as it was then.
+void Session::open(const OpenScenarioCommand& command, RunState state_then) {
+    const RunState before = experiment_ ? state_ : RunState::failed;
+    state_ = RunState::loading;
+    progress_();
+    state_ = before;
+    const Scenario& scenario =
+        command.scenario.empty() ? *scenarios().front() : find_scenario(command.scenario);
+    std::shared_ptr<const Workload> workload =
+        scenario.create(resolve_settings(scenario.info(), command.settings));
+    const std::vector<LaneSpec> lanes =
+        command.lanes.empty() ? default_lanes(scenario.info()) : command.lanes;
+    std::vector<int> ids(lanes.size());
+    std::iota(ids.begin(), ids.end(), 0);
+    start_experiment(std::move(workload), lanes, ids);
+    state_ = state_then;
+    if (state_ == RunState::paused) pause();
+}
+
+StepRequest Session::request_at(std::int64_t step, SteadyClock::time_point now) const {
+    const bool last_before_pause = steps_to_pause_ && *steps_to_pause_ <= 1;
+    StepRequest request;
+    request.shadow = shadow_every_ > 0 && step % shadow_every_ == 0;
+    request.probe = request.shadow || (probe_every_ > 0 && (step % probe_every_ == 0 || last_before_pause ||
+                                                            now - last_probe_ >= kProbeAtLeastEvery));
+    return request;
+}
+
+/// Files one lane's result. Returns what telemetry took of the step, in ms.
+double Session::record_result(std::size_t index, const StepRequest& request, StepResult result) {
+    LaneState& lane = lanes_[index];
+    const StepRecord& record = result.record;
+    lane.last = record;
+    if (std::isfinite(record.loss) && !(record.loss >= lane.best_loss)) lane.best_loss = record.loss;
+    timeline_.record(lane.id, record);
+    records_(lane.id, record);
+    for (const Event& event : result.events) timeline_.record_event(lane.id, event);
+
+    const SteadyClock::time_point now = SteadyClock::now();
+    double telemetry_ms = record.telemetry_ms;
+    if (request.probe) {
+        // Values are counted where they are stored, inside the step: what that cost shows against steps
+        // without it.
+        if (lane.plain_steps.size() > 0)
+            telemetry_ms += std::max(0.0, record.step_ms - lane.plain_steps.mean_ms());
+        lane.probed_steps.add(now, record.step_ms, 0.0);
+    } else {
+        lane.plain_steps.add(now, record.step_ms, 0.0);
+    }
+    if (!result.probes.empty()) {
+        if (has_shadow_findings(result.probes)) {
+            lane.shadow_step = record.step;
+        } else {
+            keep_shadow_findings(result.probes, lane.probes);
+        }
+        timeline_.record_probes(lane.id, record.step, result.probes);
+        lane.probes = ProbeList(std::move(result.probes));
+        lane.probe_step = record.step;
+    }
+    return telemetry_ms;
+}
+
+void Session::validate_lanes(std::int64_t done_step) {
+    for (std::size_t index = 0; index < lanes_.size(); ++index) {
+        if (lanes_[index].validation_step == done_step) continue;
+        lanes_[index].validation = experiment_->lanes()[index].validate();
+        lanes_[index].validation_step = done_step;
+        timeline_.record_validation(lanes_[index].id, done_step, lanes_[index].validation);
+    }
+}
+
+void Session::view_lanes() {
+    const SteadyClock::time_point start = SteadyClock::now();
+    for (std::size_t index = 0; index < lanes_.size(); ++index) {
+        if (lanes_[index].view_step == experiment_->next_step()) continue;
+        lanes_[index].view = std::make_shared<const ModelView>(experiment_->lanes()[index].view());
+        lanes_[index].view_step = experiment_->next_step();
+    }
+    last_view_ = SteadyClock::now();
+    view_cost_ms_ = elapsed_ms(start, last_view_);
+}
+
+/// Validation and views that are due after `done_step`. Returns what they took, in ms.
+double Session::measured_models(std::int64_t done_step, bool pausing) {
+    const SteadyClock::time_point start = SteadyClock::now();
+    const std::int64_t length = schedule_steps(*workload_);
+    if (pausing || done_step % validation_interval(length) == 0 || done_step + 1 == length)
+        validate_lanes(done_step);
+    const double view_interval_ms = std::max(kViewInterval_ms, kViewCostShare * view_cost_ms_);
+    if (pausing || elapsed_ms(last_view_, start) >= view_interval_ms) view_lanes();
+    return elapsed_ms(start, SteadyClock::now());
+}
+
+void Session::step() {
+    const SteadyClock::time_point start = SteadyClock::now();
+    const std::int64_t step = experiment_->next_step();
+    try {
+        const StepRequest request = request_at(step, start);
+        for (LaneState& lane : lanes_) lane.signature.clear();
+        std::vector<StepResult> results = experiment_->step(request);
+        double telemetry_ms = 0.0;
+        for (std::size_t index = 0; index < results.size(); ++index) {
+            telemetry_ms += record_result(index, request, std::move(results[index]));
+        }
+        if (request.probe) last_probe_ = SteadyClock::now();
+        const bool pausing = steps_to_pause_ && --*steps_to_pause_ <= 0;
+        telemetry_ms += measured_models(step, pausing);
+        const SteadyClock::time_point end = SteadyClock::now();
+        // Slow motion's waits belong to the rate, but not a pause of the user's.
+        const bool went_on = last_step_end_ != SteadyClock::time_point{};
+        steps_.add(end, elapsed_ms(went_on ? last_step_end_ : start, end), telemetry_ms);
+        last_step_end_ = end;
+        if (pausing) pause();
+    } catch (const std::bad_alloc&) {
+        fail("step " + std::to_string(step) +
+             " ran out of memory; choose a smaller batch or width or remove a lane, then restart");
+    } catch (const InputError& error) {
+        fail(std::string(error.what()));
+    } catch (const std::exception& error) {
+        fail("step " + std::to_string(step) + " failed: " + error.what() +
+             "; restart, or open another scenario");
+    }
+}
+
+/// Takes what is shown of a standing experiment: validation, views and signatures at its last step.
+void Session::pause() {
+    state_ = RunState::paused;
+    steps_to_pause_.reset();
+    last_step_end_ = {};
+    const std::int64_t done_step = experiment_->next_step() - 1;
+    if (done_step >= 0) validate_lanes(done_step);
+    view_lanes();
+    for (std::size_t index = 0; index < lanes_.size(); ++index) {
+        lanes_[index].signature = experiment_->lanes()[index].signature();
+    }
+}
+
+void Session::fail(const std::string& sentence) {
+    state_ = RunState::failed;
+    steps_to_pause_.reset();
+    last_step_end_ = {};
+    say(Message::Kind::error, sentence);
+}
+
+}  // namespace halfscope

@@ -1,0 +1,144 @@
+// What the trainer thread does, without the thread: owns the experiment, applies Commands, makes steps,
+// decides what is measured when, fills the Timeline and assembles Snapshots. Called by Trainer (and by tests)
+// from one thread. It must not wait, sleep or lock, and measuring must not change training.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backend/backend.h"
+#include "session/command.h"
+#include "session/rate_window.h"
+#include "session/snapshot.h"
+#include "session/timeline.h"
+#include "train/experiment.h"
+
+namespace halfscope {
+
+/// Steps between two validations: chosen by step, so that the same run gives the same history.
+std::int64_t validation_interval(std::int64_t schedule_steps);
+
+/// How many steps a workload's schedule has: its parameter `steps` where it has one, else the scenario's
+/// default.
+std::int64_t schedule_steps(const Workload& workload);
+
+/// The lanes a scenario starts with. Throws InputError where one of them is refused.
+std::vector<LaneSpec> default_lanes(const ScenarioInfo& info);
+
+class Session {
+  public:
+    using RecordSink = std::function<void(int lane_id, const StepRecord& record)>;
+    using ProgressSink = std::function<void()>;
+
+    /// `records` takes every step record. `progress` is called when something long begins (state loading).
+    Session(Backend& backend, Timeline& timeline, RecordSink records, ProgressSink progress);
+    ~Session();
+
+    /// Opens the first scenario. Never throws: what fails becomes a message and state failed.
+    void begin(const OpenScenarioCommand& command, RunState state_then);
+    /// Applies one command between two steps. Never throws: what fails becomes a message and changes nothing.
+    void apply(const Command& command);
+    /// Whether step() is to be called.
+    bool running() const { return state_ == RunState::running; }
+    RunState state() const { return state_; }
+    /// One step of all lanes with what is due at it. Never throws: a failure becomes a message and state
+    /// failed or paused.
+    void step();
+    /// Slow motion: what to wait after each step.
+    double step_delay_ms() const { return step_delay_ms_; }
+
+    Snapshot make_snapshot();
+
+    /// Adds a message as the window shows it.
+    void say(Message::Kind kind, std::string text);
+
+  private:
+    struct LaneState {
+        int id = 0;
+        std::int64_t techniques_step = 0;
+        StepRecord last;
+        double best_loss = std::numeric_limits<double>::quiet_NaN();
+        Metric validation;
+        std::int64_t validation_step = -1;
+        ProbeList probes;
+        std::int64_t probe_step = -1;
+        std::int64_t shadow_step = -1;
+        std::shared_ptr<const ModelView> view;
+        std::int64_t view_step = -1;
+        std::string signature;
+        RateWindow plain_steps{std::chrono::seconds(1)};   // without probes
+        RateWindow probed_steps{std::chrono::seconds(1)};  // with probes
+    };
+
+    // session.cpp
+    void open(const OpenScenarioCommand& command, RunState state_then);
+    void start_experiment(std::shared_ptr<const Workload> workload, const std::vector<LaneSpec>& lanes,
+                          const std::vector<int>& ids);
+    StepRequest request_at(std::int64_t step, SteadyClock::time_point now) const;
+    double record_result(std::size_t lane_index, const StepRequest& request, StepResult result);
+    double measured_models(std::int64_t done_step, bool pausing);
+    void validate_lanes(std::int64_t done_step);
+    void view_lanes();
+    void pause();
+    void fail(const std::string& sentence);
+
+    // session_commands.cpp
+    bool attempt(const std::function<void()>& change);
+    void change_run_state(RunState state);
+    void apply_command(const RunCommand& command);
+    void apply_command(const PauseCommand& command);
+    void apply_command(const StepCommand& command);
+    void apply_command(const RestartCommand& command);
+    void apply_command(const SeedCommand& command);
+    void apply_command(const OpenScenarioCommand& command);
+    void apply_command(const SetTechniqueCommand& command);
+    void apply_command(const SetPresetCommand& command);
+    void apply_command(const AddLaneCommand& command);
+    void apply_command(const RemoveLaneCommand& command);
+    void apply_command(const RenameLaneCommand& command);
+    void apply_command(const MultiplyLossScaleCommand& command);
+    void apply_command(const SetCadenceCommand& command);
+    void apply_command(const SetStepDelayCommand& command);
+    void restart(std::shared_ptr<const Workload> workload);
+    void set_lane_techniques(Lane& lane, const Techniques& techniques);
+    Experiment& experiment();
+    std::size_t lane_index(const std::string& name);
+    int free_lane_id() const;
+    std::vector<LaneSpec> current_lanes() const;
+    void stamp(int lane_id, EventKind kind, const std::string& lane, const std::string& detail);
+
+    // session_snapshot.cpp
+    LaneSnapshot lane_snapshot(std::size_t index) const;
+
+    Backend& backend_;
+    Timeline& timeline_;
+    RecordSink records_;
+    ProgressSink progress_;
+
+    std::shared_ptr<const Workload> workload_;
+    std::unique_ptr<Experiment> experiment_;
+    std::vector<LaneState> lanes_;  // as experiment_->lanes()
+    std::shared_ptr<const ModelView> target_;
+
+    RunState state_ = RunState::loading;
+    std::int64_t run_ = 0;
+    std::int64_t generation_ = 0;
+    std::optional<std::int64_t> steps_to_pause_;
+    int probe_every_ = 10, shadow_every_ = 50;
+    double step_delay_ms_ = 0.0;
+    std::deque<Message> messages_;
+    std::int64_t message_number_ = 0;
+
+    SteadyClock::time_point last_probe_{}, last_view_{}, last_step_end_{};
+    double view_cost_ms_ = 0.0;                  // of the last views of all lanes
+    RateWindow steps_{std::chrono::seconds(2)};  // wall time of whole steps, and telemetry's part of it
+};
+
+}  // namespace halfscope

@@ -1,0 +1,204 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <variant>
+
+#include "session/session.h"
+#include "train/input_error.h"
+
+namespace halfscope {
+
+/// Runs a change; what it throws becomes a message. False where it threw.
+bool Session::attempt(const std::function<void()>& change) {
+    try {
+        change();
+        return true;
+    } catch (const std::bad_alloc&) {
+        say(Message::Kind::error,
+            "there is not enough memory for that; choose a smaller batch or width, or remove a lane first");
+    } catch (const std::exception& error) {
+        say(Message::Kind::error, error.what());
+    }
+    return false;
+}
+
+void Session::begin(const OpenScenarioCommand& command, RunState state_then) {
+    if (!attempt([&] { open(command, state_then); })) state_ = RunState::failed;
+}
+
+void Session::apply(const Command& command) {
+    attempt([&] { std::visit([this](const auto& kind) { apply_command(kind); }, command); });
+}
+
+Experiment& Session::experiment() {
+    if (!experiment_) throw InputError("no scenario is open; open one first");
+    return *experiment_;
+}
+
+std::size_t Session::lane_index(const std::string& name) {
+    const Lane& lane = experiment().lane(name);
+    return static_cast<std::size_t>(&lane - experiment_->lanes().data());
+}
+
+int Session::free_lane_id() const {
+    int id = 0;
+    while (std::any_of(lanes_.begin(), lanes_.end(), [&](const LaneState& lane) { return lane.id == id; }))
+        ++id;
+    return id;
+}
+
+std::vector<LaneSpec> Session::current_lanes() const {
+    std::vector<LaneSpec> specs;
+    for (const Lane& lane : experiment_->lanes()) specs.push_back({lane.name(), lane.techniques()});
+    return specs;
+}
+
+/// Files a command as an Event with the step it takes effect at.
+void Session::stamp(int lane_id, EventKind kind, const std::string& lane, const std::string& detail) {
+    timeline_.record_event(lane_id, {experiment_->next_step(), lane, kind, detail});
+}
+
+void Session::change_run_state(RunState state) {
+    experiment();
+    if (state_ == RunState::failed)
+        throw InputError("the run has failed; restart it or open another scenario");
+    if (state == RunState::paused) {
+        if (state_ != RunState::paused) pause();
+    } else {
+        state_ = state;
+    }
+}
+
+void Session::apply_command(const RunCommand&) {
+    change_run_state(RunState::running);
+    steps_to_pause_.reset();
+}
+
+void Session::apply_command(const PauseCommand&) { change_run_state(RunState::paused); }
+
+void Session::apply_command(const StepCommand& command) {
+    if (command.count < 1) {
+        throw InputError("cannot run " + std::to_string(command.count) + " steps; give 1 or more");
+    }
+    change_run_state(RunState::running);
+    steps_to_pause_ = command.count;
+}
+
+/// From step 0 on another or the same workload, with the lanes as they are.
+void Session::restart(std::shared_ptr<const Workload> workload) {
+    const RunState then = state_ == RunState::running ? RunState::running : RunState::paused;
+    std::vector<int> ids;
+    for (const LaneState& lane : lanes_) ids.push_back(lane.id);
+    start_experiment(std::move(workload), current_lanes(), ids);
+    state_ = then;
+    if (state_ == RunState::paused) pause();
+}
+
+void Session::apply_command(const RestartCommand&) {
+    experiment();
+    restart(workload_);
+}
+
+void Session::apply_command(const SeedCommand& command) {
+    experiment();
+    ScenarioSettings settings = workload_->settings();
+    settings.seed = command.seed;
+    restart(find_scenario(workload_->info().name).create(settings));
+}
+
+void Session::apply_command(const OpenScenarioCommand& command) {
+    open(command, state_ == RunState::paused ? RunState::paused : RunState::running);
+}
+
+void Session::set_lane_techniques(Lane& lane, const Techniques& techniques) {
+    if (techniques == lane.techniques()) return;
+    const std::string sentence = refusal(techniques);
+    if (!sentence.empty()) throw InputError(sentence);
+    LaneState& state = lanes_[lane_index(lane.name())];
+    for (const Event& event : lane.set_techniques(techniques, experiment_->next_step())) {
+        timeline_.record_event(state.id, event);
+    }
+    state.techniques_step = experiment_->next_step();
+    state.plain_steps.clear();
+    state.probed_steps.clear();
+    if (state_ == RunState::paused) state.signature = lane.signature();
+}
+
+void Session::apply_command(const SetTechniqueCommand& command) {
+    Lane& lane = experiment().lane(command.lane);
+    Techniques techniques = lane.techniques();
+    const std::string sentence = set_technique(techniques, command.key, command.value);
+    if (!sentence.empty()) throw InputError(sentence);
+    set_lane_techniques(lane, techniques);
+}
+
+void Session::apply_command(const SetPresetCommand& command) {
+    set_lane_techniques(experiment().lane(command.lane), parse_techniques(command.preset));
+}
+
+void Session::apply_command(const AddLaneCommand& command) {
+    const Lane* from = command.branch_from.empty() ? nullptr : &experiment().lane(command.branch_from);
+    const int id = free_lane_id();
+    experiment().add_lane(command.lane, from);
+    LaneState& state = lanes_.emplace_back();
+    state.id = id;
+    state.techniques_step = experiment_->next_step();
+    stamp(id, EventKind::lane, command.lane.name,
+          command.branch_from.empty() ? "added, from the initial weights"
+                                      : "branched from " + command.branch_from);
+    if (state_ == RunState::paused) pause();
+}
+
+void Session::apply_command(const RemoveLaneCommand& command) {
+    const std::size_t index = lane_index(command.lane);
+    const int id = lanes_[index].id;
+    experiment().remove_lane(command.lane);
+    lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(index));
+    timeline_.remove_lane(id);
+    stamp(-1, EventKind::lane, command.lane, "removed");
+}
+
+void Session::apply_command(const RenameLaneCommand& command) {
+    const std::size_t index = lane_index(command.from);
+    if (command.from == command.to) return;
+    experiment().rename_lane(command.from, command.to);
+    stamp(lanes_[index].id, EventKind::lane, command.to, "renamed from " + command.from);
+}
+
+void Session::apply_command(const MultiplyLossScaleCommand& command) {
+    const std::size_t index = lane_index(command.lane);
+    Lane& lane = experiment_->lanes()[index];
+    if (!(command.factor > 0.0) || !std::isfinite(command.factor)) {
+        throw InputError("the factor of the loss scale must be a positive number");
+    }
+    if (lane.techniques().scaler.scaling == LossScaling::off) {
+        throw InputError("lane '" + command.lane +
+                         "' runs without loss scaling; set loss_scaling to static or dynamic first");
+    }
+    const double before = lane.loss_scale();
+    lane.multiply_loss_scale(command.factor);
+    char detail[96];
+    std::snprintf(detail, sizeof detail, "loss scale by hand: %.9g to %.9g", before, lane.loss_scale());
+    stamp(lanes_[index].id, EventKind::toggle, command.lane, detail);
+}
+
+void Session::apply_command(const SetCadenceCommand& command) {
+    if (command.probe_every < 0 || command.shadow_every < 0) {
+        throw InputError("a cadence is a number of steps, 0 for never");
+    }
+    probe_every_ = command.probe_every;
+    shadow_every_ = command.shadow_every;
+    for (LaneState& lane : lanes_) lane.plain_steps.clear();
+}
+
+void Session::apply_command(const SetStepDelayCommand& command) {
+    constexpr double kLongest_ms = 60000.0;
+    if (!(command.milliseconds >= 0.0 && command.milliseconds <= kLongest_ms)) {
+        throw InputError("the pause after a step must lie between 0 and 60000 ms");
+    }
+    step_delay_ms_ = command.milliseconds;
+}
+
+}  // namespace halfscope

@@ -1,0 +1,54 @@
+#include "session/session.h"
+
+namespace halfscope {
+
+LaneSnapshot Session::lane_snapshot(std::size_t index) const {
+    const LaneState& state = lanes_[index];
+    const Lane& lane = experiment_->lanes()[index];
+    LaneSnapshot shown;
+    shown.id = state.id;
+    shown.name = lane.name();
+    shown.techniques = lane.techniques();
+    shown.techniques_step = state.techniques_step;
+    shown.last = state.last;
+    shown.best_loss = state.best_loss;
+    shown.validation = state.validation;
+    shown.validation_step = state.validation_step;
+    shown.skipped = lane.skipped_steps();
+    shown.steps_until_growth = lane.steps_until_growth();
+    const RateWindow& steps = state.plain_steps.size() > 0 ? state.plain_steps : state.probed_steps;
+    shown.steps_per_second = steps.per_second();
+    shown.step_ms = steps.mean_ms();
+    shown.memory = lane.memory();
+    shown.probes = state.probes;
+    shown.probe_step = state.probe_step;
+    shown.shadow_step = state.shadow_step;
+    shown.view = state.view;
+    shown.view_step = state.view_step;
+    shown.signature = state.signature;
+    return shown;
+}
+
+Snapshot Session::make_snapshot() {
+    Snapshot snapshot;
+    snapshot.generation = ++generation_;
+    snapshot.run = run_;
+    snapshot.state = state_;
+    snapshot.device = backend_.name();
+    if (experiment_) {
+        snapshot.scenario = workload_->info();
+        snapshot.settings = workload_->settings();
+        snapshot.next_step = experiment_->next_step();
+        for (std::size_t index = 0; index < lanes_.size(); ++index)
+            snapshot.lanes.push_back(lane_snapshot(index));
+        snapshot.target = target_;
+    }
+    snapshot.steps_per_second = steps_.per_second();
+    snapshot.telemetry_percent = steps_.part_percent();
+    snapshot.probe_every = probe_every_;
+    snapshot.shadow_every = shadow_every_;
+    snapshot.messages.assign(messages_.begin(), messages_.end());
+    return snapshot;
+}
+
+}  // namespace halfscope
