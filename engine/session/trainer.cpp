@@ -15,7 +15,6 @@ namespace halfscope {
 namespace {
 
 constexpr std::chrono::milliseconds kPublishInterval{16};  // about 60 snapshots a second
-constexpr std::size_t kKeptRecords = 65536;
 
 }  // namespace
 
@@ -88,7 +87,7 @@ void Trainer::State::publish_failure(const std::string& sentence) {
 void Trainer::State::keep_record(int lane_id, const StepRecord& record) {
     const std::lock_guard lock(record_mutex);
     records.emplace_back(lane_id, record);
-    if (records.size() > kKeptRecords) {
+    if (records.size() > options.kept_records) {
         records.pop_front();
         ++dropped_records;
     }

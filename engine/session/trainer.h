@@ -3,6 +3,7 @@
 // never waits for a step.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,8 +23,9 @@ struct TrainerOptions {
     ScenarioSettings settings;
     std::vector<LaneSpec> lanes;  ///< empty: the scenario's own
     bool start_running = true;
-    std::function<void()>
-        wake;  ///< called from the trainer thread after each publication (glfwPostEmptyEvent)
+    std::size_t kept_records = 65536;  ///< bound of take_records()
+    /// Called from the trainer thread after each publication (glfwPostEmptyEvent).
+    std::function<void()> wake;
 };
 
 class Trainer : public CommandSink {
@@ -42,8 +44,8 @@ class Trainer : public CommandSink {
     /// The latest snapshot; cheap (a shared pointer), never null.
     std::shared_ptr<const Snapshot> snapshot() const;
     const Timeline& timeline() const;
-    /// Step records not taken yet, lossless: (lane id, record). Bounded at 65,536; beyond that the oldest are
-    /// dropped and counted.
+    /// Step records not taken yet, lossless: (lane id, record). Bounded by kept_records; beyond that the
+    /// oldest are dropped and counted.
     std::vector<std::pair<int, StepRecord>> take_records();
     /// How many records were dropped so far because nobody took them.
     std::uint64_t dropped_records() const;

@@ -1,0 +1,99 @@
+// What the tests of the session share: a small scenario, and a CPU device that can be told to fail.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "backend/cpu_backend.h"
+#include "session/command.h"
+#include "session/session.h"
+#include "train/experiment.h"
+#include "train/scenario.h"
+#include "train/techniques.h"
+
+namespace halfscope {
+
+inline const char* const kSmallScenario = "spiral-mlp";
+
+/// The smallest spiral: a step takes well below a millisecond.
+inline ScenarioSettings small_settings(std::uint64_t seed = 0) {
+    ScenarioSettings settings;
+    settings.parameters = {{"points", 64}, {"width", 8}, {"layers", 2}};
+    settings.seed = seed;
+    return settings;
+}
+
+inline std::vector<LaneSpec> small_lanes() {
+    return {{"fp32", parse_techniques("fp32")}, {"mixed", parse_techniques("mixed")}};
+}
+
+inline OpenScenarioCommand small_scenario(std::uint64_t seed = 0) {
+    return {kSmallScenario, small_settings(seed), small_lanes()};
+}
+
+/// The same run without a session: what it must reproduce.
+struct DirectRun {
+    std::unique_ptr<Backend> backend = make_cpu_backend(1);
+    Experiment experiment;
+    std::vector<std::vector<StepRecord>> records;  // [lane][step]
+
+    explicit DirectRun(std::uint64_t seed = 0, const std::vector<LaneSpec>& lanes = small_lanes())
+        : experiment(
+              *backend,
+              find_scenario(kSmallScenario)
+                  .create(resolve_settings(find_scenario(kSmallScenario).info(), small_settings(seed))),
+              lanes),
+          records(lanes.size()) {}
+
+    void steps(int count) {
+        for (int step = 0; step < count; ++step) {
+            const std::vector<StepResult> results = experiment.step({});
+            for (std::size_t lane = 0; lane < results.size(); ++lane)
+                records[lane].push_back(results[lane].record);
+        }
+    }
+    std::string signature(std::size_t lane) const { return experiment.lanes()[lane].signature(); }
+};
+
+/// A CPU device whose forward pass throws while it is told to.
+class FailingBackend : public Backend {
+  public:
+    enum class Failure { none, out_of_memory, device };
+    std::atomic<Failure> failure{Failure::none};
+
+    std::string name() const override { return cpu_->name(); }
+    std::uint64_t available_bytes() const override { return cpu_->available_bytes(); }
+    void* allocate(std::uint64_t bytes) override { return cpu_->allocate(bytes); }
+    void release(void* memory) override { cpu_->release(memory); }
+    void upload(void* device, const void* host, std::uint64_t bytes) override {
+        cpu_->upload(device, host, bytes);
+    }
+    void download(void* host, const void* device, std::uint64_t bytes) override {
+        cpu_->download(host, device, bytes);
+    }
+    void forward(const OpCall& call) override {
+        if (failure == Failure::out_of_memory) throw std::bad_alloc();
+        if (failure == Failure::device) throw std::runtime_error("the device fell off the bus");
+        cpu_->forward(call);
+    }
+    void backward(const OpCall& call) override { cpu_->backward(call); }
+    void convert(const TensorView& out, const TensorView& in) override { cpu_->convert(out, in); }
+    GradientCheck check(const TensorView& gradient, float inverse_scale) override {
+        return cpu_->check(gradient, inverse_scale);
+    }
+    void update(const UpdateCall& call) override { cpu_->update(call); }
+    GradientComparison compare(const TensorView& gradient, float inverse_scale,
+                               const TensorView& shadow) override {
+        return cpu_->compare(gradient, inverse_scale, shadow);
+    }
+
+  private:
+    std::unique_ptr<Backend> cpu_ = make_cpu_backend(1);
+};
+
+}  // namespace halfscope
