@@ -92,9 +92,8 @@ std::vector<SeriesPoint> Series::points_between(std::int64_t first_step, std::in
     std::vector<SeriesPoint> points;
     const std::int64_t recent_from =
         recent_.empty() ? std::numeric_limits<std::int64_t>::max() : recent(0).first;
-    // Values of the recent ring's first step may have dropped out of it, so this step's bucket counts as
-    // older.
-    const bool all_recent = recent_.size() < recent_capacity_;
+    // Of the oldest recent step some values may have dropped out already: only later steps are complete.
+    const bool all_recent = recent_.size() < recent_capacity_ || first_step > recent_from;
     std::int64_t covered = -1;  // last step that a bucket has answered for
     if (!all_recent) {
         auto bucket = std::partition_point(buckets_.begin(), buckets_.end(), [&](const SeriesPoint& point) {
