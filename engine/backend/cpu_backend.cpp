@@ -52,7 +52,8 @@ class CpuBackend final : public Backend {
     explicit CpuBackend(int threads) : pool_(threads), executor_(pool_), processor_(processor_name()) {}
 
     std::string name() const override {
-        return "cpu: " + processor_ + ", " + std::to_string(pool_.threads()) + (pool_.threads() == 1 ? " thread" : " threads");
+        return "cpu: " + processor_ + ", " + std::to_string(pool_.threads()) +
+               (pool_.threads() == 1 ? " thread" : " threads");
     }
     std::uint64_t available_bytes() const override { return memory_available(); }
 
@@ -90,14 +91,16 @@ class CpuBackend final : public Backend {
                 const bool finite = std::isfinite(values[i]), finite_unscaled = std::isfinite(unscaled);
                 total.nonfinite += finite ? 0u : 1u;
                 total.nonfinite_unscaled += finite && !finite_unscaled ? 1u : 0u;
-                if (finite_unscaled && std::fabs(unscaled) > total.max_abs) total.max_abs = std::fabs(unscaled);
+                if (finite_unscaled && std::fabs(unscaled) > total.max_abs)
+                    total.max_abs = std::fabs(unscaled);
             }
             total.sum_of_squares += squares.finish();
         });
         return total;
     }
 
-    GradientComparison compare(const TensorView& gradient, float inverse_scale, const TensorView& shadow) override {
+    GradientComparison compare(const TensorView& gradient, float inverse_scale,
+                               const TensorView& shadow) override {
         GradientComparison total;
         std::vector<float> reference(kDoubleChunk);
         for_chunks(gradient, [&](const float* values, std::int64_t count, std::int64_t first) {
@@ -120,7 +123,8 @@ class CpuBackend final : public Backend {
     }
 
   private:
-    /// Calls body(values, count, first) for each chunk of kDoubleChunk elements of a 1 x n view, ascending, as FP32.
+    /// Calls body(values, count, first) for each chunk of kDoubleChunk elements of a 1 x n view, ascending,
+    /// as FP32.
     template <class Body>
     void for_chunks(const TensorView& view, Body body) {
         chunk_.resize(kDoubleChunk);

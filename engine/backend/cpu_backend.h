@@ -1,4 +1,5 @@
-// The CPU device: real, the default where no GPU is present, and the oracle for CUDA. Made by train/ or a test.
+// The CPU device: real, the default where no GPU is present, and the oracle for CUDA. Made by train/ or a
+// test.
 #pragma once
 
 #include <memory>

@@ -5,7 +5,9 @@
 namespace halfscope {
 namespace {
 
-MatrixView matrix(const TensorView& view) { return {view.data, view.format, view.rows, view.cols, view.row_stride}; }
+MatrixView matrix(const TensorView& view) {
+    return {view.data, view.format, view.rows, view.cols, view.row_stride};
+}
 
 }  // namespace
 
@@ -19,7 +21,8 @@ const float* CpuExecutor::dense(const TensorView& view, std::int64_t count, std:
         widen(view.format, view.data, values.data(), count);
     } else {
         for (std::int64_t i = 0; i < count; ++i)
-            widen(view.format, static_cast<const char*>(view.data) + i * stride * bytes, &values[static_cast<std::size_t>(i)], 1);
+            widen(view.format, static_cast<const char*>(view.data) + i * stride * bytes,
+                  &values[static_cast<std::size_t>(i)], 1);
     }
     return values.data();
 }
@@ -41,7 +44,8 @@ void CpuExecutor::store_all(const TensorView& out, const float* values) {
     copy(out, in);
 }
 
-void CpuExecutor::gemm(const TensorView& out, const Operand& a, const Operand& b, const GemmOptions& options) {
+void CpuExecutor::gemm(const TensorView& out, const Operand& a, const Operand& b,
+                       const GemmOptions& options) {
     GemmArguments arguments;
     arguments.a = matrix(a.view);
     arguments.b = matrix(b.view);
@@ -63,14 +67,15 @@ void CpuExecutor::gemm(const TensorView& out, const Operand& a, const Operand& b
         target.row_stride = out.cols;
         target.counts = nullptr;
     }
-    cpu_gemm(pool_, arguments, [&](std::int64_t row, std::int64_t col, const float* values, std::int64_t count) {
-        alignas(64) float sums[kGemmSegment];
-        if (bias) {
-            for (std::int64_t j = 0; j < count; ++j) sums[j] = values[j] + bias[col + j];
-            values = sums;
-        }
-        narrow(target.format, values, element_address(target, row, col), count, target.subnormals);
-    });
+    cpu_gemm(pool_, arguments,
+             [&](std::int64_t row, std::int64_t col, const float* values, std::int64_t count) {
+                 alignas(64) float sums[kGemmSegment];
+                 if (bias) {
+                     for (std::int64_t j = 0; j < count; ++j) sums[j] = values[j] + bias[col + j];
+                     values = sums;
+                 }
+                 narrow(target.format, values, element_address(target, row, col), count, target.subnormals);
+             });
     if (counted) store_all(out, static_cast<const float*>(target.data));
     release_scratch();
 }
@@ -90,8 +95,10 @@ void CpuExecutor::gather_rows(const TensorView& out, const TensorView& table, co
     });
 }
 
-void CpuExecutor::scatter_add_rows(const TensorView& out, const std::int32_t* tokens, const TensorView& gradient) {
-    // Positions sorted by token, ascending within a token: a counting sort, so that each row is one chain of sums.
+void CpuExecutor::scatter_add_rows(const TensorView& out, const std::int32_t* tokens,
+                                   const TensorView& gradient) {
+    // Positions sorted by token, ascending within a token: a counting sort, so that each row is one chain of
+    // sums.
     std::vector<std::int64_t> begin_of(static_cast<std::size_t>(out.rows) + 1, 0);
     for (std::int64_t i = 0; i < gradient.rows; ++i) ++begin_of[static_cast<std::size_t>(tokens[i]) + 1];
     for (std::size_t v = 1; v < begin_of.size(); ++v) begin_of[v] += begin_of[v - 1];
@@ -100,25 +107,28 @@ void CpuExecutor::scatter_add_rows(const TensorView& out, const std::int32_t* to
     for (std::int64_t i = 0; i < gradient.rows; ++i)
         positions[static_cast<std::size_t>(next[static_cast<std::size_t>(tokens[i])]++)] = i;
 
-    pool_.parallel_for(out.rows, grain(out.cols * (1 + gradient.rows / std::max<std::int64_t>(out.rows, 1)), 1),
+    pool_.parallel_for(out.rows,
+                       grain(out.cols * (1 + gradient.rows / std::max<std::int64_t>(out.rows, 1)), 1),
                        [&](std::int64_t begin, std::int64_t end) {
-        alignas(64) float buffer[kSegment];
-        alignas(64) float sums[kSegment];
-        CountsBuffer counts;
-        for (std::int64_t v = begin; v < end; ++v) {
-            for (std::int64_t col = 0; col < out.cols; col += kSegment) {
-                const std::int64_t width = std::min(kSegment, out.cols - col);
-                std::fill_n(sums, width, 0.0f);
-                for (std::int64_t p = begin_of[static_cast<std::size_t>(v)]; p < begin_of[static_cast<std::size_t>(v) + 1]; ++p) {
-                    const Segment from{0, positions[static_cast<std::size_t>(p)], col, width, gradient.cols};
-                    const float* values = load(gradient, from, buffer);
-                    for (std::int64_t j = 0; j < width; ++j) sums[j] += values[j];
-                }
-                store(out, Segment{0, v, col, width, out.cols}, sums, counts, 0);
-            }
-        }
-        merge(out, counts, 0);
-    });
+                           alignas(64) float buffer[kSegment];
+                           alignas(64) float sums[kSegment];
+                           CountsBuffer counts;
+                           for (std::int64_t v = begin; v < end; ++v) {
+                               for (std::int64_t col = 0; col < out.cols; col += kSegment) {
+                                   const std::int64_t width = std::min(kSegment, out.cols - col);
+                                   std::fill_n(sums, width, 0.0f);
+                                   for (std::int64_t p = begin_of[static_cast<std::size_t>(v)];
+                                        p < begin_of[static_cast<std::size_t>(v) + 1]; ++p) {
+                                       const Segment from{0, positions[static_cast<std::size_t>(p)], col,
+                                                          width, gradient.cols};
+                                       const float* values = load(gradient, from, buffer);
+                                       for (std::int64_t j = 0; j < width; ++j) sums[j] += values[j];
+                                   }
+                                   store(out, Segment{0, v, col, width, out.cols}, sums, counts, 0);
+                               }
+                           }
+                           merge(out, counts, 0);
+                       });
 }
 
 }  // namespace halfscope

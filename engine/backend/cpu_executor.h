@@ -1,6 +1,7 @@
-// The executor of the CPU device: the primitives of ops/executor.h on a thread pool. Elements are worked in chunks: inputs are
-// widened to FP32, the formula runs over the chunk in a loop the compiler vectorises, results are rounded, stored and, where a
-// view asks for it, counted against what was stored. Used by cpu_backend.cpp alone. Knows no operation.
+// The executor of the CPU device: the primitives of ops/executor.h on a thread pool. Elements are worked in
+// chunks: inputs are widened to FP32, the formula runs over the chunk in a loop the compiler vectorises,
+// results are rounded, stored and, where a view asks for it, counted against what was stored. Used by
+// cpu_backend.cpp alone. Knows no operation.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,8 @@ class CpuExecutor {
 
     template <class F, class... In>
     void map(const TensorView& out, F f, const In&... in) {
-        map(Outputs<1>{{out}}, [f](std::int64_t i, auto... x) { return Values<1>{{f(i, x...)}}; }, in...);
+        map(
+            Outputs<1>{{out}}, [f](std::int64_t i, auto... x) { return Values<1>{{f(i, x...)}}; }, in...);
     }
 
     template <int N, class F, class... In>
@@ -33,34 +35,42 @@ class CpuExecutor {
         const auto loaders = prepare(first.rows, first.cols, in...);
         bool flat = (is_flat(in) && ...);
         for (const TensorView& view : out.view) flat = flat && view.contiguous();
-        for_segments(first.rows, first.cols, flat, [&](const Segment& segment, CountsBuffer& counts) {
-            alignas(64) float results[N][kSegment];
-            evaluate<N>(segment, f, loaders, results);
-            for (int n = 0; n < N; ++n) store(out.view[n], segment, results[n], counts, n);
-        }, [&](CountsBuffer& counts) {
-            for (int n = 0; n < N; ++n) merge(out.view[n], counts, n);
-        });
+        for_segments(
+            first.rows, first.cols, flat,
+            [&](const Segment& segment, CountsBuffer& counts) {
+                alignas(64) float results[N][kSegment];
+                evaluate<N>(segment, f, loaders, results);
+                for (int n = 0; n < N; ++n) store(out.view[n], segment, results[n], counts, n);
+            },
+            [&](CountsBuffer& counts) {
+                for (int n = 0; n < N; ++n) merge(out.view[n], counts, n);
+            });
     }
 
     void copy(const TensorView& out, const TensorView& in) {
-        map(out, [](std::int64_t, float x) { return x; }, in);
+        map(
+            out, [](std::int64_t, float x) { return x; }, in);
     }
 
     template <class F, class... In>
-    void row_reduce(const TensorView& out, Reduction reduction, F f, const TensorView& extent, const In&... in) {
+    void row_reduce(const TensorView& out, Reduction reduction, F f, const TensorView& extent,
+                    const In&... in) {
         const std::int64_t rows = extent.rows, cols = extent.cols;
         const auto loaders = prepare(rows, cols, extent, in...);
         float* results = scratch(rows);
         const bool flat = extent.contiguous() && (is_flat(in) && ...);
-        const std::int64_t rows_at_once = flat && cols <= kSegment ? kSegment / std::max<std::int64_t>(cols, 1) : 1;
+        const std::int64_t rows_at_once =
+            flat && cols <= kSegment ? kSegment / std::max<std::int64_t>(cols, 1) : 1;
         pool_.parallel_for(rows, grain(cols, rows_at_once), [&](std::int64_t begin, std::int64_t end) {
             alignas(64) float terms[1][kSegment];
             for (std::int64_t row = begin; row < end; row += rows_at_once) {
                 const std::int64_t count = std::min(rows_at_once, end - row);
                 if (cols <= kSegment) {
-                    evaluate<1>(Segment{row * cols, row, 0, count * cols, cols},
-                                [f](std::int64_t i, auto... x) { return Values<1>{{f(i, x...)}}; }, loaders, terms);
-                    for (std::int64_t r = 0; r < count; ++r) results[row + r] = fold_row(reduction, terms[0] + r * cols, cols);
+                    evaluate<1>(
+                        Segment{row * cols, row, 0, count * cols, cols},
+                        [f](std::int64_t i, auto... x) { return Values<1>{{f(i, x...)}}; }, loaders, terms);
+                    for (std::int64_t r = 0; r < count; ++r)
+                        results[row + r] = fold_row(reduction, terms[0] + r * cols, cols);
                 } else {
                     results[row] = fold_long_row(reduction, row, cols, f, loaders, terms);
                 }
@@ -78,7 +88,8 @@ class CpuExecutor {
         float* partial = scratch(chunks * cols);
         std::fill(partial, partial + chunks * cols, 0.0f);
         const bool flat = extent.contiguous() && (is_flat(in) && ...);
-        const std::int64_t rows_at_once = flat && cols <= kSegment ? kSegment / std::max<std::int64_t>(cols, 1) : 1;
+        const std::int64_t rows_at_once =
+            flat && cols <= kSegment ? kSegment / std::max<std::int64_t>(cols, 1) : 1;
         pool_.parallel_for(chunks, grain(kColumnChunk * cols, 1), [&](std::int64_t begin, std::int64_t end) {
             alignas(64) float terms[1][kSegment];
             const auto one = [f](std::int64_t i, auto... x) { return Values<1>{{f(i, x...)}}; };
@@ -89,8 +100,9 @@ class CpuExecutor {
                     const std::int64_t count = std::min(rows_at_once, last - row);
                     for (std::int64_t col = 0; col < cols; col += kSegment) {
                         const std::int64_t width = std::min(kSegment, cols - col);
-                        evaluate<1>(Segment{row * cols + col, row, col, rows_at_once > 1 ? count * cols : width, cols}, one,
-                                    loaders, terms);
+                        evaluate<1>(Segment{row * cols + col, row, col,
+                                            rows_at_once > 1 ? count * cols : width, cols},
+                                    one, loaders, terms);
                         for (std::int64_t r = 0; r < count; ++r)
                             for (std::int64_t c = 0; c < width; ++c) sums[col + c] += terms[0][r * width + c];
                     }
@@ -109,40 +121,46 @@ class CpuExecutor {
     void gather_rows(const TensorView& out, const TensorView& table, const std::int32_t* tokens);
     void scatter_add_rows(const TensorView& out, const std::int32_t* tokens, const TensorView& gradient);
 
-    /// Counts the updates of a parameter: f returns {update, weight before, weight after as stored}; see UpdateCounts.
-    /// `weight_format` is what the update itself is counted against.
+    /// Counts the updates of a parameter: f returns {update, weight before, weight after as stored}; see
+    /// UpdateCounts. `weight_format` is what the update itself is counted against.
     template <class F, class... In>
-    void count_updates(UpdateCounts& counts, Format weight_format, F f, const TensorView& extent, const In&... in) {
+    void count_updates(UpdateCounts& counts, Format weight_format, F f, const TensorView& extent,
+                       const In&... in) {
         const auto loaders = prepare(extent.rows, extent.cols, extent, in...);
         const bool flat = extent.contiguous() && (is_flat(in) && ...);
         std::mutex guard;
-        for_segments(extent.rows, extent.cols, flat, [&](const Segment& segment, CountsBuffer& buffer) {
-            alignas(64) float results[3][kSegment];
-            alignas(64) float stored[kSegment];
-            evaluate<3>(segment, f, loaders, results);
-            std::uint64_t updates = 0, swallowed = 0;
-            for (std::int64_t j = 0; j < segment.count; ++j) {
-                const bool updated = results[0][j] != 0.0f && results[1][j] != 0.0f;
-                updates += updated ? 1u : 0u;
-                swallowed += updated && results[2][j] == results[1][j] ? 1u : 0u;
-                stored[j] = round_to(weight_format, results[0][j]);
-            }
-            buffer.of(0).add_span(results[0], stored, static_cast<std::size_t>(segment.count), weight_format);
-            const std::lock_guard lock(guard);
-            counts.updates += updates;
-            counts.swallowed += swallowed;
-        }, [&](CountsBuffer& buffer) {
-            const std::lock_guard lock(guard);
-            counts.values.merge(buffer.of(0));
-        });
+        for_segments(
+            extent.rows, extent.cols, flat,
+            [&](const Segment& segment, CountsBuffer& buffer) {
+                alignas(64) float results[3][kSegment];
+                alignas(64) float stored[kSegment];
+                evaluate<3>(segment, f, loaders, results);
+                std::uint64_t updates = 0, swallowed = 0;
+                for (std::int64_t j = 0; j < segment.count; ++j) {
+                    const bool updated = results[0][j] != 0.0f && results[1][j] != 0.0f;
+                    updates += updated ? 1u : 0u;
+                    swallowed += updated && results[2][j] == results[1][j] ? 1u : 0u;
+                    stored[j] = round_to(weight_format, results[0][j]);
+                }
+                buffer.of(0).add_span(results[0], stored, static_cast<std::size_t>(segment.count),
+                                      weight_format);
+                const std::lock_guard lock(guard);
+                counts.updates += updates;
+                counts.swallowed += swallowed;
+            },
+            [&](CountsBuffer& buffer) {
+                const std::lock_guard lock(guard);
+                counts.values.merge(buffer.of(0));
+            });
     }
 
     ThreadPool& pool() { return pool_; }
 
   private:
     static constexpr std::int64_t kSegment = kCpuSegment;
-    static constexpr std::int64_t kColumnChunk = 256;   // part of the contract: ops/executor.h
-    static constexpr std::int64_t kGrainElements = 8192;  // fewer elements than this run inline: waking a thread costs more
+    static constexpr std::int64_t kColumnChunk = 256;  // part of the contract: ops/executor.h
+    static constexpr std::int64_t kGrainElements =
+        8192;  // fewer elements than this run inline: waking a thread costs more
 
     /// Rows (or chunks) one range covers, so that a range has about kGrainElements, a multiple of `multiple`.
     static std::int64_t grain(std::int64_t elements_per_row, std::int64_t multiple) {
@@ -171,14 +189,17 @@ class CpuExecutor {
     }
 
     template <int N, class F, class... Loaders>
-    static void evaluate(const Segment& segment, F f, const std::tuple<Loaders...>& loaders, float (*results)[kSegment]) {
+    static void evaluate(const Segment& segment, F f, const std::tuple<Loaders...>& loaders,
+                         float (*results)[kSegment]) {
         alignas(64) float buffers[sizeof...(Loaders) == 0 ? 1 : sizeof...(Loaders)][kSegment];
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             run<N>(segment, f, results, load(std::get<I>(loaders), segment, buffers[I])...);
-        }(std::index_sequence_for<Loaders...>{});
+        }
+        (std::index_sequence_for<Loaders...>{});
     }
     template <int N, class F, class... Pointers>
-    static void run(const Segment& segment, F f, float (*__restrict results)[kSegment], const Pointers*... in) {
+    static void run(const Segment& segment, F f, float (*__restrict results)[kSegment],
+                    const Pointers*... in) {
         const std::int64_t count = segment.count, index = segment.index;
         for (std::int64_t j = 0; j < count; ++j) {
             const Values<N> values = f(index + j, in[j]...);
@@ -205,14 +226,20 @@ class CpuExecutor {
     }
     const TensorView& prepare_one(std::int64_t, std::int64_t, const TensorView& view) { return view; }
     OneHot prepare_one(std::int64_t, std::int64_t, const OneHot& hot) { return hot; }
-    DenseRow prepare_one(std::int64_t rows, std::int64_t, const PerRow& in) { return {dense(in.view, rows, in.view.row_stride)}; }
-    DenseColumn prepare_one(std::int64_t, std::int64_t cols, const PerColumn& in) { return {dense(in.view, cols, 1)}; }
+    DenseRow prepare_one(std::int64_t rows, std::int64_t, const PerRow& in) {
+        return {dense(in.view, rows, in.view.row_stride)};
+    }
+    DenseColumn prepare_one(std::int64_t, std::int64_t cols, const PerColumn& in) {
+        return {dense(in.view, cols, 1)};
+    }
 
     /// `count` values of a view, `stride` elements apart, as FP32 without gaps.
     const float* dense(const TensorView& view, std::int64_t count, std::int64_t stride);
     static bool is_flat(const TensorView& view) { return view.contiguous(); }
     template <class In>
-    static bool is_flat(const In&) { return true; }
+    static bool is_flat(const In&) {
+        return true;
+    }
 
     void store_all(const TensorView& out, const float* values);
     void merge(const TensorView& view, CountsBuffer& counts, int output) {

@@ -1,5 +1,5 @@
-// Loading and storing of one segment (a run of elements) for the CPU executor: widening, rounding, counting, folding.
-// Used by cpu_executor.h alone; the orders of summation here are those of ops/executor.h.
+// Loading and storing of one segment (a run of elements) for the CPU executor: widening, rounding, counting,
+// folding. Used by cpu_executor.h alone; the orders of summation here are those of ops/executor.h.
 #pragma once
 
 #include <algorithm>
@@ -15,9 +15,11 @@
 
 namespace halfscope {
 
-inline constexpr std::int64_t kCpuSegment = 1024;  // inputs and results of a formula stay in the first-level cache
+inline constexpr std::int64_t kCpuSegment =
+    1024;  // inputs and results of a formula stay in the first-level cache
 
-/// `count` elements from logical index `index` = row * cols + col on; spans rows only where all views are contiguous.
+/// `count` elements from logical index `index` = row * cols + col on; spans rows only where all views are
+/// contiguous.
 struct Segment {
     std::int64_t index, row, col, count, cols;
 };
@@ -30,7 +32,8 @@ struct DenseColumn {
     const float* values;
 };
 
-/// The counts of up to four outputs over one range of segments; made when first asked for, because they are large.
+/// The counts of up to four outputs over one range of segments; made when first asked for, because they are
+/// large.
 class CountsBuffer {
   public:
     TensorCounts& of(int output) {
@@ -92,7 +95,8 @@ inline const float* load(const OneHot& in, const Segment& segment, float* buffer
 }
 
 /// Rounds, stores and, where the view asks for it, counts one segment.
-inline void store(const TensorView& view, const Segment& segment, const float* values, CountsBuffer& counts, int output) {
+inline void store(const TensorView& view, const Segment& segment, const float* values, CountsBuffer& counts,
+                  int output) {
     char* codes = element_address(view, segment.row, segment.col);
     narrow(view.format, values, codes, segment.count, view.subnormals);
     if (!view.counts) return;
@@ -137,7 +141,9 @@ class RowFold {
 
   private:
     static constexpr int kLanes = 32;
-    float neutral() const { return reduction_.fold == Fold::sum ? 0.0f : -std::numeric_limits<float>::infinity(); }
+    float neutral() const {
+        return reduction_.fold == Fold::sum ? 0.0f : -std::numeric_limits<float>::infinity();
+    }
     template <class Combine>
     void for_lanes(const float* terms, std::int64_t count, Combine combine) {
         std::int64_t i = 0;
@@ -161,7 +167,8 @@ inline float fold_row(Reduction reduction, const float* terms, std::int64_t coun
     float lanes[32];
     for (std::int64_t i = 0; i < count; ++i) lanes[i] = 0.0f + terms[i];
     for (std::int64_t width = 16; width > 0; width /= 2)
-        for (std::int64_t lane = 0; lane < width && lane + width < count; ++lane) lanes[lane] += lanes[lane + width];
+        for (std::int64_t lane = 0; lane < width && lane + width < count; ++lane)
+            lanes[lane] += lanes[lane + width];
     return count > 0 ? lanes[0] : 0.0f;
 }
 

@@ -121,11 +121,28 @@ inline Vector round_to_fp16(Vector x) { return {_mm256_cvtph_ps(to_fp16_codes(x)
 inline Vector load_fp32(const float* p, int64_t count) {
     return {count == kLanes ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, first_lanes(count))};
 }
+/// `Word` read from codes, wherever they are aligned.
+template <typename Word>
+inline uint64_t read_word(const uint16_t* p) {
+    Word word;
+    std::memcpy(&word, p, sizeof(word));
+    return word;
+}
+/// Two overlapping reads of a constant size instead of a copy of `count` codes: a copy through memory stalls
+/// the load that follows it.
 inline __m128i load_codes(const uint16_t* p, int64_t count) {
     if (count == kLanes) return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    alignas(16) uint16_t codes[kLanes] = {};
-    std::memcpy(codes, p, static_cast<size_t>(count) * sizeof(uint16_t));
-    return _mm_load_si128(reinterpret_cast<const __m128i*>(codes));
+    uint64_t low = 0;
+    uint64_t high = 0;
+    if (count > 4) {
+        low = read_word<uint64_t>(p);
+        high = read_word<uint64_t>(p + count - 4) >> (16 * (kLanes - count));
+    } else if (count >= 2) {
+        low = read_word<uint32_t>(p) | (read_word<uint32_t>(p + count - 2) << (16 * (count - 2)));
+    } else {
+        low = p[0];
+    }
+    return _mm_set_epi64x(static_cast<int64_t>(high), static_cast<int64_t>(low));
 }
 inline Vector load_fp16(const uint16_t* p, int64_t count) { return {_mm256_cvtph_ps(load_codes(p, count))}; }
 inline Vector load_bf16(const uint16_t* p, int64_t count) {

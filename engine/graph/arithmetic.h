@@ -1,6 +1,6 @@
-// How the arithmetic inside operations is done: what techniques.md calls accumulate, reductions, matmul_input, eps_format,
-// loss_reduction and subnormals. Made from Techniques by train/, carried by the Plan, read by every op.
-// Says nothing about where tensors are stored: that is PrecisionPolicy.
+// How the arithmetic inside operations is done: what techniques.md calls accumulate, reductions,
+// matmul_input, eps_format, loss_reduction and subnormals. Made from Techniques by train/, carried by the
+// Plan, read by every op. Says nothing about where tensors are stored: that is PrecisionPolicy.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,12 @@
 
 namespace halfscope {
 
-/// GEMM accumulation. fp16: the running sum is rounded to FP16 after each block of 16 products counted from k = 0.
+/// GEMM accumulation. fp16: the running sum is rounded to FP16 after each block of 16 products counted from k
+/// = 0.
 enum class Accumulate : std::uint8_t { fp32, fp16 };
 
-/// Norm statistics, softmax denominators and loss sums. storage: rounded after each block of 16 addends, index order.
+/// Norm statistics, softmax denominators and loss sums. storage: rounded after each block of 16 addends,
+/// index order.
 enum class Reductions : std::uint8_t { fp32, storage };
 
 /// Whether a loss is averaged or summed over its rows.

@@ -1,5 +1,5 @@
-// The static graph of a model: tensors and nodes in execution order. Recorded once by GraphBuilder, then replayed by every
-// lane; knows no formats and no memory. Immutable once built.
+// The static graph of a model: tensors and nodes in execution order. Recorded once by GraphBuilder, then
+// replayed by every lane; knows no formats and no memory. Immutable once built.
 #pragma once
 
 #include <string_view>

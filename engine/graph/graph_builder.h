@@ -29,15 +29,17 @@ class GraphBuilder {
     TensorId tanh(const std::string& name, TensorId x);
     TensorId gelu(const std::string& name, TensorId x);
     /// y[rows of tokens, dimension]; weight [vocabulary, dimension] ~ N(0, deviation).
-    TensorId embedding(const std::string& name, TensorId tokens, std::int64_t vocabulary, std::int64_t dimension, float deviation);
-    /// x [B, T, E] -> y [B, T, H]; PyTorch's gate order r, z, n and names weight_ih_l0 [3H, E], weight_hh_l0 [3H, H],
-    /// bias_ih_l0 [3H], bias_hh_l0 [3H], all ~ U(+-1/sqrt(H)); h0 = 0.
+    TensorId embedding(const std::string& name, TensorId tokens, std::int64_t vocabulary,
+                       std::int64_t dimension, float deviation);
+    /// x [B, T, E] -> y [B, T, H]; PyTorch's gate order r, z, n and names weight_ih_l0 [3H, E], weight_hh_l0
+    /// [3H, H], bias_ih_l0 [3H], bias_hh_l0 [3H], all ~ U(+-1/sqrt(H)); h0 = 0.
     TensorId gru(const std::string& name, TensorId x, std::int64_t hidden);
     /// Over the innermost axis; weight 1, bias 0.
     TensorId layer_norm(const std::string& name, TensorId x, float eps);
     TensorId dropout(const std::string& name, TensorId x, float probability);
 
-    /// Mean (or sum, by Arithmetic) over rows of -log softmax(logits)[row, labels[row]]. Marks logits as the prediction.
+    /// Mean (or sum, by Arithmetic) over rows of -log softmax(logits)[row, labels[row]]. Marks logits as the
+    /// prediction.
     TensorId softmax_cross_entropy(const std::string& name, TensorId logits, TensorId labels);
     /// Mean over all elements (or sum) of (prediction - target)^2. Marks prediction as the prediction.
     TensorId mean_squared_error(const std::string& name, TensorId prediction, TensorId target);

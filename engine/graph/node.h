@@ -1,5 +1,5 @@
-// One operation of the static graph. The list of operations is explicit: a new op adds one value here, one file in ops/
-// and one line in ops/op_list.h.
+// One operation of the static graph. The list of operations is explicit: a new op adds one value here, one
+// file in ops/ and one line in ops/op_list.h.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,14 @@ enum class OpKind : std::uint8_t {
     sigmoid,                // (x) -> y
     tanh,                   // (x) -> y
     gelu,                   // (x) -> y                      exact form, with erf
-    softmax_cross_entropy,  // (logits, tokens) -> loss      statistics: log_sum_exp [rows,1], row_loss [rows,1]
+    softmax_cross_entropy,  // (logits, tokens) -> loss      statistics: log_sum_exp [rows,1], row_loss
+                            // [rows,1]
     mean_squared_error,     // (prediction, target) -> loss  statistics: row_loss [rows,1]
     embedding,              // (tokens, weight) -> y
     gru,                    // (x, weight_ih, weight_hh, bias_ih, bias_hh) -> y
-    layer_norm,             // (x, weight, bias) -> y        statistics: mean [rows,1], inverse_deviation [rows,1]
-    dropout                 // (x) -> y
+    layer_norm,  // (x, weight, bias) -> y        statistics: mean, inverse_deviation, two gradient sums
+                 // [rows,1]
+    dropout      // (x) -> y
 };
 
 /// The op's name in files, the command line and the window.
@@ -30,12 +32,13 @@ const char* op_name(OpKind kind);
 
 struct Node {
     OpKind op;
-    std::string name;                // layer name: "fc1", "gru", "loss"
-    std::vector<TensorId> inputs;    // in the order listed at OpKind
-    TensorId output = kNoTensor;     // y, or the scalar loss [1]
-    std::vector<TensorId> saved;     // forward leaves them for backward, in the order the op documents
-    std::vector<TensorId> workspace; // backward's scratch, in the order the op documents
-    float amount = 0.0f;             // dropout: probability; layer_norm: eps
+    std::string name;                 // layer name: "fc1", "gru", "loss"
+    std::vector<TensorId> inputs;     // in the order listed at OpKind
+    TensorId output = kNoTensor;      // y, or the scalar loss [1]
+    std::vector<TensorId> saved;      // forward leaves them for backward, in the order the op documents
+    std::vector<TensorId> workspace;  // backward's scratch, in the order the op documents
+    float amount = 0.0f;              // dropout: probability; layer_norm: eps
+    std::int64_t time_steps = 1;  // gru: extent of the time axis, which matrix views of [B, T, C] do not show
 };
 
 }  // namespace halfscope

@@ -1,6 +1,7 @@
-// A Plan says for one graph under one policy in which format and at which offset every tensor lives, and how many bytes of
-// each category that takes. It is pure arithmetic: made before anything is allocated, so that a size that would not fit is
-// refused in time. Buffers are not shared between tensors: probes, what-if and the shadow pass read them after the step.
+// A Plan says for one graph under one policy in which format and at which offset every tensor lives, and how
+// many bytes of each category that takes. It is pure arithmetic: made before anything is allocated, so that a
+// size that would not fit is refused in time. Buffers are not shared between tensors: probes, what-if and the
+// shadow pass read them after the step.
 #pragma once
 
 #include <array>
@@ -21,7 +22,9 @@ const char* memory_category_name(MemoryCategory category);
 struct MemoryUse {
     std::array<std::uint64_t, kMemoryCategoryCount> bytes{};
     std::uint64_t& operator[](MemoryCategory category) { return bytes[static_cast<std::size_t>(category)]; }
-    std::uint64_t operator[](MemoryCategory category) const { return bytes[static_cast<std::size_t>(category)]; }
+    std::uint64_t operator[](MemoryCategory category) const {
+        return bytes[static_cast<std::size_t>(category)];
+    }
     std::uint64_t total() const {
         std::uint64_t sum = 0;
         for (std::uint64_t part : bytes) sum += part;
@@ -48,19 +51,25 @@ enum class PlanPasses : std::uint8_t { forward_only, forward_and_backward };
 
 class Plan {
   public:
-    /// Throws std::length_error when the bytes exceed 2^62 (absurd sizes); callers compare total_bytes() with what is free.
-    Plan(const Graph& graph, const PrecisionPolicy& policy, PlanPasses passes, const std::vector<StateBuffer>& state);
+    /// Throws std::length_error when the bytes exceed 2^62 (absurd sizes); callers compare total_bytes() with
+    /// what is free.
+    Plan(const Graph& graph, const PrecisionPolicy& policy, PlanPasses passes,
+         const std::vector<StateBuffer>& state);
 
     const PrecisionPolicy& policy() const { return policy_; }
     const PlannedBuffer& value(TensorId id) const { return values_[static_cast<std::size_t>(id)]; }
     const PlannedBuffer& gradient(TensorId id) const { return gradients_[static_cast<std::size_t>(id)]; }
-    /// State buffer `slot` (index into the constructor's list) of the parameter with index `parameter` in Graph::parameters().
-    const PlannedBuffer& state(std::size_t parameter, std::size_t slot) const { return states_[parameter][slot]; }
+    /// State buffer `slot` (index into the constructor's list) of the parameter with index `parameter` in
+    /// Graph::parameters().
+    const PlannedBuffer& state(std::size_t parameter, std::size_t slot) const {
+        return states_[parameter][slot];
+    }
     std::uint64_t total_bytes() const { return total_bytes_; }
     const MemoryUse& memory() const { return memory_; }
 
   private:
-    PlannedBuffer reserve(std::int64_t elements, Format format, int bytes_per_element, MemoryCategory category);
+    PlannedBuffer reserve(std::int64_t elements, Format format, int bytes_per_element,
+                          MemoryCategory category);
 
     PrecisionPolicy policy_;
     std::vector<PlannedBuffer> values_;

@@ -1,5 +1,6 @@
-// Which format each tensor of a graph is stored in, and how each node computes. Made from Techniques by train/.
-// The uniform policy stores everything a network computes in one format; other policies (autocast, apex) differ by node.
+// Which format each tensor of a graph is stored in, and how each node computes. Made from Techniques by
+// train/. The uniform policy stores everything a network computes in one format; other policies (autocast,
+// apex) differ by node.
 #pragma once
 
 #include "graph/arithmetic.h"

@@ -1,5 +1,6 @@
-// Tensors as the static graph knows them: a name, a shape, a role and, for parameters, how they are initialised.
-// Used by Graph, Plan and everything above. Holds no data and no format: data lives in a lane, formats in its Plan.
+// Tensors as the static graph knows them: a name, a shape, a role and, for parameters, how they are
+// initialised. Used by Graph, Plan and everything above. Holds no data and no format: data lives in a lane,
+// formats in its Plan.
 #pragma once
 
 #include <array>
@@ -41,9 +42,9 @@ enum class TensorRole : std::uint8_t {
     tokens,      ///< 32-bit integers fed from a batch: token ids or class labels
     parameter,   ///< trained
     activation,  ///< computed by a node, stored in the lane's storage format, has a gradient
-    saved,       ///< computed by a node for its own backward pass, in storage format, without a gradient buffer
-    statistic,   ///< computed by a node, always FP32 (row statistics, losses)
-    workspace    ///< scratch of a node's backward pass, in storage format (counts as gradients)
+    saved,  ///< computed by a node for its own backward pass, in storage format, without a gradient buffer
+    statistic,  ///< computed by a node, always FP32 (row statistics, losses)
+    workspace   ///< scratch of a node's backward pass, in storage format (counts as gradients)
 };
 
 /// How a parameter starts. Values depend only on (seed, name, element), so lanes share them bit for bit.

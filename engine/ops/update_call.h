@@ -1,5 +1,5 @@
-// What the optimizer's update of one parameter needs. Filled by train/Lane, passed through Backend::update, read by
-// ops/optimizer_update.h.
+// What the optimizer's update of one parameter needs. Filled by train/Lane, passed through Backend::update,
+// read by ops/optimizer_update.h.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@ enum class UpdateRounding : std::uint8_t { nearest, stochastic, kahan };
 enum class UnscaleOrder : std::uint8_t { after_unscale, before_unscale };
 
 /// Hyper-parameters of one step, already scheduled. SGD: v = momentum v + g, u = lr v (PyTorch's form).
-/// Adam: Kingma & Ba 2015 with bias correction, eps outside the root; AdamW: Loshchilov & Hutter 2019, decoupled decay.
+/// Adam: Kingma & Ba 2015 with bias correction, eps outside the root; AdamW: Loshchilov & Hutter 2019,
+/// decoupled decay.
 struct OptimizerStep {
     OptimizerKind kind = OptimizerKind::adam;
     float learning_rate = 1e-3f;
@@ -28,7 +29,8 @@ struct OptimizerStep {
     float weight_decay = 0.0f;
     float bias_correction1 = 1.0f;  ///< 1 - beta1^t, t = updates done including this one
     float bias_correction2 = 1.0f;
-    Format state_format = Format::fp32;  ///< not fp32: moments and every constant of the update are rounded to it
+    Format state_format =
+        Format::fp32;  ///< not fp32: moments and every constant of the update are rounded to it
 };
 
 /// Counted inside the update where asked for; see numerics.md "swallowed update".
@@ -40,24 +42,24 @@ struct UpdateCounts {
 
 struct UpdateCall {
     OptimizerStep optimizer;
-    TensorView gradient;      ///< as stored, times the loss scale; 1 x n like all others
-    TensorView weight;        ///< compute copy in storage format
-    TensorView master;        ///< FP32 master copy, or no data
-    TensorView moment1;       ///< momentum or first moment, in state_format; or no data
+    TensorView gradient;  ///< as stored, times the loss scale; 1 x n like all others
+    TensorView weight;    ///< compute copy in storage format
+    TensorView master;    ///< FP32 master copy, or no data
+    TensorView moment1;   ///< momentum or first moment, in state_format; or no data
     TensorView moment2;
     TensorView compensation;  ///< Kahan compensation in storage format, or no data
     UpdateRounding rounding = UpdateRounding::nearest;
     Subnormals subnormals = Subnormals::keep;
-    RandomKey random;              ///< stochastic rounding: keyed by (seed, tensor, step)
+    RandomKey random;  ///< stochastic rounding: keyed by (seed, tensor, step)
     float inverse_scale = 1.0f;
-    float clip_factor = 1.0f;      ///< multiplies the gradient; 1 where nothing is clipped
+    float clip_factor = 1.0f;  ///< multiplies the gradient; 1 where nothing is clipped
     UnscaleOrder decay_order = UnscaleOrder::after_unscale;
     float loss_scale = 1.0f;
     UpdateCounts* counts = nullptr;
 };
 
-/// What the check of one scaled gradient finds. Counts are exact; sums are in double in row_reduce's fixed order
-/// (ops/executor.h) over chunks of kDoubleChunk elements, chunk sums added ascending.
+/// What the check of one scaled gradient finds. Counts are exact; sums are in double in row_reduce's fixed
+/// order (ops/executor.h) over chunks of kDoubleChunk elements, chunk sums added ascending.
 inline constexpr std::int64_t kDoubleChunk = 16384;
 struct GradientCheck {
     std::uint64_t nonfinite = 0;           ///< NaN or inf as stored
