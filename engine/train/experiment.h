@@ -1,5 +1,6 @@
-// An Experiment is a scenario with 1-4 lanes that share initial weights and batches, so that the only difference is
-// precision. Used from the trainer thread (session/) or straight from the command line and tests.
+// An Experiment is a scenario with 1-4 lanes that share initial weights and batches, so that the only
+// difference is precision. Used from the trainer thread (session/) or straight from the command line and
+// tests.
 #pragma once
 
 #include <memory>
@@ -19,8 +20,10 @@ struct LaneSpec {
 
 class Experiment {
   public:
-    /// Throws InputError: duplicate or empty lane names, too many lanes, refused techniques, not enough memory for all.
-    Experiment(Backend& backend, std::shared_ptr<const Workload> workload, const std::vector<LaneSpec>& lanes);
+    /// Throws InputError: duplicate or empty lane names, too many lanes, refused techniques, not enough
+    /// memory for all.
+    Experiment(Backend& backend, std::shared_ptr<const Workload> workload,
+               const std::vector<LaneSpec>& lanes);
 
     const Workload& workload() const { return *workload_; }
     std::int64_t next_step() const { return next_step_; }
@@ -29,7 +32,8 @@ class Experiment {
 
     /// One step of every lane on the same batch; results in lane order.
     std::vector<StepResult> step(const StepRequest& request);
-    /// Adds a lane that starts from the initial weights, or from `from`'s current state where given. Throws InputError.
+    /// Adds a lane that starts from the initial weights, or from `from`'s current state where given. Throws
+    /// InputError.
     Lane& add_lane(const LaneSpec& spec, const Lane* from);
     /// Throws InputError: unknown name, or the last lane.
     void remove_lane(std::string_view name);

@@ -1,6 +1,6 @@
-// A Lane is one copy of the model trained under one set of Techniques: plan, memory, optimizer state, loss scaler, counters.
-// Owned by an Experiment, used from the trainer thread only. A change of Techniques between two steps makes another Plan and
-// keeps weights, optimizer state and randomness.
+// A Lane is one copy of the model trained under one set of Techniques: plan, memory, optimizer state, loss
+// scaler, counters. Owned by an Experiment, used from the trainer thread only. A change of Techniques between
+// two steps makes another Plan and keeps weights, optimizer state and randomness.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +24,12 @@ struct Probe {
     std::string tensor;  ///< name in the graph
     std::string layer;   ///< node that writes it: "fc1"
     ProbeKind kind = ProbeKind::weight;
-    TensorCounts counts;              ///< own: against the lane's format; fp16: against FP16
+    TensorCounts counts;  ///< own: against the lane's format; fp16: against FP16
     Format own_format = Format::fp32;
-    double scale = 1.0;               ///< the loss scale contained in the values; 1 for weights, activations, updates
-    std::uint64_t updates = 0, swallowed = 0;   ///< kind update
-    double relative_error = -1;       ///< weight_gradient after a shadow pass; -1: not measured
-    double cosine = -2;               ///< likewise; -2: not measured
+    double scale = 1.0;  ///< the loss scale contained in the values; 1 for weights, activations, updates
+    std::uint64_t updates = 0, swallowed = 0;  ///< kind update
+    double relative_error = -1;                ///< weight_gradient after a shadow pass; -1: not measured
+    double cosine = -2;                        ///< likewise; -2: not measured
 };
 
 enum class EventKind : std::uint8_t { toggle, growth, backoff, skip, nan, lane, message };
@@ -46,11 +46,11 @@ struct StepRecord {
     double loss = 0;
     double loss_scale = 1;
     bool skipped = false;
-    double grad_norm = 0;         ///< unscaled, before clipping
+    double grad_norm = 0;  ///< unscaled, before clipping
     double learning_rate = 0;
-    std::string overflow_layer;   ///< first non-finite gradient met in backward order; empty: none
-    double step_ms = 0;           ///< forward to update, without telemetry extras
-    double telemetry_ms = 0;      ///< what probing added where it can be told apart (shadow pass, comparisons)
+    std::string overflow_layer;  ///< first non-finite gradient met in backward order; empty: none
+    double step_ms = 0;          ///< forward to update, without telemetry extras
+    double telemetry_ms = 0;     ///< what probing added where it can be told apart (shadow pass, comparisons)
 };
 
 struct StepRequest {
@@ -66,16 +66,19 @@ struct StepResult {
 
 class Lane {
   public:
-    /// Throws InputError where the plan would not fit into the backend's memory, before anything is allocated.
-    Lane(Backend& backend, std::shared_ptr<const Workload> workload, std::string name, const Techniques& techniques);
+    /// Throws InputError where the plan would not fit into the backend's memory, before anything is
+    /// allocated.
+    Lane(Backend& backend, std::shared_ptr<const Workload> workload, std::string name,
+         const Techniques& techniques);
     ~Lane();
     Lane(Lane&&) noexcept;
+    Lane& operator=(Lane&&) noexcept;
 
     const std::string& name() const;
     void rename(std::string name);
     const Techniques& techniques() const;
-    /// Effective at the next step. Returns events (toggle, and what happened to the master copy). Throws InputError with the
-    /// refusal and leaves the lane as it was.
+    /// Effective at the next step. Returns events (toggle, and what happened to the master copy). Throws
+    /// InputError with the refusal and leaves the lane as it was.
     std::vector<Event> set_techniques(const Techniques& techniques, std::int64_t step);
     /// Multiplies the current loss scale (the [ and ] keys).
     void multiply_loss_scale(double factor);
@@ -93,7 +96,8 @@ class Lane {
     std::string signature() const;
     /// A parameter's current value (the master copy where there is one), widened to FP32.
     std::vector<float> parameter(std::string_view name) const;
-    /// Copies weights, optimizer state, scaler and counters from a lane of the same workload (branching a lane).
+    /// Copies weights, optimizer state, scaler and counters from a lane of the same workload (branching a
+    /// lane).
     void copy_state_from(const Lane& other);
 
   private:

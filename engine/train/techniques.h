@@ -1,5 +1,6 @@
-// One complete setting of every toggle: names, values and meanings are those of docs and command line (techniques.md).
-// Pure data with parsing, presets and refusals; a Lane turns it into a PrecisionPolicy, a ScalerRules and update options.
+// One complete setting of every toggle: names, values and meanings are those of docs and command line
+// (techniques.md). Pure data with parsing, presets and refusals; a Lane turns it into a PrecisionPolicy, a
+// ScalerRules and update options.
 #pragma once
 
 #include <optional>
@@ -49,7 +50,9 @@ struct Techniques {
     /// Whether an FP32 master copy exists: asked for and storage is not FP32.
     bool has_master() const { return master_weights == MasterWeights::on && storage != Format::fp32; }
     /// Format of moments and of the update's constants.
-    Format optimizer_state_format() const { return optimizer_state == FormatChoice::storage ? storage : Format::fp32; }
+    Format optimizer_state_format() const {
+        return optimizer_state == FormatChoice::storage ? storage : Format::fp32;
+    }
 };
 
 /// One key as the window and the command line present it.
@@ -66,9 +69,10 @@ struct TechniqueKey {
 const std::vector<TechniqueKey>& technique_keys();
 /// The value of one key as text ("fp16", "on", "32768", "none"). Unknown key: std::out_of_range.
 std::string technique_value(const Techniques& techniques, std::string_view key);
-/// Sets one key from text. Returns an empty string, or one sentence that says what is wrong ("did you mean") and leaves
-/// `techniques` unchanged. Setting `scaler` sets the framework's other scaler keys too. A combination that makes no sense is
-/// not refused here but by refusal(), so that several keys can be set before the whole is judged.
+/// Sets one key from text. Returns an empty string, or one sentence that says what is wrong ("did you mean")
+/// and leaves `techniques` unchanged. Setting `scaler` sets the framework's other scaler keys too. A
+/// combination that makes no sense is not refused here but by refusal(), so that several keys can be set
+/// before the whole is judged.
 std::string set_technique(Techniques& techniques, std::string_view key, std::string_view value);
 /// Why this combination makes no sense, as one sentence; empty where it does.
 std::string refusal(const Techniques& techniques);
@@ -83,7 +87,8 @@ const std::vector<Preset>& presets();
 /// The preset of that name, or nullptr.
 const Preset* find_preset(std::string_view name);
 
-/// "mixed" or "mixed,loss_scaling=static,loss_scale=8": a preset and what differs. Throws InputError with one sentence.
+/// "mixed" or "mixed,loss_scaling=static,loss_scale=8": a preset and what differs. Throws InputError with one
+/// sentence.
 Techniques parse_techniques(std::string_view text);
 
 /// The candidate closest to `word` (edit distance), for "did you mean"; empty where none is near.

@@ -1,0 +1,284 @@
+#include "train/lane.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+#include "train/input_error.h"
+#include "train/lane_state.h"
+#include "train/loss_scaler.h"
+#include "train/signature.h"
+
+namespace halfscope {
+namespace {
+
+/// The initial values of a parameter, a pure function of (seed, name): lanes share them bit for bit.
+std::vector<float> initial_values(const TensorInfo& info, std::uint64_t seed) {
+    std::vector<float> values(static_cast<std::size_t>(info.shape.elements()));
+    const RandomKey key = random_key(seed, "initial", info.name, 0);
+    const float amount = info.initializer.amount;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        switch (info.initializer.kind) {
+            case Initializer::Kind::constant:
+                values[i] = amount;
+                break;
+            case Initializer::Kind::uniform:
+                values[i] = uniform(key, i, -amount, amount);
+                break;
+            case Initializer::Kind::normal:
+                values[i] = amount * normal(key, i);
+                break;
+        }
+    }
+    return values;
+}
+
+void require_sense(const Techniques& techniques) {
+    const std::string sentence = refusal(techniques);
+    if (!sentence.empty()) throw InputError(sentence);
+}
+
+std::string changed_keys(const Techniques& before, const Techniques& after) {
+    std::string text;
+    for (const TechniqueKey& key : technique_keys()) {
+        const std::string from = technique_value(before, key.name), to = technique_value(after, key.name);
+        if (from == to) continue;
+        text += (text.empty() ? "" : ", ") + key.name + ": " + from + " -> " + to;
+    }
+    return text;
+}
+
+/// What happened to the weights when the master copy came or went; empty where nothing did.
+std::string master_story(const Techniques& before, const Techniques& after) {
+    const std::string to = format_info(after.storage).name;
+    if (!before.has_master() && after.has_master() && before.storage != Format::fp32) {
+        return "the FP32 master copy starts from the current weights as rounded to " +
+               std::string(format_info(before.storage).name);
+    }
+    if (before.has_master() && !after.has_master() && after.storage != Format::fp32) {
+        return "the master copy is gone: weights were rounded once to " + to;
+    }
+    if (!after.has_master() && before.storage != after.storage && after.storage != Format::fp32) {
+        return "weights were rounded once to " + to;
+    }
+    return {};
+}
+
+}  // namespace
+
+const char* probe_kind_name(ProbeKind kind) {
+    switch (kind) {
+        case ProbeKind::weight:
+            return "weight";
+        case ProbeKind::activation:
+            return "activation";
+        case ProbeKind::activation_gradient:
+            return "activation_gradient";
+        case ProbeKind::weight_gradient:
+            return "weight_gradient";
+        case ProbeKind::update:
+            return "update";
+    }
+    return "unknown";
+}
+
+const char* event_kind_name(EventKind kind) {
+    switch (kind) {
+        case EventKind::toggle:
+            return "toggle";
+        case EventKind::growth:
+            return "growth";
+        case EventKind::backoff:
+            return "backoff";
+        case EventKind::skip:
+            return "skip";
+        case EventKind::nan:
+            return "nan";
+        case EventKind::lane:
+            return "lane";
+        case EventKind::message:
+            return "message";
+    }
+    return "unknown";
+}
+
+Lane::State::State(Backend& backend_in, std::shared_ptr<const Workload> workload_in, std::string name_in,
+                   const Techniques& techniques_in)
+    : backend(backend_in),
+      workload(std::move(workload_in)),
+      name(std::move(name_in)),
+      techniques(techniques_in) {
+    require_sense(techniques);
+    LanePlans plans = plan_lane(*workload, techniques);
+    require_memory("lane '" + name + "'", plans.total_bytes(), backend.available_bytes(),
+                   plans.training.memory());
+    const Graph& graph = workload->training_graph();
+    for (std::size_t n = graph.nodes().size(); n-- > 0;) {
+        for (TensorId id : graph.nodes()[n].inputs) {
+            const auto found = std::find(graph.parameters().begin(), graph.parameters().end(), id);
+            if (found == graph.parameters().end()) continue;
+            backward_parameters.push_back({static_cast<std::size_t>(found - graph.parameters().begin()), n});
+        }
+    }
+    slots = std::move(plans.slots);
+    training = std::make_unique<LaneBuffers>(backend, graph, std::move(plans.training));
+    scaler = initial_scaler_state(techniques.scaler);
+    initialize_weights();
+}
+
+TensorView Lane::State::weight_of_record(std::size_t parameter) const {
+    return slots.master >= 0 ? training->state(parameter, static_cast<std::size_t>(slots.master))
+                             : training->flat_value(parameter);
+}
+
+void Lane::State::initialize_weights() {
+    const Graph& graph = training->graph();
+    for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
+        const std::vector<float> values = initial_values(graph.tensor(graph.parameters()[p]), seed());
+        const DeviceMemory memory(backend, values.size() * sizeof(float));
+        backend.upload(memory.data(), values.data(), values.size() * sizeof(float));
+        const TensorView record = weight_of_record(p);
+        TensorView source = record;
+        source.data = memory.data();
+        source.format = Format::fp32;
+        backend.convert(record, source);
+        if (slots.master >= 0) backend.convert(training->flat_value(p), record);
+    }
+}
+
+void Lane::State::rebuild(const Techniques& next, const State& from) {
+    LanePlans plans = plan_lane(*workload, next);
+    require_memory("lane '" + name + "'", plans.total_bytes(), backend.available_bytes(),
+                   plans.training.memory());
+    auto fresh =
+        std::make_unique<LaneBuffers>(backend, workload->training_graph(), std::move(plans.training));
+    transfer_state(backend, *from.training, from.slots, *fresh, plans.slots);
+    training = std::move(fresh);
+    slots = std::move(plans.slots);
+    // Their formats follow the techniques, and the evaluation graph points into the old weights.
+    evaluation.reset();
+    shadow.reset();
+}
+
+std::vector<float> Lane::State::predict(const Batch& batch) {
+    const Graph& graph = workload->evaluation_graph();
+    if (!evaluation) {
+        Plan plan(graph, techniques.policy(), PlanPasses::forward_only, {});
+        auto made = std::make_unique<LaneBuffers>(backend, graph, std::move(plan));
+        for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
+            const std::string& wanted = graph.tensor(graph.parameters()[p]).name;
+            const std::vector<TensorId>& trained = training->graph().parameters();
+            const auto found = std::find(trained.begin(), trained.end(), training->graph().find(wanted));
+            if (found == trained.end()) {
+                throw std::logic_error("the evaluation graph reads '" + wanted + "', which is not trained");
+            }
+            made->alias_parameter(p, training->flat_value(static_cast<std::size_t>(found - trained.begin())));
+        }
+        evaluation = std::move(made);
+    }
+    evaluation->feed(batch);
+    PassSettings settings;
+    settings.mode = RunMode::evaluation;
+    settings.seed = seed();
+    evaluation->forward(settings, graph.prediction());
+    return download_floats(backend, evaluation->value(graph.prediction()));
+}
+
+Lane::Lane(Backend& backend, std::shared_ptr<const Workload> workload, std::string name,
+           const Techniques& techniques)
+    : state_(std::make_unique<State>(backend, std::move(workload), std::move(name), techniques)) {}
+Lane::~Lane() = default;
+Lane::Lane(Lane&&) noexcept = default;
+Lane& Lane::operator=(Lane&&) noexcept = default;
+
+const std::string& Lane::name() const { return state_->name; }
+void Lane::rename(std::string name) { state_->name = std::move(name); }
+const Techniques& Lane::techniques() const { return state_->techniques; }
+
+std::vector<Event> Lane::set_techniques(const Techniques& techniques, std::int64_t step) {
+    State& state = *state_;
+    if (techniques == state.techniques) return {};
+    require_sense(techniques);
+    const Techniques before = state.techniques;
+    const StateSlots wanted = state_slots(*state.workload, techniques);
+    const bool same_slots = wanted.master == state.slots.master &&
+                            wanted.compensation == state.slots.compensation &&
+                            techniques.optimizer_state_format() == before.optimizer_state_format();
+    if (!same_slots || techniques.policy() != before.policy()) state.rebuild(techniques, state);
+    state.techniques = techniques;
+    if (techniques.scaler != before.scaler) {
+        state.scaler = carry_scaler(before.scaler, state.scaler, techniques.scaler);
+    }
+    std::vector<Event> events{{step, state.name, EventKind::toggle, changed_keys(before, techniques)}};
+    const std::string story = master_story(before, techniques);
+    if (!story.empty()) events.push_back({step, state.name, EventKind::message, story});
+    return events;
+}
+
+void Lane::multiply_loss_scale(double factor) {
+    State& state = *state_;
+    if (state.techniques.scaler.scaling == LossScaling::off) return;
+    // Powers of two whose inverse is finite in FP32 too.
+    const double smallest = std::ldexp(1.0, -126), largest = std::ldexp(1.0, 126);
+    const double scale = std::clamp(static_cast<double>(state.scaler.scale) * factor, smallest, largest);
+    state.scaler.scale = static_cast<float>(scale);
+    if (state.techniques.scaler.scaling == LossScaling::fixed) {
+        state.techniques.scaler.initial_scale = state.scaler.scale;
+    } else {
+        state.scaler = carry_scaler(state.techniques.scaler, state.scaler, state.techniques.scaler);
+    }
+}
+
+StepResult Lane::step(std::int64_t step, const Batch& batch, const StepRequest& request) {
+    return state_->step(step, batch, request);
+}
+
+Metric Lane::validate() {
+    return state_->workload->validate([this](const Batch& batch) { return state_->predict(batch); });
+}
+ModelView Lane::view() {
+    return state_->workload->view([this](const Batch& batch) { return state_->predict(batch); });
+}
+
+const MemoryUse& Lane::memory() const { return state_->training->plan().memory(); }
+double Lane::loss_scale() const { return static_cast<double>(state_->scaler.scale); }
+std::int32_t Lane::steps_until_growth() const {
+    return halfscope::steps_until_growth(state_->techniques.scaler, state_->scaler);
+}
+std::int64_t Lane::skipped_steps() const { return state_->skipped; }
+std::int64_t Lane::updates() const { return state_->updates; }
+
+std::string Lane::signature() const {
+    Signature signature;
+    for (std::size_t p = 0; p < state_->training->graph().parameters().size(); ++p) {
+        signature.add(download_floats(state_->backend, state_->weight_of_record(p)));
+    }
+    return signature.text();
+}
+
+std::vector<float> Lane::parameter(std::string_view name) const {
+    const Graph& graph = state_->training->graph();
+    for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
+        if (graph.tensor(graph.parameters()[p]).name != name) continue;
+        return download_floats(state_->backend, state_->weight_of_record(p));
+    }
+    throw InputError("no parameter '" + std::string(name) + "' in this model.");
+}
+
+void Lane::copy_state_from(const Lane& other) {
+    State& state = *state_;
+    const State& from = *other.state_;
+    if (state.workload != from.workload)
+        throw std::logic_error("lanes of different workloads cannot share state");
+    state.rebuild(state.techniques, from);
+    const bool same_rules = state.techniques.scaler == from.techniques.scaler;
+    state.scaler =
+        same_rules ? from.scaler : carry_scaler(from.techniques.scaler, from.scaler, state.techniques.scaler);
+    state.updates = from.updates;
+    state.skipped = from.skipped;
+    state.position = from.position;
+    state.reported = from.reported;
+}
+
+}  // namespace halfscope

@@ -1,0 +1,85 @@
+// One planned graph in memory: views of its tensors, feeding a batch, and the forward and backward passes
+// over its nodes. A lane has up to three: training, evaluation, and the FP32 shadow. Knows no techniques, no
+// optimizer and no loss scaler.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "backend/backend.h"
+#include "graph/plan.h"
+#include "train/scenario.h"
+
+namespace halfscope {
+
+/// Where the values of one probed step are counted, by tensor of the graph and by parameter.
+struct ProbeCounts {
+    explicit ProbeCounts(const Graph& graph)
+        : values(graph.tensors().size()),
+          gradients(graph.tensors().size()),
+          updates(graph.parameters().size()) {}
+    std::vector<TensorCounts> values;
+    std::vector<TensorCounts> gradients;
+    std::vector<UpdateCounts> updates;
+};
+
+/// What one pass needs besides memory.
+struct PassSettings {
+    RunMode mode = RunMode::training;
+    std::uint64_t seed = 0;
+    std::int64_t step = 0;          ///< keys dropout masks
+    float loss_gradient = 1.0f;     ///< the loss scale, folded into the first gradient
+    ProbeCounts* counts = nullptr;  ///< null: nothing is counted
+};
+
+/// A key of the counter-based generator for one purpose, so that no two uses share random bits.
+RandomKey random_key(std::uint64_t seed, std::string_view purpose, std::string_view name, std::int64_t step);
+
+/// Downloads a view as FP32. Any format, contiguous.
+std::vector<float> download_floats(Backend& backend, const TensorView& view);
+
+class LaneBuffers {
+  public:
+    /// Allocates the plan's bytes and the staging area for inputs. `graph` must outlive this.
+    LaneBuffers(Backend& backend, const Graph& graph, Plan plan);
+
+    const Plan& plan() const { return plan_; }
+    const Graph& graph() const { return *graph_; }
+    /// Matrix views (rows x columns of the tensor's shape); no data where the plan has none.
+    TensorView value(TensorId id) const;
+    TensorView gradient(TensorId id) const;
+    /// 1 x n views of a parameter (index in Graph::parameters()): value, gradient, extra buffer of the
+    /// optimizer.
+    TensorView flat_value(std::size_t parameter) const;
+    TensorView flat_gradient(std::size_t parameter) const;
+    TensorView state(std::size_t parameter, std::size_t slot) const;
+    /// Reads a parameter from elsewhere (the evaluation graph uses the training graph's weights).
+    void alias_parameter(std::size_t parameter, const TensorView& elsewhere);
+
+    /// Uploads a batch and converts floats to their format. A tensor without numbers is left alone. Throws
+    /// std::invalid_argument where sizes differ from the graph.
+    void feed(const Batch& batch);
+    /// Runs the nodes in order, up to the one that writes `last` (kNoTensor: all).
+    void forward(const PassSettings& settings, TensorId last = kNoTensor);
+    void backward(const PassSettings& settings);
+    /// The scalar loss of the last forward pass.
+    float loss() const;
+
+    /// Bytes of the staging area that such a graph needs beside its plan.
+    static std::uint64_t staging_bytes(const Graph& graph);
+
+  private:
+    TensorView view(const PlannedBuffer& buffer, const Shape& shape) const;
+    TensorView flat(const PlannedBuffer& buffer, TensorId id) const;
+    struct Call;
+    void gather_inputs(const Node& node, const PassSettings& settings, Call& call) const;
+
+    Backend* backend_;
+    const Graph* graph_;
+    Plan plan_;
+    DeviceMemory memory_;
+    DeviceMemory staging_;
+    std::vector<TensorView> aliases_;  // by tensor; no data: the plan's own buffer
+};
+
+}  // namespace halfscope

@@ -1,0 +1,84 @@
+#include "train/lane_plan.h"
+
+#include <cstdio>
+#include <stdexcept>
+
+#include "train/input_error.h"
+#include "train/lane_buffers.h"
+#include "train/optimizer_schedule.h"
+
+namespace halfscope {
+
+StateSlots state_slots(const Workload& workload, const Techniques& techniques) {
+    StateSlots slots;
+    const auto add = [&slots](const char* name, Format format, MemoryCategory category) {
+        slots.buffers.push_back({name, format, category});
+        return static_cast<int>(slots.buffers.size()) - 1;
+    };
+    if (techniques.has_master()) slots.master = add("master", Format::fp32, MemoryCategory::master_weights);
+    const int moments = moment_count(workload.optimizer(0));
+    const Format format = techniques.optimizer_state_format();
+    if (moments >= 1) slots.moment1 = add("moment1", format, MemoryCategory::optimizer_state);
+    if (moments >= 2) slots.moment2 = add("moment2", format, MemoryCategory::optimizer_state);
+    if (techniques.update_rounding == UpdateRounding::kahan) {
+        slots.compensation = add("compensation", techniques.storage, MemoryCategory::optimizer_state);
+    }
+    return slots;
+}
+
+PrecisionPolicy shadow_policy(const Techniques& techniques) {
+    PrecisionPolicy policy;
+    policy.arithmetic.loss_reduction = techniques.loss_reduction;
+    return policy;
+}
+
+bool shadow_is_meaningful(const Techniques& techniques) {
+    return techniques.storage != Format::fp32 || techniques.matmul_input == MatmulInput::tf32 ||
+           techniques.scaler.scaling != LossScaling::off || techniques.subnormals != Subnormals::keep;
+}
+
+LanePlans plan_lane(const Workload& workload, const Techniques& techniques) {
+    const Graph& graph = workload.training_graph();
+    const Graph& evaluation_graph = workload.evaluation_graph();
+    try {
+        StateSlots slots = state_slots(workload, techniques);
+        Plan training(graph, techniques.policy(), PlanPasses::forward_and_backward, slots.buffers);
+        Plan evaluation(evaluation_graph, techniques.policy(), PlanPasses::forward_only, {});
+        Plan shadow(graph, shadow_policy(techniques), PlanPasses::forward_and_backward, {});
+        const std::uint64_t staging =
+            2 * LaneBuffers::staging_bytes(graph) + LaneBuffers::staging_bytes(evaluation_graph);
+        return {std::move(slots), std::move(training), std::move(evaluation), std::move(shadow), staging};
+    } catch (const std::length_error&) {
+        throw InputError(
+            "scenario '" + workload.info().name +
+            "' with these parameters needs more memory than can be addressed; reduce batch or width.");
+    }
+}
+
+void require_memory(const std::string& who, std::uint64_t needed_bytes, std::uint64_t available_bytes,
+                    const MemoryUse& use) {
+    if (needed_bytes <= available_bytes) return;
+    throw InputError(who + " needs " + bytes_text(needed_bytes) + " (weights " +
+                     bytes_text(use[MemoryCategory::weights] + use[MemoryCategory::master_weights]) +
+                     ", activations " + bytes_text(use[MemoryCategory::activations]) + ", gradients " +
+                     bytes_text(use[MemoryCategory::gradients]) + ", optimizer state " +
+                     bytes_text(use[MemoryCategory::optimizer_state]) +
+                     ", and evaluation and shadow pass), but only " + bytes_text(available_bytes) +
+                     " are free; reduce batch or width, or remove a lane.");
+}
+
+std::string bytes_text(std::uint64_t bytes) {
+    constexpr double kMebibyte = 1048576.0, kGibibyte = 1073741824.0;
+    const auto amount = static_cast<double>(bytes);
+    char text[64];
+    if (amount < kMebibyte) {
+        std::snprintf(text, sizeof text, "%llu bytes", static_cast<unsigned long long>(bytes));
+    } else if (amount < kGibibyte) {
+        std::snprintf(text, sizeof text, "%.1f MiB", amount / kMebibyte);
+    } else {
+        std::snprintf(text, sizeof text, "%.1f GiB", amount / kGibibyte);
+    }
+    return text;
+}
+
+}  // namespace halfscope

@@ -1,0 +1,54 @@
+// What a lane will need, worked out before anything is allocated: the plans of its graphs, the optimizer's
+// extra buffers, and whether all of it fits. Called by Lane and Experiment; allocates nothing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "graph/plan.h"
+#include "train/scenario.h"
+#include "train/techniques.h"
+
+namespace halfscope {
+
+/// The optimizer's buffers for each parameter, and the index of each kind (-1: there is none).
+struct StateSlots {
+    std::vector<StateBuffer> buffers;
+    int master = -1;
+    int moment1 = -1;
+    int moment2 = -1;
+    int compensation = -1;
+};
+StateSlots state_slots(const Workload& workload, const Techniques& techniques);
+
+/// FP32 throughout, but the same loss: what a shadow pass computes with.
+PrecisionPolicy shadow_policy(const Techniques& techniques);
+
+/// Whether a shadow pass could differ from the lane's own pass at all; a plain FP32 lane would compare with
+/// itself.
+bool shadow_is_meaningful(const Techniques& techniques);
+
+struct LanePlans {
+    StateSlots slots;
+    Plan training;
+    Plan evaluation;
+    Plan shadow;
+    std::uint64_t staging_bytes = 0;
+    /// Everything together: evaluation and shadow are allocated at their first use, but must fit from the
+    /// start.
+    std::uint64_t total_bytes() const {
+        return training.total_bytes() + evaluation.total_bytes() + shadow.total_bytes() + staging_bytes;
+    }
+};
+/// Throws InputError where sizes are absurd (beyond 2^62 bytes).
+LanePlans plan_lane(const Workload& workload, const Techniques& techniques);
+
+/// Throws InputError with the figures where `needed_bytes` exceed `available_bytes`. `who`: "lane 'mixed'".
+/// `use` is of the lane that asks.
+void require_memory(const std::string& who, std::uint64_t needed_bytes, std::uint64_t available_bytes,
+                    const MemoryUse& use);
+
+/// "512 bytes", "1.5 MiB", "12.0 GiB".
+std::string bytes_text(std::uint64_t bytes);
+
+}  // namespace halfscope

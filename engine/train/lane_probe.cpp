@@ -1,0 +1,97 @@
+#include <algorithm>
+#include <cmath>
+
+#include "train/lane_state.h"
+
+namespace halfscope {
+namespace {
+
+ShadowFinding finding_of(const GradientComparison& comparison) {
+    constexpr double kSmallestNorm = 1e-12;  // techniques.md: ||g - s|| / max(||s||, 1e-12)
+    ShadowFinding finding;
+    const double own = std::sqrt(comparison.gradient_square), other = std::sqrt(comparison.shadow_square);
+    finding.relative_error = std::sqrt(comparison.difference_square) / std::max(other, kSmallestNorm);
+    if (own == 0.0 || other == 0.0) {
+        // The angle to a zero vector does not exist; equal is equal, and a vanished gradient points nowhere.
+        finding.cosine = own == other ? 1.0 : 0.0;
+    } else {
+        const double cosine = comparison.product / (own * other);
+        finding.cosine = std::isnan(cosine) ? cosine : std::clamp(cosine, -1.0, 1.0);
+    }
+    return finding;
+}
+
+}  // namespace
+
+void Lane::State::count_weights(ProbeCounts& counts) const {
+    const Graph& graph = training->graph();
+    for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
+        TensorView weight = training->flat_value(p);
+        weight.counts = &counts.values[static_cast<std::size_t>(graph.parameters()[p])];
+        // Rounds again what the update stored: the same bits, now counted.
+        backend.convert(weight, weight_of_record(p));
+    }
+}
+
+std::vector<ShadowFinding> Lane::State::compare_with_shadow(std::int64_t step, const Batch& batch,
+                                                            float inverse_scale) {
+    const Graph& graph = training->graph();
+    if (!shadow) {
+        shadow = std::make_unique<LaneBuffers>(
+            backend, graph, Plan(graph, shadow_policy(techniques), PlanPasses::forward_and_backward, {}));
+    }
+    for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
+        backend.convert(shadow->flat_value(p), training->flat_value(p));
+    }
+    const PassSettings settings{RunMode::training, seed(), step, 1.0f, nullptr};
+    shadow->feed(batch);
+    shadow->forward(settings);
+    shadow->backward(settings);
+    std::vector<ShadowFinding> findings;
+    for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
+        findings.push_back(
+            finding_of(backend.compare(training->flat_gradient(p), inverse_scale, shadow->flat_gradient(p))));
+    }
+    return findings;
+}
+
+std::vector<Probe> Lane::State::assemble_probes(const ProbeCounts& counts, double scale, bool updated,
+                                                const std::vector<ShadowFinding>& shadow_findings) const {
+    const Graph& graph = training->graph();
+    std::vector<Probe> probes;
+    const auto add = [&](TensorId id, const std::string& layer, ProbeKind kind, const TensorCounts& counted,
+                         Format format, double contained_scale) -> Probe& {
+        return probes.emplace_back(
+            Probe{graph.tensor(id).name, layer, kind, counted, format, contained_scale});
+    };
+    for (const Node& node : graph.nodes()) {
+        for (TensorId id : node.inputs) {
+            const auto found = std::find(graph.parameters().begin(), graph.parameters().end(), id);
+            if (found == graph.parameters().end()) continue;
+            const auto p = static_cast<std::size_t>(found - graph.parameters().begin());
+            const auto index = static_cast<std::size_t>(id);
+            const Format format = training->plan().value(id).format;
+            add(id, node.name, ProbeKind::weight, counts.values[index], format, 1.0);
+            Probe& gradient = add(id, node.name, ProbeKind::weight_gradient, counts.gradients[index],
+                                  training->plan().gradient(id).format, scale);
+            if (!shadow_findings.empty()) {
+                gradient.relative_error = shadow_findings[p].relative_error;
+                gradient.cosine = shadow_findings[p].cosine;
+            }
+            if (!updated) continue;
+            Probe& update = add(id, node.name, ProbeKind::update, counts.updates[p].values, format, 1.0);
+            update.updates = counts.updates[p].updates;
+            update.swallowed = counts.updates[p].swallowed;
+        }
+        const auto output = static_cast<std::size_t>(node.output);
+        if (graph.tensor(node.output).role != TensorRole::activation) continue;
+        add(node.output, node.name, ProbeKind::activation, counts.values[output],
+            training->plan().value(node.output).format, 1.0);
+        if (training->plan().gradient(node.output).bytes == 0) continue;
+        add(node.output, node.name, ProbeKind::activation_gradient, counts.gradients[output],
+            training->plan().gradient(node.output).format, scale);
+    }
+    return probes;
+}
+
+}  // namespace halfscope

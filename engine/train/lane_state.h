@@ -1,0 +1,101 @@
+// The inside of a Lane, shared by lane.cpp (life, techniques), lane_step.cpp (the training step),
+// lane_probe.cpp (measuring) and lane_transfer.cpp (weights from one plan to another). Nobody else includes
+// it.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "train/lane.h"
+#include "train/lane_buffers.h"
+#include "train/lane_plan.h"
+
+namespace halfscope {
+
+using StepClock = std::chrono::steady_clock;
+inline double elapsed_ms(StepClock::time_point since) {
+    return std::chrono::duration<double, std::milli>(StepClock::now() - since).count();
+}
+
+/// What the check of all weight gradients found.
+struct GradientFindings {
+    bool nonfinite = false;    ///< what the scaler and on_nonfinite act upon
+    std::uint64_t unseen = 0;  ///< values made non-finite by unscaling that PyTorch's check does not look at
+    std::string layer;         ///< first in backward order; empty: none
+    std::string tensor;  ///< the weight gradient in question; empty where an activation gradient came first
+    double norm = 0.0;   ///< of all unscaled gradients
+    float max_abs_unscaled = 0.0f;
+};
+
+/// A weight gradient against the shadow pass.
+struct ShadowFinding {
+    double relative_error = -1.0;
+    double cosine = -2.0;
+};
+
+/// Remembers that something was said, so that it is said once until it is over.
+struct Reported {
+    bool nan_loss = false;
+    bool poisoned = false;
+    bool unseen = false;
+    bool floor = false;
+};
+
+/// Copies weights and optimizer state between plans of the same parameters, rounding or widening as their
+/// formats ask. `to` must be fresh (zeroed): a buffer that `from` lacks stays zero, but a new master copy
+/// starts from the weights.
+void transfer_state(Backend& backend, const LaneBuffers& from, const StateSlots& from_slots,
+                    const LaneBuffers& to, const StateSlots& to_slots);
+
+struct Lane::State {
+    State(Backend& backend_in, std::shared_ptr<const Workload> workload_in, std::string name_in,
+          const Techniques& techniques_in);
+
+    // lane.cpp
+    std::uint64_t seed() const { return workload->settings().seed; }
+    /// Where a parameter's true value lives: the master copy, or the weight itself.
+    TensorView weight_of_record(std::size_t parameter) const;
+    void initialize_weights();
+    /// Fresh buffers for the techniques, with weights and optimizer state from `from`.
+    void rebuild(const Techniques& next, const State& from);
+    std::vector<float> predict(const Batch& batch);
+
+    // lane_step.cpp
+    StepResult step(std::int64_t step, const Batch& batch, const StepRequest& request);
+    GradientFindings check_gradients(float inverse_scale, const ProbeCounts* counts) const;
+    void update_weights(const OptimizerStep& optimizer, const GradientFindings& findings, float inverse_scale,
+                        std::int64_t step, ProbeCounts* counts);
+    void report_step(const GradientFindings& findings, StepResult& result);
+    void advance_scale(const GradientFindings& findings, StepResult& result);
+
+    // lane_probe.cpp
+    void count_weights(ProbeCounts& counts) const;
+    std::vector<ShadowFinding> compare_with_shadow(std::int64_t step, const Batch& batch,
+                                                   float inverse_scale);
+    std::vector<Probe> assemble_probes(const ProbeCounts& counts, double scale, bool updated,
+                                       const std::vector<ShadowFinding>& shadow_findings) const;
+
+    Backend& backend;
+    std::shared_ptr<const Workload> workload;
+    std::string name;
+    Techniques techniques;
+    StateSlots slots;
+    std::unique_ptr<LaneBuffers> training;
+    std::unique_ptr<LaneBuffers> evaluation;  ///< made at first use
+    std::unique_ptr<LaneBuffers> shadow;      ///< made at first use
+    ScalerState scaler;
+    std::int64_t updates = 0;
+    std::int64_t skipped = 0;
+    std::int64_t position = 0;  ///< of the schedule
+    Reported reported;
+    /// Parameters in the order their gradients are made, with the node that makes them.
+    struct BackwardParameter {
+        std::size_t parameter;
+        std::size_t node;
+    };
+    std::vector<BackwardParameter> backward_parameters;
+};
+
+}  // namespace halfscope

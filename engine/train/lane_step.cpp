@@ -1,0 +1,182 @@
+#include <algorithm>
+#include <cmath>
+
+#include "train/lane_state.h"
+#include "train/loss_scaler.h"
+#include "train/optimizer_schedule.h"
+
+namespace halfscope {
+
+StepResult Lane::State::step(std::int64_t step, const Batch& batch, const StepRequest& request) {
+    const StepClock::time_point start = StepClock::now();
+    double telemetry_ms = 0.0;
+    const auto telemetry = [&telemetry_ms](auto work) {
+        const StepClock::time_point since = StepClock::now();
+        work();
+        telemetry_ms += elapsed_ms(since);
+    };
+    // A shadow pass without counts would have no record to stand in.
+    std::unique_ptr<ProbeCounts> counts;
+    if (request.probe || request.shadow) {
+        telemetry([&] {
+            counts = std::make_unique<ProbeCounts>(training->graph());
+            count_weights(*counts);
+        });
+    }
+
+    const float scale = scaler.scale;
+    const auto inverse_scale = static_cast<float>(1.0 / static_cast<double>(scale));
+    PassSettings settings{RunMode::training, seed(), step, scale, counts.get()};
+    training->feed(batch);
+    training->forward(settings);
+    training->backward(settings);
+    const GradientFindings findings = check_gradients(inverse_scale, counts.get());
+    std::vector<ShadowFinding> shadow_findings;
+    if (request.shadow && shadow_is_meaningful(techniques)) {
+        telemetry([&] { shadow_findings = compare_with_shadow(step, batch, inverse_scale); });
+    }
+
+    StepResult result;
+    result.record.step = step;
+    result.record.loss = static_cast<double>(training->loss());
+    result.record.loss_scale = static_cast<double>(scale);
+    result.record.skipped = findings.nonfinite && techniques.on_nonfinite == OnNonfinite::skip;
+    result.record.grad_norm = findings.norm;
+    result.record.overflow_layer = findings.layer;
+    const OptimizerStep optimizer =
+        scheduled_step(*workload, position, updates + 1, techniques.optimizer_state_format());
+    result.record.learning_rate = static_cast<double>(optimizer.learning_rate);
+    if (!result.record.skipped) {
+        update_weights(optimizer, findings, inverse_scale, step, counts.get());
+        ++updates;
+        ++position;
+    } else {
+        ++skipped;
+        if (techniques.schedule_on_skip == ScheduleOnSkip::advance) ++position;
+    }
+    report_step(findings, result);
+    advance_scale(findings, result);
+    result.record.step_ms = elapsed_ms(start) - telemetry_ms;
+    if (counts) {
+        telemetry([&] {
+            result.probes =
+                assemble_probes(*counts, static_cast<double>(scale), !result.record.skipped, shadow_findings);
+        });
+    }
+    result.record.telemetry_ms = telemetry_ms;
+    return result;
+}
+
+GradientFindings Lane::State::check_gradients(float inverse_scale, const ProbeCounts* counts) const {
+    const Graph& graph = training->graph();
+    const bool pytorch = techniques.scaler.kind == ScalerKind::pytorch;
+    GradientFindings findings;
+    double squares = 0.0;
+    for (const BackwardParameter& place : backward_parameters) {
+        const GradientCheck check = backend.check(training->flat_gradient(place.parameter), inverse_scale);
+        squares += check.sum_of_squares;
+        findings.max_abs_unscaled = std::max(findings.max_abs_unscaled, check.max_abs);
+        // PyTorch looks at the scaled gradient only: what 1/S makes infinite (S < 1) goes unseen (pytorch
+        // #99640).
+        if (pytorch) findings.unseen += check.nonfinite_unscaled;
+        if (check.nonfinite == 0 && (pytorch || check.nonfinite_unscaled == 0)) continue;
+        findings.nonfinite = true;
+        if (!findings.tensor.empty()) continue;
+        findings.tensor = graph.tensor(graph.parameters()[place.parameter]).name;
+        findings.layer = graph.nodes()[place.node].name;
+    }
+    findings.norm = std::sqrt(squares);
+    if (!findings.nonfinite || !counts) return findings;
+    // Where activation gradients were counted too, the overflow may have begun nearer to the loss.
+    for (std::size_t n = graph.nodes().size(); n-- > 0;) {
+        const Node& node = graph.nodes()[n];
+        const ClassCounts& own = counts->gradients[static_cast<std::size_t>(node.output)].own;
+        if (own.inf + own.nan > 0) {
+            if (findings.layer != node.name) findings.tensor.clear();
+            findings.layer = node.name;
+            break;
+        }
+        if (findings.layer == node.name) break;
+    }
+    return findings;
+}
+
+void Lane::State::update_weights(const OptimizerStep& optimizer, const GradientFindings& findings,
+                                 float inverse_scale, std::int64_t step, ProbeCounts* counts) {
+    const bool clips_scaled = techniques.clip_order == UnscaleOrder::before_unscale;
+    const double norm = clips_scaled ? findings.norm * static_cast<double>(scaler.scale) : findings.norm;
+    const auto slot = [this](std::size_t parameter, int index) {
+        return index < 0 ? TensorView{} : training->state(parameter, static_cast<std::size_t>(index));
+    };
+    UpdateCall call;
+    call.optimizer = optimizer;
+    call.rounding = techniques.update_rounding;
+    call.subnormals = techniques.subnormals;
+    call.inverse_scale = inverse_scale;
+    call.clip_factor = clip_factor(norm, techniques.clip_norm);
+    call.decay_order = techniques.decay_order;
+    call.loss_scale = scaler.scale;
+    const Graph& graph = training->graph();
+    for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
+        call.gradient = training->flat_gradient(p);
+        call.weight = training->flat_value(p);
+        call.master = slot(p, slots.master);
+        call.moment1 = slot(p, slots.moment1);
+        call.moment2 = slot(p, slots.moment2);
+        call.compensation = slot(p, slots.compensation);
+        call.random = random_key(seed(), "rounding", graph.tensor(graph.parameters()[p]).name, step);
+        call.counts = counts ? &counts->updates[p] : nullptr;
+        backend.update(call);
+    }
+}
+
+void Lane::State::report_step(const GradientFindings& findings, StepResult& result) {
+    const StepRecord& record = result.record;
+    const auto say = [&](EventKind kind, std::string detail) {
+        result.events.push_back({record.step, name, kind, std::move(detail)});
+    };
+    const std::string where = findings.tensor.empty()
+                                  ? "activation gradient of " + findings.layer
+                                  : "gradient of " + findings.tensor + " (layer " + findings.layer + ")";
+    if (!std::isfinite(record.loss) && !reported.nan_loss) {
+        say(EventKind::nan, std::isnan(record.loss) ? "the loss became NaN" : "the loss became infinite");
+    }
+    reported.nan_loss = !std::isfinite(record.loss);
+    if (record.skipped) {
+        say(EventKind::skip, "non-finite " + where + " at scale " + scale_text(record.loss_scale));
+    }
+    const bool poisons = findings.nonfinite && !record.skipped;
+    if (poisons && !reported.poisoned) {
+        say(EventKind::nan, "non-finite " + where + " was applied: it is in the weights now");
+    }
+    reported.poisoned = poisons;
+    if (findings.unseen > 0 && !reported.unseen) {
+        say(EventKind::message,
+            std::to_string(findings.unseen) +
+                " gradients became infinite when divided by S = " + scale_text(record.loss_scale) +
+                "; PyTorch's check looks before that and lets them through (pytorch #99640)");
+    }
+    reported.unseen = findings.unseen > 0;
+}
+
+void Lane::State::advance_scale(const GradientFindings& findings, StepResult& result) {
+    const double before = static_cast<double>(scaler.scale);
+    const ScaleChange change =
+        advance(techniques.scaler, scaler, findings.nonfinite, findings.max_abs_unscaled);
+    const std::string path = scale_text(before) + " -> " + scale_text(static_cast<double>(scaler.scale));
+    const std::int64_t step = result.record.step;
+    if (change == ScaleChange::growth) {
+        result.events.push_back({step, name, EventKind::growth, path});
+    } else if (change == ScaleChange::backoff) {
+        const std::string cause = findings.layer.empty() ? "" : ", overflow in " + findings.layer;
+        result.events.push_back({step, name, EventKind::backoff, path + cause});
+    } else if (change == ScaleChange::floor_error && !reported.floor) {
+        result.events.push_back(
+            {step, name, EventKind::message,
+             "minimum loss scale reached (" + scale_text(before) + ", overflow in " + findings.layer +
+                 "): the framework would end the run here; training is probably exploding"});
+    }
+    reported.floor = change == ScaleChange::floor_error;
+}
+
+}  // namespace halfscope
