@@ -1,4 +1,5 @@
-// Everything one op needs for one forward or backward pass. Filled by a lane, passed through Backend, read by ops/*.h.
+// Everything one op needs for one forward or backward pass. Filled by a lane, passed through Backend, read by
+// ops/*.h.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +18,12 @@ struct OpCall {
     const Node* node = nullptr;
     Arithmetic arithmetic;
     RunMode mode = RunMode::training;
-    RandomKey random;            ///< keyed by (seed, node name, step): dropout masks
-    float loss_gradient = 1.0f;  ///< S: what a loss op's backward starts from (the loss scale, folded in; techniques 3.2)
+    RandomKey random;  ///< keyed by (seed, node name, step): dropout masks
+    float loss_gradient =
+        1.0f;  ///< S: what a loss op's backward starts from (the loss scale, folded in; techniques 3.2)
 
-    // As listed at OpKind. Token inputs have their 32-bit integers in `tokens` of the same index and a view without data.
+    // As listed at OpKind. Token inputs have their 32-bit integers in `tokens` of the same index and a view
+    // without data.
     std::span<const TensorView> inputs;
     std::span<const std::int32_t* const> tokens;
     TensorView output;

@@ -10,8 +10,9 @@
 
 namespace halfscope {
 
-/// A rows x cols matrix, row-major, `row_stride` elements between rows. data == nullptr: not there, not wanted.
-/// Whatever is stored through a view is rounded to its format (nearest even, `subnormals`), and counted where `counts` is set.
+/// A rows x cols matrix, row-major, `row_stride` elements between rows. data == nullptr: not there, not
+/// wanted. Whatever is stored through a view is rounded to its format (nearest even, `subnormals`), and
+/// counted where `counts` is set.
 struct TensorView {
     void* data = nullptr;
     std::int64_t rows = 0;
@@ -24,7 +25,8 @@ struct TensorView {
     HALFSCOPE_HD explicit operator bool() const { return data != nullptr; }
     HALFSCOPE_HD std::int64_t elements() const { return rows * cols; }
     HALFSCOPE_HD bool contiguous() const { return row_stride == cols || rows == 1; }
-    /// The sub-matrix of `row_count` rows from `row_begin`, every `row_step`-th, and `col_count` columns from `col_begin`.
+    /// The sub-matrix of `row_count` rows from `row_begin`, every `row_step`-th, and `col_count` columns from
+    /// `col_begin`.
     HALFSCOPE_HD TensorView slice(std::int64_t row_begin, std::int64_t row_count, std::int64_t row_step,
                                   std::int64_t col_begin, std::int64_t col_count) const {
         TensorView part = *this;

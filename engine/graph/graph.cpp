@@ -1,0 +1,48 @@
+#include "graph/graph.h"
+
+namespace halfscope {
+
+const char* op_name(OpKind kind) {
+    switch (kind) {
+        case OpKind::linear:
+            return "linear";
+        case OpKind::bias_add:
+            return "bias_add";
+        case OpKind::relu:
+            return "relu";
+        case OpKind::sigmoid:
+            return "sigmoid";
+        case OpKind::tanh:
+            return "tanh";
+        case OpKind::gelu:
+            return "gelu";
+        case OpKind::softmax_cross_entropy:
+            return "softmax_cross_entropy";
+        case OpKind::mean_squared_error:
+            return "mean_squared_error";
+        case OpKind::embedding:
+            return "embedding";
+        case OpKind::gru:
+            return "gru";
+        case OpKind::layer_norm:
+            return "layer_norm";
+        case OpKind::dropout:
+            return "dropout";
+    }
+    return "unknown";
+}
+
+TensorId Graph::find(std::string_view name) const {
+    for (std::size_t id = 0; id < tensors_.size(); ++id) {
+        if (tensors_[id].name == name) return static_cast<TensorId>(id);
+    }
+    return kNoTensor;
+}
+
+std::int64_t Graph::parameter_count() const {
+    std::int64_t count = 0;
+    for (TensorId id : parameters_) count += tensor(id).shape.elements();
+    return count;
+}
+
+}  // namespace halfscope
