@@ -37,7 +37,11 @@ class Writer {
     const std::string& text() const { return text_; }
 
   private:
-    bool chance(float probability) { return uniform(key_, next_++) < probability; }
+    bool chance(float probability) {
+        constexpr std::uint64_t kGrain = std::uint64_t{1} << 24;
+        return static_cast<float>(random_below(key_, next_++, kGrain)) <
+               probability * static_cast<float>(kGrain);
+    }
 
     template <std::size_t N>
     void word(const std::array<std::string_view, N>& words) {

@@ -1,0 +1,42 @@
+#include "data/printable_text.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace halfscope {
+namespace {
+
+const std::string kLost(kReplacementCharacter);
+
+TEST(PrintableLine, PlainTextAndUtf8Stay) {
+    EXPECT_EQ(printable_line("the old man."), "the old man.");
+    EXPECT_EQ(printable_line("gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x99\x82"),
+              "gr\xC3\xBC\xC3\x9F \xE2\x82\xAC \xF0\x9F\x99\x82");
+    EXPECT_EQ(printable_line(""), "");
+}
+
+TEST(PrintableLine, WhiteSpaceBecomesSpaces) { EXPECT_EQ(printable_line("a\nb\tc\r\nd"), "a b c  d"); }
+
+TEST(PrintableLine, ControlCodesAreReplaced) {
+    EXPECT_EQ(printable_line("a\x01"
+                             "b\x7F"),
+              "a" + kLost + "b" + kLost);
+    EXPECT_EQ(printable_line(std::string_view("\0", 1)), kLost);
+    EXPECT_EQ(printable_line("\xC2\x85"), kLost + kLost);  // U+0085, a C1 control
+}
+
+TEST(PrintableLine, BrokenUtf8IsReplacedByteByByte) {
+    EXPECT_EQ(printable_line("\xC3"), kLost);                                      // cut off
+    EXPECT_EQ(printable_line("\xC3("), kLost + "(");                               // wrong second byte
+    EXPECT_EQ(printable_line("\xC0\xAF"), kLost + kLost);                          // overlong
+    EXPECT_EQ(printable_line("\xE0\x80\xAF"), kLost + kLost + kLost);              // overlong
+    EXPECT_EQ(printable_line("\xED\xA0\x80"), kLost + kLost + kLost);              // surrogate
+    EXPECT_EQ(printable_line("\xF4\x90\x80\x80"), kLost + kLost + kLost + kLost);  // above U+10FFFF
+    EXPECT_EQ(printable_line("\xFF"
+                             "a"),
+              kLost + "a");
+}
+
+}  // namespace
+}  // namespace halfscope
