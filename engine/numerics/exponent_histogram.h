@@ -1,94 +1,112 @@
-// The exponent histogram of a tensor, with the counters that tell exactly what FP16 would make of the same
-// values under another power-of-two loss scale. Finite non-zero values only: zeros, NaN and infinities are
-// counted by ClassCounts.
+// How many values lie at each power of two, and what FP16 would do to all of them at any power-of-two scale,
+// exactly. Filled by tensor_counts.h; read by histograms and the what-if. Must not see zeros, inf or NaN:
+// ClassCounts has those.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "numerics/portability.h"
 
 namespace halfscope {
 
-class ExponentHistogram {
-  public:
-    static constexpr int kLowest = -149;  ///< exponent of the smallest FP32 subnormal
-    static constexpr int kHighest = 127;
-    static constexpr int kBins = kHighest - kLowest + 1;
+inline constexpr int kMinExponent = -149;  ///< of the smallest FP32 subnormal
+inline constexpr int kMaxExponent = 127;
+inline constexpr int kExponentBins = kMaxExponent - kMinExponent + 1;
 
-    /// What FP16 (nearest even, subnormals kept) would store of the non-zero values times a power of two.
+/// Counts per FP32 exponent (subnormals by their normalised one). Besides the number of values, each bin
+/// keeps how many sit where rounding to FP16 changes class: exact powers of two, and mantissas so near the
+/// next power that they round up to it.
+struct ExponentHistogram {
+    /// Values counted at one exponent; the last three are parts of `all`.
+    struct Bin {
+        std::uint64_t all = 0;
+        std::uint64_t powers_of_two = 0;  ///< mantissa == 0
+        std::uint64_t top_of_normals =
+            0;  ///< mantissa >= 0x7FF000: rounds up to 11 significant bits of the next power
+        std::uint64_t top_of_subnormals = 0;  ///< mantissa >= 0x7FE000: the same with 10 significant bits
+
+        friend bool operator==(const Bin&, const Bin&) = default;
+    };
+    Bin bins[kExponentBins];
+
+    /// What predict() expects of the counted values.
     struct Prediction {
-        std::uint64_t flushed = 0, subnormal = 0, normal = 0, inf = 0;
-        bool operator==(const Prediction&) const = default;
+        std::uint64_t flushed = 0;
+        std::uint64_t subnormal = 0;
+        std::uint64_t normal = 0;
+        std::uint64_t inf = 0;
+
+        friend bool operator==(const Prediction&, const Prediction&) = default;
     };
 
-    /// One finite non-zero value; FP32 subnormals enter with their normalised exponent and mantissa.
-    HALFSCOPE_INLINE void add(float value) {
-        std::uint32_t magnitude = bits_of(value) & 0x7FFFFFFFu;
+    /// Counts one value; zeros, inf and NaN are passed over.
+    HALFSCOPE_HD void add(float x) {
+        const std::uint32_t magnitude = bits_of(x) & 0x7fffffffu;
+        if (magnitude == 0 || magnitude >= 0x7f800000u) return;
         int exponent = static_cast<int>(magnitude >> 23) - 127;
+        std::uint32_t mantissa = magnitude & 0x7fffffu;
         if (exponent == -127) {
-            magnitude = bits_of(float_of(magnitude) * 0x1p24f);
-            exponent = static_cast<int>(magnitude >> 23) - 127 - 24;
+            exponent = -126;
+            while ((mantissa & 0x800000u) == 0) {
+                mantissa <<= 1;
+                --exponent;
+            }
+            mantissa &= 0x7fffffu;
         }
-        const std::uint32_t mantissa = magnitude & 0x7FFFFFu;
-        Bin& bin = bins_[static_cast<std::size_t>(exponent - kLowest)];
+        Bin& bin = bins[exponent - kMinExponent];
         ++bin.all;
-        bin.exact_power += mantissa == 0 ? 1u : 0u;
-        bin.to_next_power += mantissa >= 0x7FF000u ? 1u : 0u;
-        bin.to_min_normal += mantissa >= 0x7FE000u ? 1u : 0u;
+        bin.powers_of_two += mantissa == 0;
+        bin.top_of_normals += mantissa >= 0x7ff000u;
+        bin.top_of_subnormals += mantissa >= 0x7fe000u;
     }
 
-    void add(const ExponentHistogram& other) {
-        for (std::size_t i = 0; i < bins_.size(); ++i) {
-            bins_[i].all += other.bins_[i].all;
-            bins_[i].exact_power += other.bins_[i].exact_power;
-            bins_[i].to_next_power += other.bins_[i].to_next_power;
-            bins_[i].to_min_normal += other.bins_[i].to_min_normal;
+    HALFSCOPE_HD void add(const ExponentHistogram& other) {
+        for (int i = 0; i < kExponentBins; ++i) {
+            bins[i].all += other.bins[i].all;
+            bins[i].powers_of_two += other.bins[i].powers_of_two;
+            bins[i].top_of_normals += other.bins[i].top_of_normals;
+            bins[i].top_of_subnormals += other.bins[i].top_of_subnormals;
         }
     }
 
-    /// Number of values with 2^exponent <= |x| < 2^(exponent + 1).
-    std::uint64_t at(int exponent) const {
-        return exponent < kLowest || exponent > kHighest
-                   ? 0
-                   : bins_[static_cast<std::size_t>(exponent - kLowest)].all;
+    /// How many values have 2^exponent <= |x| < 2^(exponent + 1); 0 outside [-149, 127].
+    HALFSCOPE_HD std::uint64_t at(int exponent) const {
+        if (exponent < kMinExponent || exponent > kMaxExponent) return 0;
+        return bins[exponent - kMinExponent].all;
     }
 
-    /// Exact classes in FP16 of x * 2^scale_log2, meant without intermediate rounding.
-    Prediction predict(int scale_log2) const {
+    /// The classes that the counted values times 2^scale_log2 take in FP16, rounding to nearest even,
+    /// subnormals kept. Exact, the product meant without rounding of its own. Says nothing of values lost
+    /// before they were counted.
+    HALFSCOPE_HD Prediction predict(int scale_log2) const {
+        constexpr int kHalfOfSmallest = -25, kBelowNormal = -15, kTopExponent = 15;
         Prediction result;
-        for (int i = 0; i < kBins; ++i) {
-            const Bin& bin = bins_[static_cast<std::size_t>(i)];
-            const int exponent = kLowest + i + scale_log2;
-            if (exponent < -25) {
+        for (int i = 0; i < kExponentBins; ++i) {
+            const Bin& bin = bins[i];
+            const std::int64_t exponent = static_cast<std::int64_t>(kMinExponent) + i + scale_log2;
+            if (exponent < kHalfOfSmallest) {
                 result.flushed += bin.all;
-            } else if (exponent < -14) {
-                const std::uint64_t flushed =
-                    exponent == -25 ? bin.exact_power : 0;  // 2^-25 is a tie, to even: 0
-                const std::uint64_t normal = exponent == -15 ? bin.to_min_normal : 0;  // rounds up to 2^-14
-                result.flushed += flushed;
-                result.normal += normal;
-                result.subnormal += bin.all - flushed - normal;
+            } else if (exponent == kHalfOfSmallest) {
+                result.flushed += bin.powers_of_two;  // the tie goes to zero, the even side
+                result.subnormal += bin.all - bin.powers_of_two;
+            } else if (exponent < kBelowNormal) {
+                result.subnormal += bin.all;
+            } else if (exponent == kBelowNormal) {
+                result.normal += bin.top_of_subnormals;
+                result.subnormal += bin.all - bin.top_of_subnormals;
+            } else if (exponent < kTopExponent) {
+                result.normal += bin.all;
+            } else if (exponent == kTopExponent) {
+                result.inf += bin.top_of_normals;
+                result.normal += bin.all - bin.top_of_normals;
             } else {
-                const std::uint64_t inf = exponent >= 16   ? bin.all
-                                          : exponent == 15 ? bin.to_next_power
-                                                           : 0;  // >= 65520
-                result.inf += inf;
-                result.normal += bin.all - inf;
+                result.inf += bin.all;
             }
         }
         return result;
     }
 
-  private:
-    struct Bin {
-        std::uint64_t all = 0;          // values with this exponent
-        std::uint64_t exact_power = 0;  // of these, mantissa 0
-        std::uint64_t to_next_power =
-            0;  // mantissa >= 0x7FF000: 11 significant bits round up to the next power of two
-        std::uint64_t to_min_normal = 0;  // mantissa >= 0x7FE000: 10 significant bits do
-    };
-    std::array<Bin, kBins> bins_{};
+    friend bool operator==(const ExponentHistogram&, const ExponentHistogram&) = default;
 };
 
 }  // namespace halfscope

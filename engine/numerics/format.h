@@ -1,6 +1,5 @@
-// The Format table: the number formats Halfscope knows, one row each. Read everywhere; the only place with
-// their constants. Sources: IEEE 754-2019 (fp32, fp16), NVIDIA A100 whitepaper (tf32), Intel/Google bfloat16,
-// OCP 8-bit Floating Point 1.0.
+// The table of number formats: one row each, read by everything that must know a range, a name or a size.
+// Rounding into them is rounding.h; this header must not convert values.
 #pragma once
 
 #include <cstdint>
@@ -11,26 +10,32 @@
 
 namespace halfscope {
 
-/// How a number is stored; tf32 is a way GEMM operands are rounded, stored in 32 bits.
+/// How a number is stored; tf32 only says how a GEMM operand is rounded (FormatInfo::is_storage is false).
 enum class Format : std::uint8_t { fp32, tf32, fp16, bf16, e4m3, e5m2 };
+
 inline constexpr int kFormatCount = 6;
 
-/// What becomes of results between zero and the smallest normal number.
+/// Whether results below the smallest normal number keep their reduced precision or are stored as zero.
 enum class Subnormals : std::uint8_t { keep, flush };
 
+/// One row of the table. `bytes` is the size of an element in memory; max, min_normal and min_subnormal are
+/// positive.
 struct FormatInfo {
     const char* name;
     int exponent_bits;
-    int mantissa_bits;  ///< stored bits, without the implicit one
+    int mantissa_bits;  ///< stored ones, without the implicit bit
     int bias;
-    int bytes;  ///< of one element in memory
-    float max;  ///< largest finite value
+    int bytes;
+    float max;
     float min_normal;
     float min_subnormal;
     bool has_infinity;
-    bool is_storage;  ///< false for tf32
+    bool is_storage;
 };
 
+/// FP32, FP16: IEEE 754. BF16, TF32: FP32's exponent with 7 and 10 mantissa bits. E4M3, E5M2: OCP 8-bit
+/// floating point specification 1.0; E4M3 spends its top exponent on numbers, so it has one NaN code per sign
+/// and no infinity.
 HALFSCOPE_HD constexpr FormatInfo format_info(Format format) {
     switch (format) {
         case Format::fp32:
@@ -44,15 +49,15 @@ HALFSCOPE_HD constexpr FormatInfo format_info(Format format) {
         case Format::e4m3:
             return {"e4m3", 4, 3, 7, 1, 448.0f, 0x1p-6f, 0x1p-9f, false, true};
         case Format::e5m2:
-            return {"e5m2", 5, 2, 15, 1, 57344.0f, 0x1p-14f, 0x1p-16f, true, true};
+            break;
     }
-    return {"fp32", 8, 23, 127, 4, 0x1.fffffep127f, 0x1p-126f, 0x1p-149f, true, true};
+    return {"e5m2", 5, 2, 15, 1, 57344.0f, 0x1p-14f, 0x1p-16f, true, true};
 }
 
-/// The format of that name ("fp16"); nothing where there is none.
+/// The format of that name as FormatInfo spells it; nothing where there is none.
 inline std::optional<Format> format_from_name(std::string_view name) {
-    for (int i = 0; i < kFormatCount; ++i) {
-        const auto format = static_cast<Format>(i);
+    for (int index = 0; index < kFormatCount; ++index) {
+        const Format format = static_cast<Format>(index);
         if (name == format_info(format).name) return format;
     }
     return std::nullopt;

@@ -1,6 +1,11 @@
-// Rounding of FP32 values to every Format, to nearest even and stochastically, and the codes they are stored
-// as. The scalar truth for host and device; backend/cpu_convert.h is its fast twin. Nothing else in the
-// project knows bits of formats.
+// Rounding of FP32 values into every Format, and the codes they are stored as. The reference that backend
+// kernels must match bit for bit. Called by ops, backend, probes and widgets; must not count or allocate.
+//
+// Conventions. Round to nearest, ties to even (IEEE 754), unless a name says otherwise. Beyond the largest
+// number: inf; E4M3 has no inf and saturates to 448, infinities included (the OCP specification's saturating
+// mode). NaN stays NaN with its sign, quieted, its payload truncated, as the F16C instructions do it; E4M3
+// has one NaN per sign. Subnormals::flush turns a *rounded* result below the smallest normal number into a
+// zero of its sign. FP32 itself is never changed.
 #pragma once
 
 #include <cstdint>
@@ -9,199 +14,248 @@
 #include "numerics/portability.h"
 
 namespace halfscope {
+namespace rounding_detail {
 
-inline constexpr std::uint32_t kSignBit = 0x80000000u;
-inline constexpr std::uint32_t kInfinityBits = 0x7F800000u;
-inline constexpr std::uint32_t kQuietBit = 0x00400000u;
+inline constexpr std::uint32_t kSign = 0x80000000u;
+inline constexpr std::uint32_t kMagnitude = 0x7fffffffu;
+inline constexpr std::uint32_t kInfinity = 0x7f800000u;
+inline constexpr std::uint32_t kQuiet = 0x00400000u;
 
-/// FP16 value nearest to x, ties to even, as FP32. |x| <= 2^-25 gives zero, |x| >= 65520 infinity.
-/// Branch-free.
-HALFSCOPE_INLINE float round_to_fp16(float x) {
-    const std::uint32_t bits = bits_of(x), sign = bits & kSignBit, magnitude = bits ^ sign;
-    const std::uint32_t rounded = (magnitude + 0xFFFu + ((magnitude >> 13) & 1u)) & ~0x1FFFu;
-    // Below 2^-14 the spacing is 2^-24, that of FP32 in [0.5, 1): an addition rounds to it.
-    const std::uint32_t subnormal = bits_of((float_of(magnitude) + 0.5f) - 0.5f);
-    std::uint32_t result = rounded >= 0x47800000u ? kInfinityBits : rounded;
-    result = magnitude < 0x38800000u ? subnormal : result;
-    result = magnitude > kInfinityBits ? ((magnitude | kQuietBit) & ~0x1FFFu) : result;
-    return float_of(result | sign);
+/// A format narrower than FP32 in exponent: `Mantissa` stored bits, smallest normal number 2^MinExponent,
+/// largest number with the FP32 bits `MaxBits`. Integer work and selects only, so that loops over these
+/// functions vectorise.
+template <int Mantissa, int MinExponent, std::uint32_t MaxBits, bool HasInfinity>
+struct NarrowFormat {
+    static constexpr int kShift = 23 - Mantissa;
+    static constexpr std::uint32_t kDropped = (1u << kShift) - 1;
+    static constexpr std::uint32_t kMinNormal = static_cast<std::uint32_t>(127 + MinExponent) << 23;
+    /// FP32 bits of 2^n where FP32's own spacing is the format's smallest subnormal: adding it rounds a
+    /// subnormal.
+    static constexpr std::uint32_t kAnchor = static_cast<std::uint32_t>(127 + MinExponent - Mantissa + 23)
+                                             << 23;
+    static constexpr std::uint32_t kRebias = static_cast<std::uint32_t>(127 + MinExponent - 1) << 23;
+    static constexpr int kExponentBits = HasInfinity ? 5 : 4;
+    static constexpr std::uint32_t kInfinityCode = ((1u << kExponentBits) - 1) << Mantissa;
+    static constexpr std::uint32_t kOverflowCode =
+        (MaxBits - kRebias) / (kDropped + 1) + (HasInfinity ? 1 : 0);
+    static constexpr std::uint32_t kSignShift = 31 - (kExponentBits + Mantissa);
+
+    /// Magnitude plus half an ulp (less where the kept part is even): truncation of it is rounding to nearest
+    /// even.
+    static HALFSCOPE_INLINE constexpr std::uint32_t carried(std::uint32_t magnitude) {
+        return magnitude + (kDropped >> 1) + ((magnitude >> kShift) & 1u);
+    }
+
+    static HALFSCOPE_INLINE constexpr float round(float x) {
+        const std::uint32_t bits = bits_of(x);
+        const std::uint32_t magnitude = bits & kMagnitude;
+        std::uint32_t normal = carried(magnitude) & ~kDropped;
+        normal = normal > MaxBits ? (HasInfinity ? kInfinity : MaxBits) : normal;
+        const std::uint32_t subnormal =
+            bits_of((float_of(magnitude) + float_of(kAnchor)) - float_of(kAnchor));
+        const std::uint32_t nan = HasInfinity ? ((magnitude & ~kDropped) | kQuiet) : (kInfinity | kQuiet);
+        std::uint32_t result = magnitude < kMinNormal ? subnormal : normal;
+        result = magnitude > kInfinity ? nan : result;
+        return float_of(result | (bits & kSign));
+    }
+
+    static HALFSCOPE_INLINE constexpr std::uint32_t encode(float x) {
+        const std::uint32_t bits = bits_of(x);
+        const std::uint32_t magnitude = bits & kMagnitude;
+        const std::uint32_t raised = carried(magnitude);
+        const std::uint32_t normal =
+            raised > (MaxBits | kDropped) ? kOverflowCode : (raised - kRebias) >> kShift;
+        const std::uint32_t subnormal = bits_of(float_of(magnitude) + float_of(kAnchor)) - kAnchor;
+        const std::uint32_t payload = (magnitude >> kShift) & ((1u << Mantissa) - 1);
+        const std::uint32_t nan = HasInfinity ? (kInfinityCode | (1u << (Mantissa - 1)) | payload)
+                                              : ((1u << (kExponentBits + Mantissa)) - 1);
+        std::uint32_t result = magnitude < kMinNormal ? subnormal : normal;
+        result = magnitude > kInfinity ? nan : result;
+        return result | ((bits >> kSignShift) & (1u << (kExponentBits + Mantissa)));
+    }
+
+    static HALFSCOPE_INLINE constexpr float decode(std::uint32_t code) {
+        constexpr std::uint32_t kCodeMagnitude = (1u << (kExponentBits + Mantissa)) - 1;
+        const std::uint32_t magnitude = code & kCodeMagnitude;
+        const std::uint32_t shifted = magnitude << kShift;
+        const std::uint32_t subnormal = bits_of(float_of(shifted + kMinNormal) - float_of(kMinNormal));
+        std::uint32_t result = magnitude < (1u << Mantissa) ? subnormal : shifted + kRebias;
+        if constexpr (HasInfinity) {
+            const std::uint32_t special = shifted | kInfinity;
+            result = magnitude >= kInfinityCode ? special : result;
+            result = magnitude > kInfinityCode ? special | kQuiet : result;
+        } else {
+            result = magnitude == kCodeMagnitude ? kInfinity | kQuiet : result;
+        }
+        return float_of(result | ((code << kSignShift) & kSign));
+    }
+};
+
+using Fp16 = NarrowFormat<10, -14, 0x477fe000u, true>;
+using E4m3 = NarrowFormat<3, -6, 0x43e00000u, false>;
+using E5m2 = NarrowFormat<2, -14, 0x47600000u, true>;
+
+/// Drops the low `Shift` mantissa bits of an FP32 number: BF16 and TF32, whose exponents are FP32's.
+template <int Shift>
+HALFSCOPE_INLINE constexpr std::uint32_t round_mantissa(std::uint32_t bits) {
+    constexpr std::uint32_t kDropped = (1u << Shift) - 1;
+    const std::uint32_t rounded = (bits + (kDropped >> 1) + ((bits >> Shift) & 1u)) & ~kDropped;
+    return (bits & kMagnitude) > kInfinity ? ((bits & ~kDropped) | kQuiet) : rounded;
 }
 
-/// BF16 value nearest to x, ties to even, as FP32. Branch-free.
-HALFSCOPE_INLINE float round_to_bf16(float x) {
-    const std::uint32_t bits = bits_of(x), magnitude = bits & ~kSignBit;
-    const std::uint32_t rounded = (bits + 0x7FFFu + ((bits >> 16) & 1u)) & 0xFFFF0000u;
-    return float_of(magnitude > kInfinityBits ? ((bits | kQuietBit) & 0xFFFF0000u) : rounded);
+/// A zero of x's sign where x is a number below the smallest normal one of the format.
+HALFSCOPE_INLINE constexpr float flush_subnormal(Format format, float x) {
+    const std::uint32_t bits = bits_of(x);
+    const bool is_small = (bits & kMagnitude) < bits_of(format_info(format).min_normal);
+    return is_small ? float_of(bits & kSign) : x;
 }
 
-/// The FP16 code of x (nearest even); the same as the F16C hardware's, NaN payloads truncated and quieted.
-HALFSCOPE_INLINE std::uint16_t encode_fp16(float x) {
-    const std::uint32_t bits = bits_of(x), sign = bits & kSignBit, magnitude = bits ^ sign;
-    const std::uint32_t rounded = magnitude + 0xFFFu + ((magnitude >> 13) & 1u);
-    std::uint32_t code = rounded >= 0x47800000u ? 0x7C00u : (rounded - 0x38000000u) >> 13;
-    code = magnitude < 0x38800000u ? bits_of(float_of(magnitude) + 0.5f) - 0x3F000000u : code;
-    code = magnitude > kInfinityBits ? 0x7E00u | ((magnitude >> 13) & 0x3FFu) : code;
-    return static_cast<std::uint16_t>(code | (sign >> 16));
+}  // namespace rounding_detail
+
+/// x rounded to FP16; the same bits as a hardware conversion there and back.
+HALFSCOPE_INLINE constexpr float round_to_fp16(float x) { return rounding_detail::Fp16::round(x); }
+
+/// x rounded to BF16.
+HALFSCOPE_INLINE constexpr float round_to_bf16(float x) {
+    return float_of(rounding_detail::round_mantissa<16>(bits_of(x)));
 }
 
-HALFSCOPE_INLINE float decode_fp16(std::uint16_t code) {
-    const std::uint32_t sign = static_cast<std::uint32_t>(code & 0x8000u) << 16, magnitude = code & 0x7FFFu;
-    const std::uint32_t normal = (magnitude << 13) + 0x38000000u;
-    const std::uint32_t subnormal =
-        bits_of(static_cast<float>(static_cast<std::int32_t>(magnitude)) * 0x1p-24f);
-    std::uint32_t result = magnitude < 0x400u ? subnormal : normal;
-    result = magnitude >= 0x7C00u ? (magnitude << 13) | kInfinityBits : result;
-    result = magnitude > 0x7C00u ? result | kQuietBit : result;
-    return float_of(result | sign);
+/// The FP16 code of x: the bits of _cvtss_sh(x, nearest) and __float2half_rn(x), NaN payloads as F16C.
+HALFSCOPE_INLINE constexpr std::uint16_t encode_fp16(float x) {
+    return static_cast<std::uint16_t>(rounding_detail::Fp16::encode(x));
 }
 
-HALFSCOPE_INLINE std::uint16_t encode_bf16(float x) {
-    return static_cast<std::uint16_t>(bits_of(round_to_bf16(x)) >> 16);
+/// The value of an FP16 code, exactly; a signalling NaN comes out quiet, as from F16C.
+HALFSCOPE_INLINE constexpr float decode_fp16(std::uint16_t code) {
+    return rounding_detail::Fp16::decode(code);
 }
-HALFSCOPE_INLINE float decode_bf16(std::uint16_t code) {
+
+/// The BF16 code of x.
+HALFSCOPE_INLINE constexpr std::uint16_t encode_bf16(float x) {
+    return static_cast<std::uint16_t>(rounding_detail::round_mantissa<16>(bits_of(x)) >> 16);
+}
+
+/// The value of a BF16 code, exactly (a signalling NaN stays as it is: the code is the upper half of the
+/// float).
+HALFSCOPE_INLINE constexpr float decode_bf16(std::uint16_t code) {
     return float_of(static_cast<std::uint32_t>(code) << 16);
 }
 
-namespace detail {
-
-HALFSCOPE_INLINE double power_of_two(int exponent) {
-    return double_of(static_cast<std::uint64_t>(exponent + 1023) << 52);
-}
-
-/// Exponent of the spacing of `format` at |x| > 0 finite: x lies on a grid of 2^this.
-HALFSCOPE_INLINE int quantum_exponent(const FormatInfo& info, float x) {
-    const auto exponent = static_cast<int>((bits_of(static_cast<double>(x)) >> 52) & 0x7FF) - 1023;
-    const int lowest = 1 - info.bias;
-    return (exponent > lowest ? exponent : lowest) - info.mantissa_bits;
-}
-
-/// A magnitude on the format's grid that may lie one step above max: infinity, or max where the format has
-/// none.
-HALFSCOPE_INLINE float limit_magnitude(const FormatInfo& info, double magnitude) {
-    if (magnitude > static_cast<double>(info.max))
-        return info.has_infinity ? float_of(kInfinityBits) : info.max;
-    return static_cast<float>(magnitude);
-}
-
-HALFSCOPE_INLINE float with_sign_of(float magnitude, float x) {
-    return float_of((bits_of(magnitude) & ~kSignBit) | (bits_of(x) & kSignBit));
-}
-
-/// Nearest even by exact double arithmetic, for formats without a faster way.
-HALFSCOPE_INLINE float round_generic(const FormatInfo& info, float x) {
-    if (x == 0.0f || x != x) return x;
-    const float magnitude = with_sign_of(x, 0.0f);
-    if (magnitude == float_of(kInfinityBits))
-        return with_sign_of(info.has_infinity ? magnitude : info.max, x);
-    const int quantum = quantum_exponent(info, x);
-    const double units = static_cast<double>(magnitude) * power_of_two(-quantum);
-    const double whole = (units + 0x1p52) - 0x1p52;  // ties to even
-    return with_sign_of(limit_magnitude(info, whole * power_of_two(quantum)), x);
-}
-
-HALFSCOPE_INLINE float flush_subnormal(const FormatInfo& info, float x, Subnormals subnormals) {
-    const bool tiny = x < info.min_normal && x > -info.min_normal;
-    return subnormals == Subnormals::flush && tiny ? with_sign_of(0.0f, x) : x;
-}
-
-}  // namespace detail
-
-/// x rounded to nearest even in `format`, as FP32. NaN stays NaN; beyond max comes infinity, in E4M3 (which
-/// has none) max: the saturating conversion of OCP FP8. Zero keeps its sign.
-HALFSCOPE_INLINE float round_to(Format format, float x, Subnormals subnormals = Subnormals::keep) {
-    const FormatInfo info = format_info(format);
-    float result = x;
+/// x rounded to the format (see the conventions above), as a float; decode(format, encode(format, x)) for all
+/// but FP32.
+HALFSCOPE_HD constexpr float round_to(Format format, float x, Subnormals subnormals = Subnormals::keep) {
+    float rounded = x;
     switch (format) {
         case Format::fp32:
+            return x;
+        case Format::tf32:
+            rounded = float_of(rounding_detail::round_mantissa<13>(bits_of(x)));
             break;
         case Format::fp16:
-            result = round_to_fp16(x);
+            rounded = round_to_fp16(x);
             break;
         case Format::bf16:
-            result = round_to_bf16(x);
+            rounded = round_to_bf16(x);
             break;
-        case Format::tf32: {
-            const std::uint32_t bits = bits_of(x);
-            const std::uint32_t rounded = (bits + 0xFFFu + ((bits >> 13) & 1u)) & ~0x1FFFu;
-            result = x != x ? x : float_of(rounded);
-            break;
-        }
         case Format::e4m3:
+            rounded = rounding_detail::E4m3::round(x);
+            break;
         case Format::e5m2:
-            result = detail::round_generic(info, x);
+            rounded = rounding_detail::E5m2::round(x);
             break;
     }
-    return detail::flush_subnormal(info, result, subnormals);
+    return subnormals == Subnormals::flush ? rounding_detail::flush_subnormal(format, rounded) : rounded;
 }
 
-/// The code `format` stores for x, in its low bits (32 for fp32 and tf32).
-HALFSCOPE_INLINE std::uint32_t encode(Format format, float x, Subnormals subnormals = Subnormals::keep) {
-    const float value = round_to(format, x, subnormals);
-    if (format == Format::fp32 || format == Format::tf32) return bits_of(value);
-    if (format == Format::fp16) return encode_fp16(value);
-    if (format == Format::bf16) return encode_bf16(value);
-    const FormatInfo info = format_info(format);
-    const int width = info.exponent_bits + info.mantissa_bits;
-    const std::uint32_t sign = (bits_of(value) >> 31) << width;
-    // E4M3 has one NaN code a sign, all ones; E5M2's canonical NaN is the quiet one.
-    if (value != value) return sign | (info.has_infinity ? 0x7Eu : 0x7Fu);
-    const float magnitude = detail::with_sign_of(value, 0.0f);
-    if (magnitude == float_of(kInfinityBits))
-        return sign | (((1u << info.exponent_bits) - 1u) << info.mantissa_bits);
-    if (magnitude == 0.0f) return sign;
-    const int quantum = detail::quantum_exponent(info, magnitude);
-    const auto units =
-        static_cast<std::uint32_t>(static_cast<double>(magnitude) * detail::power_of_two(-quantum));
-    const auto step =
-        static_cast<std::uint32_t>(quantum + info.mantissa_bits + info.bias - 1);  // 0 for subnormals
-    return sign | ((step << info.mantissa_bits) + units);
+/// The code that x is stored as, in the low bits (8 * FormatInfo::bytes of them; TF32: the FP32 bits of the
+/// rounded value).
+HALFSCOPE_HD constexpr std::uint32_t encode(Format format, float x,
+                                            Subnormals subnormals = Subnormals::keep) {
+    const float value = subnormals == Subnormals::flush ? round_to(format, x, subnormals) : x;
+    switch (format) {
+        case Format::fp32:
+            return bits_of(value);
+        case Format::tf32:
+            return rounding_detail::round_mantissa<13>(bits_of(value));
+        case Format::fp16:
+            return rounding_detail::Fp16::encode(value);
+        case Format::bf16:
+            return encode_bf16(value);
+        case Format::e4m3:
+            return rounding_detail::E4m3::encode(value);
+        case Format::e5m2:
+            break;
+    }
+    return rounding_detail::E5m2::encode(value);
 }
 
-/// The value of a code, exactly.
-HALFSCOPE_INLINE float decode(Format format, std::uint32_t code) {
-    if (format == Format::fp32 || format == Format::tf32) return float_of(code);
-    if (format == Format::fp16) return decode_fp16(static_cast<std::uint16_t>(code));
-    if (format == Format::bf16) return decode_bf16(static_cast<std::uint16_t>(code));
-    const FormatInfo info = format_info(format);
-    const int width = info.exponent_bits + info.mantissa_bits;
-    const std::uint32_t sign = ((code >> width) & 1u) << 31, magnitude = code & ((1u << width) - 1u);
-    const std::uint32_t exponent = magnitude >> info.mantissa_bits,
-                        mantissa = magnitude & ((1u << info.mantissa_bits) - 1u);
-    if (info.has_infinity && exponent == (1u << info.exponent_bits) - 1u)
-        return float_of(sign | (mantissa == 0 ? kInfinityBits : kInfinityBits | kQuietBit));
-    if (!info.has_infinity && magnitude == (1u << width) - 1u)
-        return float_of(sign | kInfinityBits | kQuietBit);
-    const std::uint32_t units = exponent == 0 ? mantissa : mantissa | (1u << info.mantissa_bits);
-    const int quantum = (exponent == 0 ? 1 : static_cast<int>(exponent)) - info.bias - info.mantissa_bits;
-    const auto value = static_cast<float>(static_cast<double>(units) * detail::power_of_two(quantum));
-    return float_of(bits_of(value) | sign);
+/// The value of a code, exactly. Bits above the format's size are ignored.
+HALFSCOPE_HD constexpr float decode(Format format, std::uint32_t code) {
+    switch (format) {
+        case Format::fp32:
+        case Format::tf32:
+            return float_of(code);
+        case Format::fp16:
+            return rounding_detail::Fp16::decode(code);
+        case Format::bf16:
+            return decode_bf16(static_cast<std::uint16_t>(code));
+        case Format::e4m3:
+            return rounding_detail::E4m3::decode(code);
+        case Format::e5m2:
+            break;
+    }
+    return rounding_detail::E5m2::decode(code);
 }
 
-/// x rounded up in magnitude with probability equal to the discarded fraction of the spacing, subnormals
-/// included; exact values stay. `random_bits` are 32 uniform bits. In the last interval above max the upper
-/// neighbour is infinity (max where the format has none), by the same rule. NaN and infinities stay.
-HALFSCOPE_INLINE float round_stochastic(Format format, float x, std::uint32_t random_bits,
-                                        Subnormals subnormals = Subnormals::keep) {
+/// The exponent (base 2) of the format's spacing at a finite |x|; beyond the largest number, the spacing
+/// below it.
+HALFSCOPE_HD constexpr int ulp_exponent(Format format, float x) {
     const FormatInfo info = format_info(format);
-    const float magnitude = detail::with_sign_of(x, 0.0f);
-    if (x != x || x == 0.0f || format == Format::fp32) return detail::flush_subnormal(info, x, subnormals);
-    if (magnitude == float_of(kInfinityBits))
-        return info.has_infinity ? x : detail::with_sign_of(info.max, x);
-    const int quantum = detail::quantum_exponent(info, x);
-    const double units = static_cast<double>(magnitude) * detail::power_of_two(-quantum);
-    const double whole = ::floor(units);
-    const bool up = static_cast<double>(random_bits) * 0x1p-32 < units - whole;
-    const double rounded = (whole + (up ? 1.0 : 0.0)) * detail::power_of_two(quantum);
-    const float result = detail::with_sign_of(detail::limit_magnitude(info, rounded), x);
-    return detail::flush_subnormal(info, result, subnormals);
+    const std::uint32_t max_bits = bits_of(info.max);
+    std::uint32_t magnitude = bits_of(x) & rounding_detail::kMagnitude;
+    magnitude = magnitude > max_bits ? max_bits : magnitude;
+    const int exponent =
+        static_cast<int>(magnitude >> 23) - 127;  // of an FP32 subnormal: below every format's range
+    const int min_exponent = 1 - info.bias;
+    return (exponent > min_exponent ? exponent : min_exponent) - info.mantissa_bits;
 }
 
-/// Spacing of the format at |x|: the distance to the next larger magnitude. NaN for NaN and infinity.
-HALFSCOPE_INLINE float ulp(Format format, float x) {
+/// The spacing of the format's numbers at |x|: 2^(exponent of x - mantissa bits), at least the smallest
+/// subnormal. Beyond the largest number, the spacing just below it; NaN and inf give NaN.
+HALFSCOPE_HD constexpr float ulp(Format format, float x) {
+    if ((bits_of(x) & rounding_detail::kMagnitude) >= rounding_detail::kInfinity)
+        return float_of(0x7fc00000u);
+    return static_cast<float>(power_of_two(ulp_exponent(format, x)));
+}
+
+/// x rounded to one of its two neighbours in the format: away from zero with the probability of the discarded
+/// fraction of the ulp, for `random_bits` uniform in [0, 2^32) (Gupta et al., "Deep Learning with Limited
+/// Numerical Precision", 2015). Holds for subnormals too; the fraction counts to 2^-32 of an ulp, cut below.
+/// Numbers of the format are unchanged; zeros, inf and NaN go as in round_to. Beyond the largest number: in
+/// the last interval [max, max + ulp) to inf by the same rule, farther out to inf; E4M3 saturates. FP32 is
+/// never changed.
+HALFSCOPE_HD constexpr float round_stochastic(Format format, float x, std::uint32_t random_bits,
+                                              Subnormals subnormals = Subnormals::keep) {
+    const std::uint32_t sign = bits_of(x) & rounding_detail::kSign;
+    const std::uint32_t magnitude = bits_of(x) & rounding_detail::kMagnitude;
+    if (format == Format::fp32 || magnitude >= rounding_detail::kInfinity)
+        return round_to(format, x, subnormals);
     const FormatInfo info = format_info(format);
-    if (x - x != 0.0f) return x - x;
-    if (x == 0.0f) return info.min_subnormal;
-    return static_cast<float>(detail::power_of_two(detail::quantum_exponent(info, x)));
+    const std::uint32_t field = magnitude >> 23;
+    const int exponent = field > 0 ? static_cast<int>(field) - 127 : -126;
+    const std::uint32_t significand = (magnitude & 0x7fffffu) | (field > 0 ? 0x800000u : 0u);
+    const int min_exponent = 1 - info.bias;
+    const int clamped = exponent > min_exponent ? exponent : min_exponent;
+    const int shift = 23 - info.mantissa_bits + (clamped - exponent);
+    // |x| in ulps as fixed point with 32 fractional bits; the random bits carry into the whole part as often
+    // as they should.
+    const std::uint64_t in_ulps = shift < 64 ? (static_cast<std::uint64_t>(significand) << 32) >> shift : 0u;
+    const std::uint64_t whole = (in_ulps + random_bits) >> 32;
+    const double value = static_cast<double>(whole) * power_of_two(clamped - info.mantissa_bits);
+    const float beyond = info.has_infinity ? float_of(rounding_detail::kInfinity) : info.max;
+    const float rounded = value > static_cast<double>(info.max) ? beyond : static_cast<float>(value);
+    const float result = float_of(bits_of(rounded) | sign);
+    return subnormals == Subnormals::flush ? rounding_detail::flush_subnormal(format, result) : result;
 }
 
 }  // namespace halfscope
