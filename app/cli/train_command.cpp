@@ -27,7 +27,7 @@ const char* const kTrainFooter =
            against fp16), scale (the loss scale in the values), inf_incoming, min_abs, max_abs,
            exponents [[e, n], ...], swallowed (updates only, else null), relative_error and cosine against the
            shadow pass (null: not measured)
-  event    step, lane, event (toggle, growth, backoff, skip, nan), detail
+  event    step, lane, event (toggle, growth, backoff, skip, nan, message), detail
   summary  last, also after Ctrl-C: each lane's steps, skipped, final_loss, validation_loss, metric_name,
            metric, steps_per_second, bytes by category, signature (a hash of all weights)
 

@@ -1,7 +1,10 @@
 // Every bad input: one clear line on stderr, nothing on stdout, and the exit code of its kind.
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <fstream>
+#include <limits>
 
 #include "cli/cli_process.h"
 
@@ -30,7 +33,7 @@ void expect_one_line(const BadInput& bad) {
 TEST(CliErrors, CommandsAndOptions) {
     const std::vector<BadInput> table{
         {{}, {"command", "list", "train"}},
-        {{"trian"}, {"trian", "did you mean 'train'"}},
+        {{"trein"}, {"trein", "did you mean 'train'"}},
         {{"--versoin"}, {"--versoin", "did you mean '--version'"}},
         {{"list", "--jsn"}, {"--jsn", "did you mean '--json'"}},
         {{"list", "extra"}, {"extra"}},
@@ -70,7 +73,7 @@ TEST(CliErrors, ScenariosAndSettings) {
     std::vector<BadInput> table{
         {{"train", "--scenario", "spiral-mpl"}, {"spiral-mpl", "did you mean 'spiral-mlp'"}},
         {{"train", "--scenario", "zzzzzzzz"}, {"zzzzzzzz"}},
-        {small_train({"--set", "widht=8"}), {"widht", "did you mean 'width'"}},
+        {small_train({"--set", "widh=8"}), {"widh'", "did you mean 'width'"}},
         {small_train({"--set", "width"}), {"width", "key=value"}},
         {small_train({"--set", "=3"}), {"key=value"}},
         {small_train({"--text", "/nowhere"}), {"--text", "spiral-mlp"}},
@@ -108,7 +111,7 @@ TEST(CliErrors, Lanes) {
 
 TEST(CliErrors, Devices) {
     expect_one_line({small_train({"--device", "gpu"}), {"--device", "gpu"}});
-    expect_one_line({small_train({"--device", "cdua"}), {"did you mean 'cuda'"}});
+    expect_one_line({small_train({"--device", "cudo"}), {"did you mean 'cuda'"}});
     expect_one_line({small_train({"--device", "cuda"}), {"cuda"}, 3});
 }
 
@@ -131,6 +134,29 @@ TEST(CliErrors, Files) {
         {small_train({"--steps", "1", "--json", folder}), {folder}},
     };
     for (const BadInput& bad : table) expect_one_line(bad);
+}
+
+/// Bytes free according to the system; all there can be where it does not say.
+std::uint64_t free_bytes() {
+    std::ifstream file("/proc/meminfo");
+    for (std::string word; file >> word;) {
+        std::uint64_t kibibytes = 0;
+        if (word == "MemAvailable:" && file >> kibibytes) return kibibytes * 1024;
+    }
+    return std::numeric_limits<std::uint64_t>::max();
+}
+
+TEST(CliErrors, SizesThatDoNotFitMemory) {
+    if (free_bytes() > std::uint64_t{28} << 30)
+        GTEST_SKIP() << "the largest built-in setting (33 GiB) may fit here";
+    BadInput bad{{"train", "--scenario", "image-fit", "--steps", "1"}, {"GiB", "reduce"}};
+    for (const char* setting : {"size=256", "batch=65536", "width=512", "layers=8"}) {
+        bad.arguments.insert(bad.arguments.end(), {"--set", setting});
+    }
+    for (const char* lane : {"a=fp32", "b=fp32", "c=fp32", "d=fp32"}) {
+        bad.arguments.insert(bad.arguments.end(), {"--lane", lane});
+    }
+    expect_one_line(bad);
 }
 
 TEST(CliErrors, ABadInputDoesNotEmptyAnEarlierRecording) {
