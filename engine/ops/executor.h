@@ -3,18 +3,27 @@
 // CpuExecutor (backend/cpu_executor.h) runs it on threads, CudaExecutor (backend/cuda_executor.cuh) as
 // kernels. Ops never load, round, store or count by themselves.
 //
-//   map(out, f, in...)               out(i) = store(f(i, in(i)...)) for every element i = row * cols + col of
-//   `out`. map(Outputs<N>, f, in...)        the same with N outputs of equal extents; f returns Values<N>.
-//   row_reduce(out, reduction, f, in...)     out(row, 0) = store(fold over columns of f(i, in(i)...)); out is
-//   rows x 1, FP32;
-//                                            the extents are those of the first in..., a TensorView.
-//   column_reduce(out, f, in...)     out(0, col) = store(sum over rows of f(i, in(i)...)); out is 1 x cols;
-//   extents as above. gemm(out, Operand a, Operand b, GemmOptions)   out = store(a b + bias); one chain of
-//   fused multiply-adds in ascending k from 0
-//                                            for each element, then the bias (1 x cols) is added in FP32.
-//   gather_rows(out, table, tokens)          out(row, :) = store(table(tokens[row], :))
-//   scatter_add_rows(out, tokens, gradient)  out(v, :) = store(sum over rows with tokens[row] == v,
-//   ascending, FP32) copy(out, in)                            out(i) = store(in(i))
+//   map(out, f, in...)
+//       out(i) = store(f(i, in(i)...)) for every element i = row * cols + col of `out`.
+//   map(Outputs<N>, f, in...)
+//       The same with N outputs of equal extents, at most four; f returns Values<N>.
+//   row_reduce(out, reduction, f, in...)
+//       out(row, 0) = store(fold over columns of f(i, in(i)...)); out is rows x 1, FP32; the extents are
+//       those of the first in..., a TensorView.
+//   column_reduce(out, f, in...)
+//       out(0, col) = store(sum over rows of f(i, in(i)...)); out is 1 x cols; extents as above.
+//   gemm(out, Operand a, Operand b, GemmOptions)
+//       out = store(a b + bias); one chain of fused multiply-adds in ascending k from 0 for each element,
+//       then the bias (1 x cols) is added in FP32.
+//   gather_rows(out, table, tokens)
+//       out(row, :) = store(table(tokens[row], :))
+//   scatter_add_rows(out, tokens, gradient)
+//       out(v, :) = store(sum over rows with tokens[row] == v, ascending, FP32)
+//   copy(out, in)
+//       out(i) = store(in(i))
+//   count_updates(counts, weight_format, f, in...)
+//       f returns {update, weight, weight after it as stored}; adds every element to UpdateCounts as
+//       ops/update_call.h defines it; stores nothing; extents as above.
 //
 // An input is a TensorView of the extents of `out`, PerRow{rows x 1}, PerColumn{1 x cols} or OneHot{labels,
 // one for each row} (1 where col == labels[row], else 0). Values arrive as FP32. f must be a pure
@@ -23,12 +32,14 @@
 //
 // Orders of summation are part of the contract, so that threads, vector widths and devices give the same
 // bits:
-//   row_reduce, reduction.rounding == fp32: 32 lanes, lane l folds columns l, l+32, ... ascending from the
-//   neutral element (0 for
-//     sum, -inf for maximum); then lane l folds lane l+16, then l+8, 4, 2, 1. Maximum propagates NaN.
-//   row_reduce otherwise (sum only): ascending, the running sum rounded to that format after each block of 16
-//   addends (and at the end). column_reduce: rows in chunks of 256, ascending within a chunk from 0, chunk
-//   sums added ascending from 0, all in FP32.
+//   row_reduce, reduction.rounding == fp32
+//       32 lanes, lane l folds columns l, l+32, ... ascending from the neutral element (0 for sum, -inf for
+//       maximum); then lane l folds lane l+16, then l+8, 4, 2, 1. Maximum propagates NaN.
+//   row_reduce otherwise (sum only)
+//       Ascending, the running sum rounded to that format after each block of 16 addends (and at the end).
+//   column_reduce
+//       Rows in chunks of 256, ascending within a chunk from 0, chunk sums added ascending from 0, all in
+//       FP32.
 #pragma once
 
 #include <cstdint>

@@ -19,8 +19,8 @@ struct OpCall {
     Arithmetic arithmetic;
     RunMode mode = RunMode::training;
     RandomKey random;  ///< keyed by (seed, node name, step): dropout masks
-    float loss_gradient =
-        1.0f;  ///< S: what a loss op's backward starts from (the loss scale, folded in; techniques 3.2)
+    /// S: what a loss op's backward starts from, the loss scale folded in (paper 3.2).
+    float loss_gradient = 1.0f;
 
     // As listed at OpKind. Token inputs have their 32-bit integers in `tokens` of the same index and a view
     // without data.
