@@ -17,16 +17,62 @@ void for_each_vector(int64_t n, Step step) {
     if (i < n) step(i, n - i);
 }
 
-template <typename Code>
-void widen_codes(Format format, const void* codes, float* out, int64_t n) {
-    const Code* source = static_cast<const Code*>(codes);
-    for (int64_t i = 0; i < n; ++i) out[i] = decode(format, source[i]);
+/// out[i] = function(in[i]) in blocks of a constant length, which compilers vectorise at every level of
+/// optimisation.
+template <typename In, typename Out, typename Function>
+void transform(const In* in, Out* out, int64_t n, Function function) {
+    constexpr int64_t kBlock = 64;
+    int64_t i = 0;
+    for (; i + kBlock <= n; i += kBlock) {
+        for (int64_t j = 0; j < kBlock; ++j) out[i + j] = function(in[i + j]);
+    }
+    for (; i < n; ++i) out[i] = function(in[i]);
 }
 
-template <typename Code>
-void narrow_codes(Format format, const float* in, void* codes, int64_t n, Subnormals subnormals) {
-    Code* target = static_cast<Code*>(codes);
-    for (int64_t i = 0; i < n; ++i) target[i] = static_cast<Code>(encode(format, in[i], subnormals));
+// The format is a template argument below, so that no loop decides on it for each element.
+
+template <Format kFormat, typename Code>
+void widen_codes(const void* codes, float* out, int64_t n) {
+    transform(static_cast<const Code*>(codes), out, n, [](Code code) { return decode(kFormat, code); });
+}
+
+template <Format kFormat, typename Code>
+void narrow_codes(const float* in, void* codes, int64_t n, Subnormals subnormals) {
+    Code* out = static_cast<Code*>(codes);
+    if (subnormals == Subnormals::keep) {
+        transform(in, out, n,
+                  [](float x) { return static_cast<Code>(encode(kFormat, x, Subnormals::keep)); });
+    } else {
+        transform(in, out, n,
+                  [](float x) { return static_cast<Code>(encode(kFormat, x, Subnormals::flush)); });
+    }
+}
+
+template <Format kFormat>
+void round_values(float* values, int64_t n, Subnormals subnormals) {
+    if (subnormals == Subnormals::keep) {
+        transform(values, values, n, [](float x) { return round_to(kFormat, x, Subnormals::keep); });
+    } else {
+        transform(values, values, n, [](float x) { return round_to(kFormat, x, Subnormals::flush); });
+    }
+}
+
+void widen_fp16(const uint16_t* codes, float* out, int64_t n) {
+    for_each_vector(n, [=](int64_t i, int64_t count) {
+        simd::store_fp32(out + i, simd::load_fp16(codes + i, count), count);
+    });
+}
+
+void narrow_fp16(const float* in, uint16_t* codes, int64_t n) {
+    for_each_vector(n, [=](int64_t i, int64_t count) {
+        simd::store_fp16(codes + i, simd::load_fp32(in + i, count), count);
+    });
+}
+
+void round_fp16(float* values, int64_t n) {
+    for_each_vector(n, [=](int64_t i, int64_t count) {
+        simd::store_fp32(values + i, simd::round_to_fp16(simd::load_fp32(values + i, count)), count);
+    });
 }
 
 void copy_floats(const void* from, void* to, int64_t n) {
@@ -39,67 +85,51 @@ void widen(Format format, const void* codes, float* out, int64_t n) {
     switch (format) {
         case Format::fp32:
         case Format::tf32:
-            copy_floats(codes, out, n);
-            return;
-        case Format::fp16: {
-            const uint16_t* source = static_cast<const uint16_t*>(codes);
-            for_each_vector(n, [=](int64_t i, int64_t count) {
-                simd::store_fp32(out + i, simd::load_fp16(source + i, count), count);
-            });
-            return;
-        }
-        case Format::bf16: {
-            const uint16_t* source = static_cast<const uint16_t*>(codes);
-            for (int64_t i = 0; i < n; ++i) out[i] = decode_bf16(source[i]);
-            return;
-        }
+            return copy_floats(codes, out, n);
+        case Format::fp16:
+            return widen_fp16(static_cast<const uint16_t*>(codes), out, n);
+        case Format::bf16:
+            return widen_codes<Format::bf16, uint16_t>(codes, out, n);
         case Format::e4m3:
+            return widen_codes<Format::e4m3, uint8_t>(codes, out, n);
         case Format::e5m2:
-            widen_codes<uint8_t>(format, codes, out, n);
-            return;
+            return widen_codes<Format::e5m2, uint8_t>(codes, out, n);
     }
 }
 
 void narrow(Format format, const float* in, void* codes, int64_t n, Subnormals subnormals) {
-    const bool plain = subnormals == Subnormals::keep;
     switch (format) {
         case Format::fp32:
-            copy_floats(in, codes, n);
-            return;
+            return copy_floats(in, codes, n);
         case Format::tf32:
-            narrow_codes<uint32_t>(format, in, codes, n, subnormals);
-            return;
-        case Format::fp16: {
-            if (!plain) return narrow_codes<uint16_t>(format, in, codes, n, subnormals);
-            uint16_t* target = static_cast<uint16_t*>(codes);
-            for_each_vector(n, [=](int64_t i, int64_t count) {
-                simd::store_fp16(target + i, simd::load_fp32(in + i, count), count);
-            });
-            return;
-        }
-        case Format::bf16: {
-            if (!plain) return narrow_codes<uint16_t>(format, in, codes, n, subnormals);
-            uint16_t* target = static_cast<uint16_t*>(codes);
-            for (int64_t i = 0; i < n; ++i) target[i] = encode_bf16(in[i]);
-            return;
-        }
+            return narrow_codes<Format::tf32, uint32_t>(in, codes, n, subnormals);
+        case Format::fp16:
+            if (subnormals == Subnormals::keep) return narrow_fp16(in, static_cast<uint16_t*>(codes), n);
+            return narrow_codes<Format::fp16, uint16_t>(in, codes, n, subnormals);
+        case Format::bf16:
+            return narrow_codes<Format::bf16, uint16_t>(in, codes, n, subnormals);
         case Format::e4m3:
+            return narrow_codes<Format::e4m3, uint8_t>(in, codes, n, subnormals);
         case Format::e5m2:
-            narrow_codes<uint8_t>(format, in, codes, n, subnormals);
-            return;
+            return narrow_codes<Format::e5m2, uint8_t>(in, codes, n, subnormals);
     }
 }
 
 void round_in_place(Format format, float* values, int64_t n, Subnormals subnormals) {
-    if (format == Format::fp32) return;
-    if (subnormals == Subnormals::keep && format == Format::fp16) {
-        for_each_vector(n, [=](int64_t i, int64_t count) {
-            simd::store_fp32(values + i, simd::round_to_fp16(simd::load_fp32(values + i, count)), count);
-        });
-    } else if (subnormals == Subnormals::keep && format == Format::bf16) {
-        for (int64_t i = 0; i < n; ++i) values[i] = round_to_bf16(values[i]);
-    } else {
-        for (int64_t i = 0; i < n; ++i) values[i] = round_to(format, values[i], subnormals);
+    switch (format) {
+        case Format::fp32:
+            return;
+        case Format::tf32:
+            return round_values<Format::tf32>(values, n, subnormals);
+        case Format::fp16:
+            if (subnormals == Subnormals::keep) return round_fp16(values, n);
+            return round_values<Format::fp16>(values, n, subnormals);
+        case Format::bf16:
+            return round_values<Format::bf16>(values, n, subnormals);
+        case Format::e4m3:
+            return round_values<Format::e4m3>(values, n, subnormals);
+        case Format::e5m2:
+            return round_values<Format::e5m2>(values, n, subnormals);
     }
 }
 

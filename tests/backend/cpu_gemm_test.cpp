@@ -191,15 +191,16 @@ TEST(CpuGemm, EqualsTheTripleLoopForAllShapesAndTransposes) {
 TEST(CpuGemm, EqualsTheTripleLoopForRandomShapes) {
     ThreadPool pool(3);
     std::mt19937 generator(11);
+    const auto extent = [&](uint32_t most) { return static_cast<int64_t>(1 + generator() % most); };
     constexpr Format kStored[] = {Format::fp32, Format::fp16, Format::bf16, Format::e4m3, Format::e5m2};
     for (uint32_t round = 0; round < 200; ++round) {
-        Case c{1 + generator() % 60, 1 + generator() % 80, 1 + generator() % 120};
+        Case c{extent(60), extent(80), extent(120)};
         c.transpose_a = kTransposes[generator() % 2];
         c.transpose_b = kTransposes[generator() % 2];
         c.format_a = kStored[generator() % 5];
         c.format_b = kStored[generator() % 5];
         c.accumulate = kAccumulations[generator() % 2];
-        c.padding = generator() % 9;
+        c.padding = static_cast<int64_t>(generator() % 9);
         check(pool, c, round);
         if (HasFatalFailure()) return;
     }

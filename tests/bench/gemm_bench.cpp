@@ -113,26 +113,26 @@ void run_openblas(benchmark::State& state, const Shape& shape) {
 }
 #endif
 
-void run_narrow(benchmark::State& state, Format format) {
-    const int64_t n = 1 << 15;
-    std::vector<float> values(static_cast<size_t>(n), 0.3f);
-    std::vector<uint16_t> codes(static_cast<size_t>(n));
+constexpr int64_t kConverted = 1 << 15;
+
+void run_narrow(benchmark::State& state, Format format, Subnormals subnormals) {
+    std::vector<float> values(kConverted, 0.3f);
+    std::vector<uint16_t> codes(kConverted);
     for (auto _ : state) {
-        narrow(format, values.data(), codes.data(), n, Subnormals::keep);
+        narrow(format, values.data(), codes.data(), kConverted, subnormals);
         benchmark::ClobberMemory();
     }
-    state.SetItemsProcessed(state.iterations() * n);
+    state.SetItemsProcessed(state.iterations() * kConverted);
 }
 
 void run_widen(benchmark::State& state, Format format) {
-    const int64_t n = 1 << 15;
-    std::vector<float> values(static_cast<size_t>(n));
-    std::vector<uint16_t> codes(static_cast<size_t>(n), 0x3c01);
+    std::vector<float> values(kConverted);
+    std::vector<uint16_t> codes(kConverted, 0x3c01);
     for (auto _ : state) {
-        widen(format, codes.data(), values.data(), n);
+        widen(format, codes.data(), values.data(), kConverted);
         benchmark::ClobberMemory();
     }
-    state.SetItemsProcessed(state.iterations() * n);
+    state.SetItemsProcessed(state.iterations() * kConverted);
 }
 
 void register_product(const Shape& shape) {
@@ -158,10 +158,13 @@ void register_product(const Shape& shape) {
 
 int main(int argc, char** argv) {
     for (const Shape& shape : kShapes) register_product(shape);
-    benchmark::RegisterBenchmark("narrow/fp16", run_narrow, Format::fp16);
-    benchmark::RegisterBenchmark("narrow/bf16", run_narrow, Format::bf16);
-    benchmark::RegisterBenchmark("widen/fp16", run_widen, Format::fp16);
-    benchmark::RegisterBenchmark("widen/bf16", run_widen, Format::bf16);
+    for (const Format format : {Format::fp16, Format::bf16, Format::e4m3, Format::e5m2}) {
+        const std::string name = format_info(format).name;
+        benchmark::RegisterBenchmark(("narrow/" + name).c_str(), run_narrow, format, Subnormals::keep);
+        benchmark::RegisterBenchmark(("narrow_flushing/" + name).c_str(), run_narrow, format,
+                                     Subnormals::flush);
+        benchmark::RegisterBenchmark(("widen/" + name).c_str(), run_widen, format);
+    }
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
     benchmark::RunSpecifiedBenchmarks();
