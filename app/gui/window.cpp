@@ -1,0 +1,153 @@
+#include "gui/window.h"
+
+#include "gui/imgui_compat.h"
+
+// After ImGui: GLFW brings the system's OpenGL header along.
+#include <GLFW/glfw3.h>
+#include <backends/imgui_impl_glfw.h>
+#include <backends/imgui_impl_opengl3.h>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+namespace halfscope {
+namespace {
+
+std::string glfw_error() {
+    const char* text = nullptr;
+    glfwGetError(&text);
+    return text ? text : "unknown reason";
+}
+
+Window& owner(GLFWwindow* window) { return *static_cast<Window*>(glfwGetWindowUserPointer(window)); }
+
+// A default size that leaves room for the desktop's own bars.
+void fit_to_monitor(int& width, int& height) {
+    int x = 0, y = 0, available_width = 1920, available_height = 1080;
+    if (GLFWmonitor* monitor = glfwGetPrimaryMonitor()) {
+        glfwGetMonitorWorkarea(monitor, &x, &y, &available_width, &available_height);
+    }
+    if (width == 0) width = std::clamp(available_width, 640, 1920);
+    if (height == 0) height = std::clamp(available_height, 400, 1080);
+}
+
+}  // namespace
+
+Window::Window(int width, int height) {
+    if (!glfwInit()) {
+        throw NoDisplayError("no display to open a window on (" + glfw_error() +
+                             "); run `halfscope-cli train` instead, or `xvfb-run -a halfscope --screenshot FILE.png`");
+    }
+    glfwWindowHint(GLFW_CONTEXT_VERSION_MAJOR, 3);
+    glfwWindowHint(GLFW_CONTEXT_VERSION_MINOR, 3);
+    glfwWindowHint(GLFW_OPENGL_PROFILE, GLFW_OPENGL_CORE_PROFILE);
+    glfwWindowHint(GLFW_OPENGL_FORWARD_COMPAT, GLFW_TRUE);
+    fit_to_monitor(width, height);
+    window_ = glfwCreateWindow(width, height, "Halfscope", nullptr, nullptr);
+    if (!window_) {
+        const std::string reason = glfw_error();
+        glfwTerminate();
+        throw NoDisplayError("no OpenGL 3.3 window could be opened (" + reason +
+                             "); install Mesa's drivers (libgl1-mesa-dri), or run `halfscope-cli train`");
+    }
+    glfwSetWindowUserPointer(window_, this);
+    glfwSetWindowSizeLimits(window_, 640, 400, GLFW_DONT_CARE, GLFW_DONT_CARE);
+    glfwMakeContextCurrent(window_);
+    glfwSwapInterval(1);
+}
+
+Window::~Window() {
+    if (imgui_started_) {
+        ImGui_ImplOpenGL3_Shutdown();
+        ImGui_ImplGlfw_Shutdown();
+    }
+    glfwDestroyWindow(window_);
+    glfwTerminate();
+}
+
+void Window::install_callbacks() {
+    // Installed before ImGui's backend, which chains them: 1.86 has no key names of its own beyond 22.
+    glfwSetKeyCallback(window_, [](GLFWwindow* window, int key, int, int action, int modifiers) {
+        Window& self = owner(window);
+        ++self.input_events_;
+        if (action != GLFW_RELEASE) self.keys_.push_back({key, modifiers});
+    });
+    glfwSetMouseButtonCallback(window_, [](GLFWwindow* window, int, int, int) { ++owner(window).input_events_; });
+    glfwSetScrollCallback(window_, [](GLFWwindow* window, double, double) { ++owner(window).input_events_; });
+    glfwSetCharCallback(window_, [](GLFWwindow* window, unsigned int) { ++owner(window).input_events_; });
+    glfwSetCursorPosCallback(window_, [](GLFWwindow* window, double, double) { ++owner(window).input_events_; });
+    glfwSetWindowRefreshCallback(window_, [](GLFWwindow* window) { ++owner(window).input_events_; });
+    glfwSetFramebufferSizeCallback(window_, [](GLFWwindow* window, int, int) { ++owner(window).input_events_; });
+    glfwSetWindowFocusCallback(window_, [](GLFWwindow* window, int) { ++owner(window).input_events_; });
+    glfwSetDropCallback(window_, [](GLFWwindow* window, int count, const char** paths) {
+        owner(window).drop(std::vector<std::string>(paths, paths + count));
+    });
+}
+
+void Window::start_imgui() {
+    install_callbacks();
+    ImGui_ImplGlfw_InitForOpenGL(window_, true);
+    ImGui_ImplOpenGL3_Init("#version 330 core");
+    imgui_started_ = true;
+}
+
+bool Window::should_close() const { return glfwWindowShouldClose(window_) != 0; }
+void Window::close() { glfwSetWindowShouldClose(window_, GLFW_TRUE); }
+
+void Window::wait_events(double seconds) {
+    if (seconds > 0) {
+        glfwWaitEventsTimeout(seconds);
+    } else {
+        glfwPollEvents();
+    }
+}
+
+void Window::wake() { glfwPostEmptyEvent(); }
+
+void Window::begin_frame() {
+    ImGui_ImplOpenGL3_NewFrame();
+    ImGui_ImplGlfw_NewFrame();
+    ImGui::NewFrame();
+}
+
+void Window::render(unsigned int clear_color) {
+    int width = 0, height = 0;
+    framebuffer_size(width, height);
+    glViewport(0, 0, width, height);
+    const ImVec4 color = ImGui::ColorConvertU32ToFloat4(clear_color);
+    glClearColor(color.x, color.y, color.z, 1.0f);
+    glClear(GL_COLOR_BUFFER_BIT);
+    ImGui_ImplOpenGL3_RenderDrawData(ImGui::GetDrawData());
+}
+
+void Window::present() { glfwSwapBuffers(window_); }
+
+void Window::rebuild_font_texture() {
+#if IMGUI_VERSION_NUM < 19200
+    ImGui_ImplOpenGL3_DestroyFontsTexture();
+    ImGui_ImplOpenGL3_CreateFontsTexture();
+#endif
+}
+
+void Window::size(int& width, int& height) const { glfwGetWindowSize(window_, &width, &height); }
+void Window::framebuffer_size(int& width, int& height) const { glfwGetFramebufferSize(window_, &width, &height); }
+
+float Window::content_scale() const {
+    float x = 1.0f, y = 1.0f;
+    glfwGetWindowContentScale(window_, &x, &y);
+    return std::clamp(x, 0.5f, 4.0f);
+}
+
+void Window::set_size(int width, int height) { glfwSetWindowSize(window_, width, height); }
+void Window::set_title(const std::string& title) { glfwSetWindowTitle(window_, title.c_str()); }
+
+std::vector<KeyPress> Window::take_keys() { return std::exchange(keys_, {}); }
+std::vector<std::string> Window::take_dropped_files() { return std::exchange(dropped_, {}); }
+
+void Window::drop(std::vector<std::string> files) {
+    ++input_events_;
+    dropped_.insert(dropped_.end(), files.begin(), files.end());
+}
+
+}  // namespace halfscope
