@@ -37,6 +37,7 @@ std::vector<float> download_floats(Backend& backend, const TensorView& view) {
     wide.data = memory.data();
     wide.format = Format::fp32;
     wide.subnormals = Subnormals::keep;
+    wide.counts = nullptr;
     backend.convert(wide, view);
     backend.download(values.data(), wide.data, bytes);
     return values;

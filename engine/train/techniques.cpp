@@ -29,21 +29,26 @@ std::string with_guess(std::string sentence, std::string_view word,
     return near.empty() ? sentence + "." : sentence + ", did you mean '" + near + "'?";
 }
 
-/// Levenshtein distance, letters of either case being equal.
+/// Levenshtein distance with neighbouring letters swapped as one error (optimal string alignment); letters of either case
+/// are equal.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+    const auto same = [](char x, char y) {
+        return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
+    };
+    std::vector<std::vector<std::size_t>> distance(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+    for (std::size_t i = 0; i <= a.size(); ++i) distance[i][0] = i;
+    for (std::size_t j = 0; j <= b.size(); ++j) distance[0][j] = j;
     for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
         for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t replaced = diagonal + (lower(a[i - 1]) == lower(b[j - 1]) ? 0 : 1);
-            diagonal = row[j];
-            row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+            const std::size_t replaced = distance[i - 1][j - 1] + (same(a[i - 1], b[j - 1]) ? 0 : 1);
+            std::size_t best = std::min({replaced, distance[i - 1][j] + 1, distance[i][j - 1] + 1});
+            if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1])) {
+                best = std::min(best, distance[i - 2][j - 2] + 1);
+            }
+            distance[i][j] = best;
         }
     }
-    return row[b.size()];
+    return distance[a.size()][b.size()];
 }
 
 std::string scaler_refusal(const ScalerRules& rules) {
@@ -165,6 +170,8 @@ Techniques parse_techniques(std::string_view text) {
 }
 
 std::string closest(std::string_view word, const std::vector<std::string>& candidates) {
+    constexpr std::size_t kLongestWord = 64;  // beyond, it is no typing error
+    if (word.size() > kLongestWord) return {};
     const std::string* best = nullptr;
     std::size_t best_distance = 0;
     for (const std::string& candidate : candidates) {

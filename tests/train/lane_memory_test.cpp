@@ -1,0 +1,129 @@
+#include <gtest/gtest.h>
+
+#include "spy_backend.h"
+#include "tiny_workload.h"
+#include "train/experiment.h"
+#include "train/input_error.h"
+#include "train/lane_plan.h"
+
+namespace halfscope {
+namespace {
+
+// The deep sigmoid MLP of scenarios.md A: 2-32-32-32-32-32-3, 8192 rows.
+TinyOptions spiral() {
+    TinyOptions options;
+    options.rows = 8192;
+    options.width = 32;
+    options.hidden_layers = 5;
+    return options;
+}
+
+struct Row {
+    const char* techniques;
+    std::uint64_t weights, master_weights, activations, gradients, optimizer_state;
+};
+
+// Worked by hand: 4419 parameters; 5 x (32 + 32) + 3 = 323 activations a row; x is 2 a row, labels 4 bytes, the loss op keeps
+// two FP32 numbers a row and the loss itself.
+constexpr std::uint64_t kParameters = 96 + 4 * 1056 + 99;
+constexpr std::uint64_t kRows = 8192;
+constexpr std::uint64_t kFixed = kRows * 4 + kRows * 8 + 4;
+constexpr Row kRowsOfTable[] = {
+    {"fp32", 4 * kParameters, 0, kFixed + kRows * 325 * 4, (kParameters + kRows * 323) * 4, 8 * kParameters},
+    {"mixed", 2 * kParameters, 4 * kParameters, kFixed + kRows * 325 * 2, (kParameters + kRows * 323) * 2, 8 * kParameters},
+    {"fp16", 2 * kParameters, 0, kFixed + kRows * 325 * 2, (kParameters + kRows * 323) * 2, 8 * kParameters},
+    {"apex-o3", 2 * kParameters, 0, kFixed + kRows * 325 * 2, (kParameters + kRows * 323) * 2, 4 * kParameters},
+    {"fp16-scaled,update_rounding=kahan", 2 * kParameters, 0, kFixed + kRows * 325 * 2, (kParameters + kRows * 323) * 2,
+     10 * kParameters},
+};
+
+TEST(LaneMemory, OfTheSpiralMlpByHand) {
+    static_assert(kParameters == 4419);
+    SpyBackend backend;
+    const auto workload = tiny_workload(spiral());
+    for (const Row& row : kRowsOfTable) {
+        const Lane lane(backend, workload, "a", parse_techniques(row.techniques));
+        const MemoryUse& use = lane.memory();
+        EXPECT_EQ(use[MemoryCategory::weights], row.weights) << row.techniques;
+        EXPECT_EQ(use[MemoryCategory::master_weights], row.master_weights) << row.techniques;
+        EXPECT_EQ(use[MemoryCategory::activations], row.activations) << row.techniques;
+        EXPECT_EQ(use[MemoryCategory::gradients], row.gradients) << row.techniques;
+        EXPECT_EQ(use[MemoryCategory::optimizer_state], row.optimizer_state) << row.techniques;
+    }
+}
+
+TEST(LaneMemory, SgdKeepsOneMomentOrNone) {
+    SpyBackend backend;
+    TinyOptions options;
+    options.optimizer.kind = OptimizerKind::sgd;
+    const auto count = static_cast<std::uint64_t>(tiny_workload(options)->training_graph().parameter_count());
+    EXPECT_EQ(Lane(backend, tiny_workload(options), "a", Techniques{}).memory()[MemoryCategory::optimizer_state], 4 * count);
+    options.optimizer.momentum = 0.0f;
+    EXPECT_EQ(Lane(backend, tiny_workload(options), "a", Techniques{}).memory()[MemoryCategory::optimizer_state], 0u);
+}
+
+std::string refusal_of(const std::function<void()>& attempt) {
+    try {
+        attempt();
+    } catch (const InputError& error) {
+        return error.what();
+    }
+    return "nothing was refused";
+}
+
+TEST(LaneMemory, TooLargeIsRefusedBeforeAnythingIsAllocated) {
+    SpyBackend backend;
+    const auto workload = tiny_workload(spiral());
+    const std::uint64_t needed = plan_lane(*workload, Techniques{}).total_bytes();
+    backend.available = needed - 1;
+    std::string sentence = refusal_of([&] { Lane lane(backend, workload, "a", Techniques{}); });
+    EXPECT_EQ(backend.allocated, 0u);
+    EXPECT_NE(sentence.find("lane 'a' needs " + bytes_text(needed)), std::string::npos) << sentence;
+    EXPECT_NE(sentence.find("MiB"), std::string::npos) << sentence;
+    EXPECT_NE(sentence.find("reduce batch or width"), std::string::npos) << sentence;
+    backend.available = needed;
+    const Lane fits(backend, workload, "a", Techniques{});
+    EXPECT_GT(backend.allocated, 0u);
+    // Two lanes need twice as much, and the first is not made either.
+    backend.allocated = 0;
+    backend.available = 2 * needed - 1;
+    sentence = refusal_of([&] { Experiment experiment(backend, workload, {{"a", Techniques{}}, {"b", Techniques{}}}); });
+    EXPECT_EQ(backend.allocated, 0u);
+    EXPECT_NE(sentence.find("2 lanes"), std::string::npos) << sentence;
+}
+
+TEST(LaneMemory, ToggleThatDoesNotFitChangesNothing) {
+    SpyBackend backend;
+    const auto workload = tiny_workload();
+    Lane lane(backend, workload, "a", Techniques{});
+    const std::string before = lane.signature();
+    backend.available = 1000;
+    backend.allocated = 0;
+    EXPECT_THROW(lane.set_techniques(parse_techniques("fp32"), 0), InputError);
+    EXPECT_EQ(backend.allocated, 0u);
+    EXPECT_EQ(lane.techniques(), Techniques{});
+    EXPECT_EQ(lane.signature(), before);
+    lane.step(0, workload->training_batch(0), {});
+}
+
+TEST(LaneMemory, EverythingALaneAllocatesWasPlanned) {
+    SpyBackend backend;
+    const auto workload = tiny_workload(spiral());
+    const std::uint64_t needed = plan_lane(*workload, Techniques{}).total_bytes();
+    Lane lane(backend, workload, "a", Techniques{});
+    lane.step(0, workload->training_batch(0), {true, true});
+    lane.validate();
+    // Beside the plan: initial weights in FP32 once, and the prediction as floats.
+    const std::uint64_t passing = kParameters * 4 + TinyWorkload::kEvaluationRows * 3 * 4;
+    EXPECT_EQ(backend.allocated, needed + passing);
+}
+
+TEST(LaneMemory, BytesAreReadable) {
+    EXPECT_EQ(bytes_text(0), "0 bytes");
+    EXPECT_EQ(bytes_text(1000000), "1000000 bytes");
+    EXPECT_EQ(bytes_text(std::uint64_t{3} << 19), "1.5 MiB");
+    EXPECT_EQ(bytes_text(std::uint64_t{12} << 30), "12.0 GiB");
+}
+
+}  // namespace
+}  // namespace halfscope

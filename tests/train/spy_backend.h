@@ -1,0 +1,56 @@
+// The CPU backend with a witness: counts allocations, can pretend to have little memory, and looks at every tensor an op has
+// written where a probe counted it.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "backend/cpu_backend.h"
+
+namespace halfscope {
+
+class SpyBackend final : public Backend {
+  public:
+    explicit SpyBackend(int threads = 2) : inner_(make_cpu_backend(threads)) {}
+
+    std::string name() const override { return inner_->name(); }
+    std::uint64_t available_bytes() const override { return available; }
+    void* allocate(std::uint64_t bytes) override {
+        allocated += bytes;
+        return inner_->allocate(bytes);
+    }
+    void release(void* memory) override { inner_->release(memory); }
+    void upload(void* device, const void* host, std::uint64_t bytes) override { inner_->upload(device, host, bytes); }
+    void download(void* host, const void* device, std::uint64_t bytes) override { inner_->download(host, device, bytes); }
+    void forward(const OpCall& call) override {
+        inner_->forward(call);
+        if (witness && call.output.counts) witness(call.output);
+    }
+    void backward(const OpCall& call) override {
+        inner_->backward(call);
+        for (const TensorView& gradient : call.input_gradients) {
+            if (witness && gradient.counts) witness(gradient);
+        }
+    }
+    void convert(const TensorView& out, const TensorView& in) override { inner_->convert(out, in); }
+    GradientCheck check(const TensorView& gradient, float inverse_scale) override {
+        return inner_->check(gradient, inverse_scale);
+    }
+    void update(const UpdateCall& call) override {
+        if (update_witness) update_witness(call);
+        inner_->update(call);
+    }
+    GradientComparison compare(const TensorView& gradient, float inverse_scale, const TensorView& shadow) override {
+        return inner_->compare(gradient, inverse_scale, shadow);
+    }
+
+    std::uint64_t available = UINT64_MAX;
+    std::uint64_t allocated = 0;
+    std::function<void(const TensorView&)> witness;         ///< a tensor that was just stored and counted
+    std::function<void(const UpdateCall&)> update_witness;  ///< before each update
+
+  private:
+    std::unique_ptr<Backend> inner_;
+};
+
+}  // namespace halfscope
