@@ -106,7 +106,7 @@ class Session {
     void apply_command(const MultiplyLossScaleCommand& command);
     void apply_command(const SetCadenceCommand& command);
     void apply_command(const SetStepDelayCommand& command);
-    void restart(std::shared_ptr<const Workload> workload);
+    void restart(const std::shared_ptr<const Workload>& workload);
     void set_lane_techniques(Lane& lane, const Techniques& techniques);
     Experiment& experiment();
     std::size_t lane_index(const std::string& name);

@@ -87,11 +87,20 @@ void Session::apply_command(const StepCommand& command) {
 }
 
 /// From step 0 on another or the same workload, with the lanes as they are.
-void Session::restart(std::shared_ptr<const Workload> workload) {
+void Session::restart(const std::shared_ptr<const Workload>& workload) {
     const RunState then = state_ == RunState::running ? RunState::running : RunState::paused;
+    const std::vector<LaneSpec> specs = current_lanes();
     std::vector<int> ids;
     for (const LaneState& lane : lanes_) ids.push_back(lane.id);
-    start_experiment(std::move(workload), current_lanes(), ids);
+    try {
+        start_experiment(workload, specs, ids);
+    } catch (const std::exception&) {
+        // There may be no room for both: what the old one frees is what the new one needs.
+        experiment_.reset();
+        lanes_.clear();
+        state_ = RunState::failed;
+        start_experiment(workload, specs, ids);
+    }
     state_ = then;
     if (state_ == RunState::paused) pause();
 }

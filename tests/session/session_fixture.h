@@ -1,8 +1,11 @@
 // What the tests of the session share: a small scenario, and a CPU device that can be told to fail.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -60,16 +63,29 @@ struct DirectRun {
     std::string signature(std::size_t lane) const { return experiment.lanes()[lane].signature(); }
 };
 
-/// A CPU device whose forward pass throws while it is told to.
+/// A CPU device with as much memory as a test says, whose forward pass throws while it is told to.
 class FailingBackend : public Backend {
   public:
     enum class Failure { none, out_of_memory, device };
     std::atomic<Failure> failure{Failure::none};
+    std::uint64_t memory_bytes = std::uint64_t{1} << 40;
+    std::uint64_t used_bytes = 0;
 
     std::string name() const override { return cpu_->name(); }
-    std::uint64_t available_bytes() const override { return cpu_->available_bytes(); }
-    void* allocate(std::uint64_t bytes) override { return cpu_->allocate(bytes); }
-    void release(void* memory) override { cpu_->release(memory); }
+    std::uint64_t available_bytes() const override {
+        return memory_bytes - std::min(memory_bytes, used_bytes);
+    }
+    void* allocate(std::uint64_t bytes) override {
+        void* memory = cpu_->allocate(bytes);
+        sizes_[memory] = bytes;
+        used_bytes += bytes;
+        return memory;
+    }
+    void release(void* memory) override {
+        used_bytes -= sizes_[memory];
+        sizes_.erase(memory);
+        cpu_->release(memory);
+    }
     void upload(void* device, const void* host, std::uint64_t bytes) override {
         cpu_->upload(device, host, bytes);
     }
@@ -93,6 +109,7 @@ class FailingBackend : public Backend {
     }
 
   private:
+    std::map<void*, std::uint64_t> sizes_;
     std::unique_ptr<Backend> cpu_ = make_cpu_backend(1);
 };
 

@@ -272,6 +272,25 @@ TEST_F(SessionTest, AnotherScenarioReplacesTheFirst) {
     EXPECT_EQ(loadings_, 2);
 }
 
+TEST_F(SessionTest, WhatDoesNotFitIsRefusedAndARestartNeedsNoRoomBesides) {
+    run(3);
+    // Room for this experiment, with what it may still ask for, but not for a second one beside it.
+    backend_.memory_bytes = backend_.used_bytes * 8 / 5;
+    OpenScenarioCommand larger = small_scenario();
+    larger.settings.parameters["points"] = 8192;
+    expect_refused(larger, "reduce");
+    expect_refused(AddLaneCommand{{"third", parse_techniques("fp32")}, ""}, "third");
+    const std::uint64_t used = backend_.used_bytes;
+    session_.apply(RestartCommand{});
+    const Snapshot snapshot = session_.make_snapshot();
+    EXPECT_EQ(snapshot.messages.size(), 2u);
+    EXPECT_EQ(snapshot.run, 2);
+    EXPECT_EQ(snapshot.next_step, 0);
+    EXPECT_EQ(snapshot.lanes.size(), 2u);
+    run(3);
+    EXPECT_LE(backend_.used_bytes, used);
+}
+
 TEST_F(SessionTest, AFailedStepIsSaidOnceAndARestartRecovers) {
     for (const auto& [failure, words] : {std::pair{FailingBackend::Failure::out_of_memory, "memory"},
                                          std::pair{FailingBackend::Failure::device, "fell off the bus"}}) {
