@@ -127,9 +127,11 @@ TechniqueEntry number(const char* name, NumberRange range, Place place, const ch
             return {};
         }
         const std::optional<double> value = parse_number(text);
-        // Compared as the float that will be kept, so that printed limits read back; written so that NaN is refused.
+        // Compared as the float that will be kept, so that printed limits read back; written so that NaN is
+        // refused.
         const double kept = value ? static_cast<double>(static_cast<float>(*value)) : 0.0;
-        const bool within = kept >= static_cast<float>(range.minimum) && kept <= static_cast<float>(range.maximum);
+        const bool within =
+            kept >= static_cast<float>(range.minimum) && kept <= static_cast<float>(range.maximum);
         if (!value || !within || (range.whole == Whole::yes && *value != std::trunc(*value))) {
             return range_sentence(key, range, text);
         }

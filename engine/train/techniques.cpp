@@ -29,8 +29,8 @@ std::string with_guess(std::string sentence, std::string_view word,
     return near.empty() ? sentence + "." : sentence + ", did you mean '" + near + "'?";
 }
 
-/// Levenshtein distance with neighbouring letters swapped as one error (optimal string alignment); letters of either case
-/// are equal.
+/// Levenshtein distance with neighbouring letters swapped as one error (optimal string alignment); letters of
+/// either case are equal.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     const auto same = [](char x, char y) {
         return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));

@@ -26,7 +26,10 @@ class ExperimentTest : public ::testing::Test {
 };
 
 TEST_F(ExperimentTest, LanesShareInitialWeightsAndBatches) {
-    Experiment experiment(*backend, workload, {{"one", parse_techniques("fp32")}, {"two", parse_techniques("fp32")}, {"mixed", parse_techniques("mixed")}});
+    Experiment experiment(*backend, workload,
+                          {{"one", parse_techniques("fp32")},
+                           {"two", parse_techniques("fp32")},
+                           {"mixed", parse_techniques("mixed")}});
     // A master copy starts from the unrounded initial weights.
     EXPECT_EQ(experiment.lane("one").signature(), experiment.lane("mixed").signature());
     for (int step = 0; step < 5; ++step) {
@@ -41,7 +44,8 @@ TEST_F(ExperimentTest, LanesShareInitialWeightsAndBatches) {
 }
 
 TEST_F(ExperimentTest, LanesDoNotDisturbEachOther) {
-    Experiment together(*backend, workload, {{"a", parse_techniques("mixed")}, {"b", parse_techniques("fp16")}});
+    Experiment together(*backend, workload,
+                        {{"a", parse_techniques("mixed")}, {"b", parse_techniques("fp16")}});
     Experiment alone(*backend, workload, {{"b", parse_techniques("fp16")}});
     for (int step = 0; step < 6; ++step) {
         together.step({step % 2 == 0, true});
@@ -51,7 +55,8 @@ TEST_F(ExperimentTest, LanesDoNotDisturbEachOther) {
 }
 
 TEST_F(ExperimentTest, BranchGoesOnAsItsOrigin) {
-    Experiment experiment(*backend, workload, {{"a", parse_techniques("mixed,loss_scale=2^24,growth_interval=4")}});
+    Experiment experiment(*backend, workload,
+                          {{"a", parse_techniques("mixed,loss_scale=2^24,growth_interval=4")}});
     for (int step = 0; step < 9; ++step) experiment.step({});
     Lane& branch = experiment.add_lane({"b", experiment.lane("a").techniques()}, &experiment.lane("a"));
     EXPECT_EQ(branch.signature(), experiment.lane("a").signature());
@@ -67,27 +72,45 @@ TEST_F(ExperimentTest, BranchGoesOnAsItsOrigin) {
     // Without an origin it starts from the beginning.
     Lane& fresh = experiment.add_lane({"d", parse_techniques("mixed")}, nullptr);
     EXPECT_EQ(fresh.signature(), Lane(*backend, workload, "x", Techniques{}).signature());
-    EXPECT_NE(refusal_of([&] { experiment.add_lane({"e", Techniques{}}, nullptr); }).find("at most 4"), std::string::npos);
+    EXPECT_NE(refusal_of([&] {
+                  experiment.add_lane({"e", Techniques{}}, nullptr);
+              }).find("at most 4"),
+              std::string::npos);
 }
 
 TEST_F(ExperimentTest, NamesAreChecked) {
     const Techniques mixed;
-    EXPECT_NE(refusal_of([&] { Experiment(*backend, workload, {}); }).find("at least one"), std::string::npos);
-    EXPECT_NE(refusal_of([&] { Experiment(*backend, workload, {{"", mixed}}); }).find("needs a name"), std::string::npos);
-    EXPECT_NE(refusal_of([&] { Experiment(*backend, workload, {{"a", mixed}, {"a", mixed}}); }).find("two lanes are named 'a'"),
+    EXPECT_NE(refusal_of([&] { Experiment(*backend, workload, {}); }).find("at least one"),
               std::string::npos);
-    EXPECT_NE(refusal_of([&] { Experiment(*backend, workload, {{"a", mixed}, {"b", mixed}, {"c", mixed}, {"d", mixed}, {"e", mixed}}); })
-                  .find("at most 4"),
+    EXPECT_NE(refusal_of([&] {
+                  Experiment(*backend, workload, {{"", mixed}});
+              }).find("needs a name"),
+              std::string::npos);
+    EXPECT_NE(refusal_of([&] {
+                  Experiment(*backend, workload, {{"a", mixed}, {"a", mixed}});
+              }).find("two lanes are named 'a'"),
+              std::string::npos);
+    EXPECT_NE(refusal_of([&] {
+                  Experiment(*backend, workload,
+                             {{"a", mixed}, {"b", mixed}, {"c", mixed}, {"d", mixed}, {"e", mixed}});
+              }).find("at most 4"),
               std::string::npos);
     Techniques nonsense;
     nonsense.matmul_input = MatmulInput::tf32;
-    EXPECT_NE(refusal_of([&] { Experiment(*backend, workload, {{"a", nonsense}}); }).find("lane 'a': matmul_input=tf32"),
+    EXPECT_NE(refusal_of([&] {
+                  Experiment(*backend, workload, {{"a", nonsense}});
+              }).find("lane 'a': matmul_input=tf32"),
               std::string::npos);
     Experiment experiment(*backend, workload, {{"left", mixed}, {"right", mixed}});
     EXPECT_NE(refusal_of([&] { experiment.lane("rihgt"); }).find("did you mean 'right'"), std::string::npos);
-    EXPECT_NE(refusal_of([&] { experiment.rename_lane("left", "right"); }).find("already"), std::string::npos);
-    EXPECT_NE(refusal_of([&] { experiment.rename_lane("left", ""); }).find("needs a name"), std::string::npos);
-    EXPECT_NE(refusal_of([&] { experiment.add_lane({"right", mixed}, nullptr); }).find("already"), std::string::npos);
+    EXPECT_NE(refusal_of([&] { experiment.rename_lane("left", "right"); }).find("already"),
+              std::string::npos);
+    EXPECT_NE(refusal_of([&] { experiment.rename_lane("left", ""); }).find("needs a name"),
+              std::string::npos);
+    EXPECT_NE(refusal_of([&] {
+                  experiment.add_lane({"right", mixed}, nullptr);
+              }).find("already"),
+              std::string::npos);
     experiment.rename_lane("left", "left");
     experiment.rename_lane("left", "first");
     EXPECT_EQ(experiment.lanes()[0].name(), "first");
@@ -101,7 +124,8 @@ TEST_F(ExperimentTest, NamesAreChecked) {
 TEST_F(ExperimentTest, ParametersByName) {
     Experiment experiment(*backend, workload, {{"a", Techniques{}}});
     EXPECT_EQ(experiment.lane("a").parameter("fc1.weight").size(), 32u);
-    EXPECT_NE(refusal_of([&] { experiment.lane("a").parameter("fc9.weight"); }).find("fc9.weight"), std::string::npos);
+    EXPECT_NE(refusal_of([&] { experiment.lane("a").parameter("fc9.weight"); }).find("fc9.weight"),
+              std::string::npos);
 }
 
 TEST_F(ExperimentTest, ViewsComeFromTheEvaluationGraph) {

@@ -23,18 +23,20 @@ struct Row {
     std::uint64_t weights, master_weights, activations, gradients, optimizer_state;
 };
 
-// Worked by hand: 4419 parameters; 5 x (32 + 32) + 3 = 323 activations a row; x is 2 a row, labels 4 bytes, the loss op keeps
-// two FP32 numbers a row and the loss itself.
+// Worked by hand: 4419 parameters; 5 x (32 + 32) + 3 = 323 activations a row; x is 2 a row, labels 4 bytes,
+// the loss op keeps two FP32 numbers a row and the loss itself.
 constexpr std::uint64_t kParameters = 96 + 4 * 1056 + 99;
 constexpr std::uint64_t kRows = 8192;
 constexpr std::uint64_t kFixed = kRows * 4 + kRows * 8 + 4;
 constexpr Row kRowsOfTable[] = {
     {"fp32", 4 * kParameters, 0, kFixed + kRows * 325 * 4, (kParameters + kRows * 323) * 4, 8 * kParameters},
-    {"mixed", 2 * kParameters, 4 * kParameters, kFixed + kRows * 325 * 2, (kParameters + kRows * 323) * 2, 8 * kParameters},
+    {"mixed", 2 * kParameters, 4 * kParameters, kFixed + kRows * 325 * 2, (kParameters + kRows * 323) * 2,
+     8 * kParameters},
     {"fp16", 2 * kParameters, 0, kFixed + kRows * 325 * 2, (kParameters + kRows * 323) * 2, 8 * kParameters},
-    {"apex-o3", 2 * kParameters, 0, kFixed + kRows * 325 * 2, (kParameters + kRows * 323) * 2, 4 * kParameters},
-    {"fp16-scaled,update_rounding=kahan", 2 * kParameters, 0, kFixed + kRows * 325 * 2, (kParameters + kRows * 323) * 2,
-     10 * kParameters},
+    {"apex-o3", 2 * kParameters, 0, kFixed + kRows * 325 * 2, (kParameters + kRows * 323) * 2,
+     4 * kParameters},
+    {"fp16-scaled,update_rounding=kahan", 2 * kParameters, 0, kFixed + kRows * 325 * 2,
+     (kParameters + kRows * 323) * 2, 10 * kParameters},
 };
 
 TEST(LaneMemory, OfTheSpiralMlpByHand) {
@@ -57,9 +59,13 @@ TEST(LaneMemory, SgdKeepsOneMomentOrNone) {
     TinyOptions options;
     options.optimizer.kind = OptimizerKind::sgd;
     const auto count = static_cast<std::uint64_t>(tiny_workload(options)->training_graph().parameter_count());
-    EXPECT_EQ(Lane(backend, tiny_workload(options), "a", Techniques{}).memory()[MemoryCategory::optimizer_state], 4 * count);
+    EXPECT_EQ(
+        Lane(backend, tiny_workload(options), "a", Techniques{}).memory()[MemoryCategory::optimizer_state],
+        4 * count);
     options.optimizer.momentum = 0.0f;
-    EXPECT_EQ(Lane(backend, tiny_workload(options), "a", Techniques{}).memory()[MemoryCategory::optimizer_state], 0u);
+    EXPECT_EQ(
+        Lane(backend, tiny_workload(options), "a", Techniques{}).memory()[MemoryCategory::optimizer_state],
+        0u);
 }
 
 std::string refusal_of(const std::function<void()>& attempt) {
@@ -87,7 +93,9 @@ TEST(LaneMemory, TooLargeIsRefusedBeforeAnythingIsAllocated) {
     // Two lanes need twice as much, and the first is not made either.
     backend.allocated = 0;
     backend.available = 2 * needed - 1;
-    sentence = refusal_of([&] { Experiment experiment(backend, workload, {{"a", Techniques{}}, {"b", Techniques{}}}); });
+    sentence = refusal_of([&] {
+        Experiment experiment(backend, workload, {{"a", Techniques{}}, {"b", Techniques{}}});
+    });
     EXPECT_EQ(backend.allocated, 0u);
     EXPECT_NE(sentence.find("2 lanes"), std::string::npos) << sentence;
 }

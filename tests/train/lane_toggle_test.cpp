@@ -42,10 +42,17 @@ TEST_F(LaneToggle, SameValueChangesNothing) {
 }
 
 TEST_F(LaneToggle, ThereAndBackBetweenTwoStepsLosesNothing) {
-    const std::pair<const char*, const char*> toggles[] = {
-        {"storage", "fp32"},       {"storage", "bf16"},       {"accumulate", "fp16"},   {"reductions", "storage"},
-        {"on_nonfinite", "apply"}, {"clip_norm", "0.1"},      {"loss_reduction", "sum"}, {"eps_format", "storage"},
-        {"decay_order", "before-unscale"}, {"schedule_on_skip", "advance"}, {"subnormals", "flush"}};
+    const std::pair<const char*, const char*> toggles[] = {{"storage", "fp32"},
+                                                           {"storage", "bf16"},
+                                                           {"accumulate", "fp16"},
+                                                           {"reductions", "storage"},
+                                                           {"on_nonfinite", "apply"},
+                                                           {"clip_norm", "0.1"},
+                                                           {"loss_reduction", "sum"},
+                                                           {"eps_format", "storage"},
+                                                           {"decay_order", "before-unscale"},
+                                                           {"schedule_on_skip", "advance"},
+                                                           {"subnormals", "flush"}};
     for (const auto& [key, value] : toggles) {
         Lane lane(*backend, workload, "a", Techniques{});
         Lane untouched(*backend, workload, "b", Techniques{});
@@ -121,7 +128,8 @@ TEST_F(LaneToggle, MomentsSurviveAFormatChange) {
     run(untouched, 20, 21);
     const std::vector<float> a = lane.parameter("head.weight"), b = untouched.parameter("head.weight");
     for (std::size_t i = 0; i < a.size(); ++i) {
-        EXPECT_NEAR(a[i] - round_to_fp16(start[i]), b[i] - start[i], 2e-5f + 0.05f * std::abs(b[i] - start[i]));
+        EXPECT_NEAR(a[i] - round_to_fp16(start[i]), b[i] - start[i],
+                    2e-5f + 0.05f * std::abs(b[i] - start[i]));
     }
 }
 
@@ -201,12 +209,14 @@ TEST_F(LaneToggle, EveryKeyMayChangeBetweenAnyTwoSteps) {
         } else {
             ASSERT_THROW(lane.set_techniques(techniques, step), InputError);
         }
-        const StepResult result = lane.step(step, small->training_batch(step), {step % 4 == 0, step % 8 == 0});
+        const StepResult result =
+            lane.step(step, small->training_batch(step), {step % 4 == 0, step % 8 == 0});
         ASSERT_EQ(result.record.step, step);
         ASSERT_TRUE(std::isfinite(lane.loss_scale()));
         if (step % 50 == 0) lane.validate();
         // Poisoned weights would hide everything that comes after.
-        if (std::isnan(lane.parameter("head.weight")[0])) lane = Lane(*backend, small, "a", lane.techniques());
+        if (std::isnan(lane.parameter("head.weight")[0]))
+            lane = Lane(*backend, small, "a", lane.techniques());
     }
     EXPECT_GT(taken, 500);
     for (std::size_t i = 0; i < taken_by_key.size(); ++i) {

@@ -10,9 +10,15 @@
 namespace halfscope {
 namespace {
 
-constexpr ScalerKind kAllKinds[] = {ScalerKind::custom,  ScalerKind::pytorch, ScalerKind::apex,
-                                    ScalerKind::keras,   ScalerKind::openseq2seq_backoff, ScalerKind::logmax,
-                                    ScalerKind::fairseq, ScalerKind::megatron, ScalerKind::deepspeed};
+constexpr ScalerKind kAllKinds[] = {ScalerKind::custom,
+                                    ScalerKind::pytorch,
+                                    ScalerKind::apex,
+                                    ScalerKind::keras,
+                                    ScalerKind::openseq2seq_backoff,
+                                    ScalerKind::logmax,
+                                    ScalerKind::fairseq,
+                                    ScalerKind::megatron,
+                                    ScalerKind::deepspeed};
 
 float two(int exponent) { return std::ldexp(1.0f, exponent); }
 
@@ -39,8 +45,9 @@ TEST(LossScaler, PresetsAreThoseOfTheFrameworks) {
         {ScalerKind::deepspeed, 4294967296.0f, 2, 0.5f, 1000, 1, 0, 1, AtFloor::error},
     };
     for (const PresetRow& row : rows) {
-        const ScalerRules expected{row.kind,  LossScaling::dynamic, row.initial, row.growth,     row.backoff,
-                                   row.interval, row.floor,         row.cap,     row.hysteresis, row.at_floor};
+        const ScalerRules expected{row.kind,       LossScaling::dynamic, row.initial, row.growth,
+                                   row.backoff,    row.interval,         row.floor,   row.cap,
+                                   row.hysteresis, row.at_floor};
         EXPECT_EQ(scaler_preset(row.kind), expected) << static_cast<int>(row.kind);
         EXPECT_EQ(initial_scaler_state(expected).scale, row.initial);
     }
@@ -56,8 +63,10 @@ struct OverflowRow {
 
 TEST(LossScaler, FortyOverflowsInARow) {
     const OverflowRow rows[] = {
-        {ScalerKind::custom, 15, 1, -1000, 0},  {ScalerKind::pytorch, 16, 1, -1000, 0},
-        {ScalerKind::apex, 16, 1, -1000, 0},    {ScalerKind::keras, 15, 1, -1000, 0},
+        {ScalerKind::custom, 15, 1, -1000, 0},
+        {ScalerKind::pytorch, 16, 1, -1000, 0},
+        {ScalerKind::apex, 16, 1, -1000, 0},
+        {ScalerKind::keras, 15, 1, -1000, 0},
         {ScalerKind::openseq2seq_backoff, 14, 1, 0, 0},
         {ScalerKind::fairseq, 15, 1, -13, 29},  // 2^-14 = 6.1e-5 would be below 1e-4: refused at the 29th
         {ScalerKind::megatron, 32, 2, 0, 0},    // the first overflow only uses up the hysteresis
@@ -69,10 +78,11 @@ TEST(LossScaler, FortyOverflowsInARow) {
         for (int overflow = 1; overflow <= 40; ++overflow) {
             const float before = state.scale;
             const ScaleChange change = advance(rules, state, true, 1.0f);
-            const int exponent = std::max(row.first_exponent - std::max(overflow - row.first_backoff + 1, 0), row.lowest_exponent);
+            const int exponent = std::max(row.first_exponent - std::max(overflow - row.first_backoff + 1, 0),
+                                          row.lowest_exponent);
             ASSERT_EQ(state.scale, two(exponent)) << static_cast<int>(row.kind) << " overflow " << overflow;
             const bool fails = row.first_error != 0 && overflow >= row.first_error;
-            const ScaleChange expected = fails ? ScaleChange::floor_error
+            const ScaleChange expected = fails                  ? ScaleChange::floor_error
                                          : state.scale < before ? ScaleChange::backoff
                                                                 : ScaleChange::none;
             ASSERT_EQ(change, expected) << static_cast<int>(row.kind) << " overflow " << overflow;
@@ -90,7 +100,8 @@ TEST(LossScaler, GrowsExactlyAtTheInterval) {
         const float low = state.scale;
         ASSERT_LT(low, rules.initial_scale);
         for (int good = 1; good < rules.growth_interval; ++good) {
-            ASSERT_EQ(advance(rules, state, false, 1.0f), ScaleChange::none) << static_cast<int>(kind) << " " << good;
+            ASSERT_EQ(advance(rules, state, false, 1.0f), ScaleChange::none)
+                << static_cast<int>(kind) << " " << good;
         }
         ASSERT_EQ(steps_until_growth(rules, state), 1);
         EXPECT_EQ(advance(rules, state, false, 1.0f), ScaleChange::growth);
@@ -120,7 +131,8 @@ TEST(LossScaler, CountdownToGrowthIsKept) {
             ScalerState ahead = state;
             int good = 0;
             bool grew = false;
-            for (; good < 100 && !grew; ++good) grew = advance(rules, ahead, false, 1.0f) == ScaleChange::growth;
+            for (; good < 100 && !grew; ++good)
+                grew = advance(rules, ahead, false, 1.0f) == ScaleChange::growth;
             if (kind != ScalerKind::logmax) {
                 ASSERT_EQ(promised, grew ? good : -1) << static_cast<int>(kind) << " step " << step;
             }
@@ -201,7 +213,8 @@ TEST(LossScaler, FloorStaysOrFails) {
         EXPECT_EQ(advance(rules, state, true, 1.0f), ScaleChange::backoff);
         EXPECT_EQ(advance(rules, state, true, 1.0f), ScaleChange::backoff);
         EXPECT_EQ(state.scale, 8192.0f);
-        EXPECT_EQ(advance(rules, state, true, 1.0f), at_floor == AtFloor::stay ? ScaleChange::none : ScaleChange::floor_error);
+        EXPECT_EQ(advance(rules, state, true, 1.0f),
+                  at_floor == AtFloor::stay ? ScaleChange::none : ScaleChange::floor_error);
         EXPECT_EQ(state.scale, 8192.0f);
     }
 }
@@ -213,7 +226,8 @@ TEST(LossScaler, StaticAndOffNeverChange) {
             rules.scaling = scaling;
             ScalerState state = initial_scaler_state(rules);
             const float scale = scaling == LossScaling::off ? 1.0f : rules.initial_scale;
-            for (int i = 0; i < 5000; ++i) ASSERT_EQ(advance(rules, state, i % 3 == 0, 1.0f), ScaleChange::none);
+            for (int i = 0; i < 5000; ++i)
+                ASSERT_EQ(advance(rules, state, i % 3 == 0, 1.0f), ScaleChange::none);
             EXPECT_EQ(state.scale, scale);
             EXPECT_EQ(steps_until_growth(rules, state), -1);
         }
@@ -237,12 +251,14 @@ TEST(LossScaler, LogMaxFollowsADoubleOracle) {
         for (std::size_t i = 0; i < samples.size(); ++i) {
             const auto age = static_cast<double>(samples.size() - 1 - i);
             fast += std::pow(0.99, age) * samples[i], fast_weight += std::pow(0.99, age);
-            slow += std::pow(0.999, age) * samples[i], square += std::pow(0.999, age) * samples[i] * samples[i];
+            slow += std::pow(0.999, age) * samples[i],
+                square += std::pow(0.999, age) * samples[i] * samples[i];
             slow_weight += std::pow(0.999, age);
         }
         const double mean = slow / slow_weight;
         const double deviation = std::sqrt(std::max(square / slow_weight - mean * mean, 0.0));
-        const double scale = std::clamp(std::exp2(16.0 - (fast / fast_weight + 3.09 * deviation)), 1.0, 16384.0);
+        const double scale =
+            std::clamp(std::exp2(16.0 - (fast / fast_weight + 3.09 * deviation)), 1.0, 16384.0);
         ASSERT_NEAR(state.scale / scale, 1.0, 1e-4) << "step " << step;
     }
 }

@@ -1,5 +1,5 @@
-// The CPU backend with a witness: counts allocations, can pretend to have little memory, and looks at every tensor an op has
-// written where a probe counted it.
+// The CPU backend with a witness: counts allocations, can pretend to have little memory, and looks at every
+// tensor an op has written where a probe counted it.
 #pragma once
 
 #include <functional>
@@ -20,8 +20,12 @@ class SpyBackend final : public Backend {
         return inner_->allocate(bytes);
     }
     void release(void* memory) override { inner_->release(memory); }
-    void upload(void* device, const void* host, std::uint64_t bytes) override { inner_->upload(device, host, bytes); }
-    void download(void* host, const void* device, std::uint64_t bytes) override { inner_->download(host, device, bytes); }
+    void upload(void* device, const void* host, std::uint64_t bytes) override {
+        inner_->upload(device, host, bytes);
+    }
+    void download(void* host, const void* device, std::uint64_t bytes) override {
+        inner_->download(host, device, bytes);
+    }
     void forward(const OpCall& call) override {
         inner_->forward(call);
         if (witness && call.output.counts) witness(call.output);
@@ -36,18 +40,18 @@ class SpyBackend final : public Backend {
     GradientCheck check(const TensorView& gradient, float inverse_scale) override {
         return inner_->check(gradient, inverse_scale);
     }
-    void update(const UpdateCall& call) override {
-        if (update_witness) update_witness(call);
-        inner_->update(call);
-    }
-    GradientComparison compare(const TensorView& gradient, float inverse_scale, const TensorView& shadow) override {
+    void update(const UpdateCall& call) override { inner_->update(call); }
+    GradientComparison compare(const TensorView& gradient, float inverse_scale,
+                               const TensorView& shadow) override {
+        if (compare_witness) compare_witness(gradient, inverse_scale, shadow);
         return inner_->compare(gradient, inverse_scale, shadow);
     }
 
     std::uint64_t available = UINT64_MAX;
     std::uint64_t allocated = 0;
-    std::function<void(const TensorView&)> witness;         ///< a tensor that was just stored and counted
-    std::function<void(const UpdateCall&)> update_witness;  ///< before each update
+    std::function<void(const TensorView&)> witness;  ///< a tensor that was just stored and counted
+    /// Before each comparison: gradient, inverse scale, shadow.
+    std::function<void(const TensorView&, float, const TensorView&)> compare_witness;
 
   private:
     std::unique_ptr<Backend> inner_;

@@ -10,11 +10,11 @@ namespace {
 
 // The keys of techniques.md, in its order.
 constexpr const char* kKeys[] = {
-    "storage",        "op_policy",     "matmul_input",    "accumulate",      "reductions", "master_weights",
-    "update_rounding", "scaler",       "loss_scaling",    "loss_scale",      "growth_factor", "backoff_factor",
-    "growth_interval", "min_scale",    "max_scale",       "hysteresis",      "at_floor",   "on_nonfinite",
-    "clip_norm",      "clip_order",    "decay_order",     "schedule_on_skip", "optimizer_state", "eps_format",
-    "loss_reduction", "subnormals"};
+    "storage",         "op_policy",  "matmul_input", "accumulate",       "reductions",      "master_weights",
+    "update_rounding", "scaler",     "loss_scaling", "loss_scale",       "growth_factor",   "backoff_factor",
+    "growth_interval", "min_scale",  "max_scale",    "hysteresis",       "at_floor",        "on_nonfinite",
+    "clip_norm",       "clip_order", "decay_order",  "schedule_on_skip", "optimizer_state", "eps_format",
+    "loss_reduction",  "subnormals"};
 
 TEST(TechniqueKeys, AreAllThereAndExplained) {
     ASSERT_EQ(technique_keys().size(), std::size(kKeys));
@@ -99,8 +99,8 @@ TEST(TechniqueKeys, NumbersMayBePowersOfTwo) {
 }
 
 TEST(TechniqueKeys, BadNumbersAreRefusedAndChangeNothing) {
-    const char* words[] = {"nan", "NaN", "inf", "-inf", "-1", "0", "", " ", "8 ", "8x", "2^", "^3", "3^2", "2^0.5", "2^9999", "1e999", "0x10",
-                           "two"};
+    const char* words[] = {"nan", "NaN", "inf", "-inf", "-1",    "0",      "",      " ",    "8 ",
+                           "8x",  "2^",  "^3",  "3^2",  "2^0.5", "2^9999", "1e999", "0x10", "two"};
     for (const TechniqueKey& key : technique_keys()) {
         if (key.kind != TechniqueKey::Kind::number) continue;
         for (const char* word : words) {
@@ -122,7 +122,8 @@ TEST(TechniqueKeys, UnknownWordsGetAGuess) {
     Techniques techniques;
     EXPECT_NE(set_technique(techniques, "storge", "fp16").find("did you mean 'storage'"), std::string::npos);
     EXPECT_NE(set_technique(techniques, "storage", "fp61").find("did you mean 'fp16'"), std::string::npos);
-    EXPECT_NE(set_technique(techniques, "scaler", "pytroch").find("did you mean 'pytorch'"), std::string::npos);
+    EXPECT_NE(set_technique(techniques, "scaler", "pytroch").find("did you mean 'pytorch'"),
+              std::string::npos);
     EXPECT_NE(set_technique(techniques, "master_weights", "yes").find("it is on or off"), std::string::npos);
     EXPECT_NE(set_technique(techniques, "op_policy", "autocast").find("not built yet"), std::string::npos);
     EXPECT_NE(set_technique(techniques, "storage", "e4m3").find("not built yet"), std::string::npos);

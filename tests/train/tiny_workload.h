@@ -1,5 +1,6 @@
-// A small workload for the lane tests: a sigmoid MLP (with dropout or LayerNorm where asked for) that classifies points of a
-// three-arm spiral, made from the engine's parts alone so that the tests need no scenario.
+// A small workload for the lane tests: a sigmoid MLP (with dropout or LayerNorm where asked for) that
+// classifies points of a three-arm spiral, made from the engine's parts alone so that the tests need no
+// scenario.
 #pragma once
 
 #include <cmath>
@@ -49,7 +50,8 @@ class TinyWorkload final : public Workload {
         for (std::size_t row = 0; row < kEvaluationRows; ++row) {
             const float* scores = logits.data() + 3 * row;
             const std::int32_t label = batch.tensors[1].tokens[row];
-            if (scores[label] >= scores[0] && scores[label] >= scores[1] && scores[label] >= scores[2]) ++right;
+            if (scores[label] >= scores[0] && scores[label] >= scores[1] && scores[label] >= scores[2])
+                ++right;
         }
         return {static_cast<double>(logits[0]), right / static_cast<double>(kEvaluationRows)};
     }
@@ -109,7 +111,8 @@ inline std::shared_ptr<const Workload> tiny_workload(TinyOptions options = {}) {
     return std::make_shared<TinyWorkload>(options);
 }
 
-/// One layer, mean squared error, inputs and targets so large that 1/S makes gradients infinite that were finite times S.
+/// One layer, mean squared error, inputs and targets so large that 1/S makes gradients infinite that were
+/// finite times S.
 class HugeWorkload final : public Workload {
   public:
     HugeWorkload() : graph_(record()) { info_.name = "huge"; }
