@@ -1,18 +1,23 @@
-// What differs between Dear ImGui 1.86 (Debian 12) and 1.92, in one place. Included by everything in app/gui that draws.
+// What differs between Dear ImGui 1.86 and 1.92, in one place. Included by the window's code instead of
+// version checks of its own. Only 1.86 (Debian 12) is tested.
 #pragma once
-
-#include <imgui.h>
 
 #include <cstdint>
 
-namespace halfscope {
+#include <imgui.h>
 
-/// A texture name as ImGui wants it: void* before 1.91.4, an integer after.
-inline ImTextureID texture_id(unsigned int name) {
-    return (ImTextureID)(std::intptr_t)name;  // NOLINT: either a pointer or an integer, by version
+namespace halfscope::compat {
+
+/// A texture id from an OpenGL name: a pointer before 1.91.4, an integer (or a reference made of it) since.
+inline ImTextureID texture_id(unsigned int gl_texture) {
+#if IMGUI_VERSION_NUM >= 19140
+    return static_cast<ImTextureID>(gl_texture);
+#else
+    return reinterpret_cast<ImTextureID>(static_cast<std::intptr_t>(gl_texture));
+#endif
 }
 
-/// PushFont takes a size from 1.92 on; 0 keeps the font's own.
+/// Pushes a font at the size it was loaded with; PushFont takes a size since 1.92.
 inline void push_font(ImFont* font) {
 #if IMGUI_VERSION_NUM >= 19200
     ImGui::PushFont(font, 0.0f);
@@ -21,13 +26,47 @@ inline void push_font(ImFont* font) {
 #endif
 }
 
-/// BeginChild's border flag became a flag set in 1.90.
-inline bool begin_child(const char* id, ImVec2 size, bool border, ImGuiWindowFlags flags = 0) {
+/// A child region with a frame or without; flags instead of a bool since 1.90.
+enum class ChildBorder { none, drawn };
+inline bool begin_child(const char* id, ImVec2 size, ChildBorder border, ImGuiWindowFlags flags = 0) {
 #if IMGUI_VERSION_NUM >= 19000
-    return ImGui::BeginChild(id, size, border ? ImGuiChildFlags_Border : 0, flags);
+    return ImGui::BeginChild(
+        id, size, border == ChildBorder::drawn ? ImGuiChildFlags_Borders : ImGuiChildFlags_None, flags);
 #else
-    return ImGui::BeginChild(id, size, border, flags);
+    return ImGui::BeginChild(id, size, border == ChildBorder::drawn, flags);
 #endif
 }
 
-}  // namespace halfscope
+/// An outlined rectangle; flags and thickness changed places in 1.92.8.
+inline void add_rectangle(ImDrawList* draw, ImVec2 min, ImVec2 max, ImU32 colour, float rounding,
+                          float thickness) {
+#if IMGUI_VERSION_NUM >= 19280
+    draw->AddRect(min, max, colour, rounding, thickness, ImDrawFlags_None);
+#else
+    draw->AddRect(min, max, colour, rounding, ImDrawFlags_None, thickness);
+#endif
+}
+
+/// An open polyline; flags and thickness changed places in 1.92.8.
+inline void add_polyline(ImDrawList* draw, const ImVec2* points, int count, ImU32 colour, float thickness) {
+#if IMGUI_VERSION_NUM >= 19280
+    draw->AddPolyline(points, count, colour, thickness, ImDrawFlags_None);
+#else
+    draw->AddPolyline(points, count, colour, ImDrawFlags_None, thickness);
+#endif
+}
+
+/// The clip rectangle that drawing goes through now.
+inline ImVec2 clip_rect_min() { return ImGui::GetWindowDrawList()->GetClipRectMin(); }
+inline ImVec2 clip_rect_max() { return ImGui::GetWindowDrawList()->GetClipRectMax(); }
+
+/// Whether a font has its own drawing of a character.
+inline bool has_glyph(ImFont* font, unsigned int character) {
+#if IMGUI_VERSION_NUM >= 19200
+    return font->IsGlyphInFont(static_cast<ImWchar>(character));
+#else
+    return font->FindGlyphNoFallback(static_cast<ImWchar>(character)) != nullptr;
+#endif
+}
+
+}  // namespace halfscope::compat

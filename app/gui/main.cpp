@@ -1,4 +1,5 @@
-// halfscope: the window. Parses options, opens the window, runs it; what goes wrong is one line on stderr and an exit code.
+// halfscope: the window. Parses options, opens the window, runs it; what goes wrong is one line on stderr and
+// an exit code.
 #include <cstdio>
 #include <exception>
 

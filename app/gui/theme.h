@@ -1,56 +1,74 @@
-// Colours, fonts and sizes: the one place that says how Halfscope looks. Made by the application, read by panels and widgets.
-// Lane colours are Okabe & Ito's; the FP16 bands have one look (colour, hatch and letter) in every view.
+// Colours, fonts and looks: one Theme is the only source of them for every panel and widget. Built by the
+// Workbench when theme, scale or fonts change. It must not know what is drawn.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <string>
 
-#include "gui/imgui_compat.h"
+#include <imgui.h>
+
+#include "gui/ui_state.h"
 
 namespace halfscope {
 
-enum class ThemeKind : std::uint8_t { dark, light };
-
-/// How a lane is told apart without colour too.
 enum class LineStyle : std::uint8_t { solid, dashed, dotted, dash_dot };
-struct LaneStyle {
-    ImU32 color;
-    LineStyle line;
-    char letter;  ///< A, B, C, D
-};
-
-/// The FP16 bands, in the order of the axis.
+enum class HatchStyle : std::uint8_t { none, diagonal, cross, dots };
+/// Where a stored value lies against a format's range.
 enum class Band : std::uint8_t { flushed, subnormal, normal, overflow };
 inline constexpr int kBandCount = 4;
-enum class Hatch : std::uint8_t { none, diagonal, cross };
-struct BandStyle {
-    ImU32 fill;   ///< translucent background of the band
-    ImU32 ink;    ///< text and hatch lines
-    Hatch hatch;
-    char letter;  ///< F, S, N, O
-    const char* name;
+
+/// A lane's look, the same everywhere, decided by its id: Okabe-Ito colour, letter and line style.
+struct LaneLook {
+    ImU32 colour = 0;
+    char letter = 'A';
+    LineStyle style = LineStyle::solid;
+};
+
+struct BandLook {
+    ImU32 fill = 0;   ///< translucent background of the band
+    ImU32 hatch = 0;  ///< lines over it
+    ImU32 solid = 0;  ///< bars, numbers and chips of that class; legible on panel_background
+    HatchStyle style = HatchStyle::none;
+    char letter = 'N';
+    const char* name = "normal";
 };
 
 struct Theme {
     ThemeKind kind = ThemeKind::dark;
-    float scale = 1.0f;         ///< UI scale times monitor scale; multiply every pixel constant by it
-    ImFont* text = nullptr;     ///< body text
-    ImFont* strong = nullptr;   ///< panel titles
-    ImFont* mono = nullptr;     ///< tables, generated text: tabular digits
-    ImU32 background, panel, panel_border, title, ink, dim_ink, grid, axis, accent, good, warning, error, cursor, glow;
+    float scale = 1.0f;  ///< text size against 15 px; multiply pixel sizes by it
 
-    LaneStyle lane(int lane_id) const;
-    BandStyle band(Band band) const;
-    /// A class of a classification scenario, distinct from lane colours; `alpha` 0..1.
-    ImU32 class_color(int label, float alpha) const;
+    // Fonts; null before the first atlas is built (ImGui's current font serves).
+    ImFont* text_font = nullptr;
+    ImFont* bold_font = nullptr;
+    ImFont* mono_font = nullptr;  ///< tabular digits
+    ImFont* small_font = nullptr;
+    bool has_superscripts = false;
+
+    ImU32 window_background = 0, panel_background = 0, panel_border = 0, plot_background = 0;
+    ImU32 text = 0, text_dim = 0, grid = 0, axis = 0, cursor = 0;
+    ImU32 accent = 0;       ///< selection, focus
+    ImU32 accent_soft = 0;  ///< its translucent background
+    ImU32 glow = 0;         ///< a change that waits for its first step
+    ImU32 good = 0, warning = 0, error = 0;
+
+    LaneLook lane(int lane_id) const;
+    BandLook band(Band band) const;
+    /// Colours of classes (decision maps), apart from the lane colours.
+    ImU32 class_colour(int label) const;
+    /// A length in pixels at scale 1, at this scale.
     float px(float pixels) const { return pixels * scale; }
+    /// "2¹⁵", or "2^15" where the font has no superscripts.
+    std::string power_of_two(int exponent) const;
 };
 
-/// Viridis (Smith & van der Walt 2015) at t in 0..1.
-ImU32 viridis(float t);
-/// Fills in colours and applies them to ImGui's style. Fonts are kept.
-void apply_theme(Theme& theme, ThemeKind kind, float scale);
-/// Loads fonts at body size `pixels` from the system (Inter or DejaVu; JetBrains Mono or DejaVu Sans Mono), ImGui's own as the last
-/// resort. Call before the frame that uses them; the renderer's font texture must be made anew afterwards.
-void load_fonts(Theme& theme, float pixels);
+/// Colours of one theme; fonts and scale stay as they are.
+void set_theme_colours(Theme& theme, ThemeKind kind);
+/// ImGui's style (colours, paddings, roundings) from the theme.
+void apply_theme(const Theme& theme);
+/// `colour` with its opacity multiplied.
+ImU32 with_opacity(ImU32 colour, float opacity);
+/// viridis (van der Walt and Smith 2015) at 0..1; NaN gives transparent.
+ImU32 viridis(float value);
 
 }  // namespace halfscope

@@ -1,36 +1,52 @@
-// Where widgets say what they are and what they show, so that a test can click the real window and read the values drawn.
-// Filled anew each frame while a driver listens (--drive); otherwise every call is a no-op. Draws nothing.
+// What the window tells tests about itself: where each control stands and which values it draws. Widgets and
+// panels register while they draw; the interface driver (driver.h) and the tests read. Off in ordinary use,
+// where every call returns at once. It must not influence what is drawn, but for scrolling to a control that
+// was asked for.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "gui/imgui_compat.h"
+#include <imgui.h>
 
 namespace halfscope {
 
 class UiProbe {
   public:
-    struct Entry {
-        std::string id;      ///< "techniques/master_weights", "gradients/fc1.weight/flushed_percent"
-        ImVec2 minimum, maximum;  ///< window pixels; equal where only a value was given
-        std::string value;   ///< text as drawn; may be empty
+    /// A control's rectangle in window pixels, cut to what can be seen of it.
+    struct Rectangle {
+        ImVec2 min, max;
+        bool visible = false;  ///< at least one pixel is inside its clip rectangle
     };
 
-    void begin_frame(bool listening);
-    bool listening() const { return listening_; }
-    /// The rectangle of the last ImGui item, under this id.
-    void item(std::string_view id, std::string_view value = {});
-    void rectangle(std::string_view id, ImVec2 minimum, ImVec2 maximum, std::string_view value = {});
-    /// A value drawn somewhere, without a rectangle of its own.
-    void value(std::string_view id, std::string_view value);
-    const Entry* find(std::string_view id) const;
-    const std::vector<Entry>& entries() const { return entries_; }
+    void enable() { enabled_ = true; }
+    bool enabled() const { return enabled_; }
+    /// Forgets what the last frame registered; called before each frame is built.
+    void begin_frame();
+
+    /// Registers the last ImGui item under `id`, such as "techniques/master_weights".
+    void item(std::string_view id);
+    /// Registers any rectangle (a plot's area, a row drawn by hand).
+    void rectangle(std::string_view id, ImVec2 min, ImVec2 max);
+    /// Registers a drawn value: numbers with full precision, texts as they are.
+    void value(std::string_view id, double number);
+    void value(std::string_view id, std::string_view text);
+
+    /// From the next frame on, item() scrolls `id` into view once.
+    void reveal(std::string id) { reveal_ = std::move(id); }
+
+    std::optional<Rectangle> find_rectangle(std::string_view id) const;
+    std::optional<std::string> find_value(std::string_view id) const;
+    const std::map<std::string, Rectangle, std::less<>>& rectangles() const { return rectangles_; }
+    const std::map<std::string, std::string, std::less<>>& values() const { return values_; }
 
   private:
-    bool listening_ = false;
-    std::vector<Entry> entries_;
+    bool enabled_ = false;
+    std::string reveal_;
+    std::map<std::string, Rectangle, std::less<>> rectangles_;
+    std::map<std::string, std::string, std::less<>> values_;
 };
 
 }  // namespace halfscope

@@ -1,48 +1,91 @@
-// What the window itself remembers: selections, options of views, the shared time cursor. Written by panels and keys; never
-// part of an experiment, never read by the engine.
+// Everything the window remembers that is not training: what is selected, which view is shown, how time is
+// looked at, which dialogs are open. One plain value, owned by the Workbench, changed by panels and keys.
+// It must not hold anything of a Snapshot but names and ids, because lanes and tensors come and go.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "gui/theme.h"
+#include <imgui.h>
+
+#include "gui/layout.h"
+#include "gui/message_log.h"
+#include "gui/ui_probe.h"
+#include "gui/widgets/plot_state.h"
 #include "session/snapshot.h"
 
 namespace halfscope {
 
-enum class TimeRange : std::uint8_t { recent, all, manual };
+enum class ThemeKind : std::uint8_t { light, dark };
+/// Gradients as stored (times the loss scale), or divided by it.
+enum class GradientView : std::uint8_t { scaled, unscaled };
+/// What a share of flushed elements is a share of.
+enum class ShareOf : std::uint8_t { nonzero, all };
+/// Text size of ordinary work, or for a lecture hall (at least 18 px).
+enum class TextSize : std::uint8_t { ordinary, presenter };
 
-/// The time axis that all time plots share.
-struct TimeAxis {
-    TimeRange range = TimeRange::all;
-    double first = 0, last = 100;       ///< steps shown, when manual; otherwise what was shown last
-    std::int64_t recent_steps = 2000;
-    double cursor = -1;                 ///< hovered step, shown in every time plot; -1: none
+/// A PNG of one rectangle of the window, read back after the frame in which it was asked for is drawn.
+struct ImageRequest {
+    ImVec2 min, max;   ///< window pixels
+    std::string path;  ///< where to; made by export_path()
+};
+
+struct Dialogs {
+    bool keys = false, about = false, paper = false, log = false, open_text = false;
+    std::string text_path;  ///< edited in open_text
+};
+
+/// What panels and menus ask of the application, done after the frame.
+struct UiRequests {
+    bool quit = false;
+    bool screenshot = false;      ///< of the whole window, to the working directory
+    bool export_history = false;  ///< CSV of every series of every lane
+    std::vector<ImageRequest> images;
 };
 
 struct UiState {
-    int selected_lane = -1;                                 ///< lane id; panels fall back to the first lane
-    ProbeKind gradient_kind = ProbeKind::activation_gradient;  ///< quantity of the gradients panel
-    bool scaled = true;                                     ///< gradients as stored (times S) or unscaled
-    bool percent_of_nonzero = true;                         ///< denominator of the percentages
-    std::string selected_tensor;                            ///< row of the gradients panel; empty: none
-    std::array<bool, 4> lane_visible{true, true, true, true};  ///< by lane id
-    bool log_loss = true;
-    TimeAxis time;
-    bool fit_requested = false;
-    bool left_folded = false;
-    bool presenter = false;
+    // What is looked at.
+    int selected_lane = 0;        ///< LaneSnapshot::id
+    std::string selected_tensor;  ///< Probe::tensor; empty: none
+    ProbeKind probe_kind = ProbeKind::weight_gradient;
+    GradientView gradient_view = GradientView::scaled;
+    ShareOf share_of = ShareOf::nonzero;
+    std::set<int> hidden_lanes;  ///< ids; legend entries and the lanes panel toggle them
+
+    // Time plots: one view of the steps and one cursor for all of them.
+    TimeView time;
+    std::optional<std::int64_t> hovered_step;       ///< as of the last frame, for drawing
+    std::optional<std::int64_t> next_hovered_step;  ///< set by the plot under the mouse in this frame
+    AxisScale loss_axis = AxisScale::logarithmic;
+    std::map<std::string, PlotState, std::less<>> plots;  ///< by plot id
+
+    // Looks and layout.
     ThemeKind theme = ThemeKind::dark;
-    float user_scale = 1.0f;
-    bool show_keys = false, show_about = false, show_paper = false, show_log = false, open_text_dialog = false;
-    std::string notice;        ///< set by panels: a sentence the application shows as a note and clears
-    std::string error;         ///< likewise, as an error
+    TextSize text_size = TextSize::ordinary;
+    float ui_scale = 1.0f;  ///< Ctrl +/-, on top of the monitor's
+    LayoutState layout;
+
+    Dialogs dialogs;
+    UiRequests requests;
+    MessageLog messages;
+    UiProbe probe;
+
+    bool is_visible(int lane_id) const { return hidden_lanes.count(lane_id) == 0; }
+    void toggle_visible(int lane_id) {
+        if (hidden_lanes.erase(lane_id) == 0) hidden_lanes.insert(lane_id);
+    }
 };
 
-/// The selected lane, or the first; nullptr where there is none.
-const LaneSnapshot* selected_lane(const Snapshot& snapshot, const UiState& ui);
+/// The selected lane, else the first one; null where there are no lanes yet.
+inline const LaneSnapshot* selected_lane(const Snapshot& snapshot, const UiState& ui) {
+    for (const LaneSnapshot& lane : snapshot.lanes) {
+        if (lane.id == ui.selected_lane) return &lane;
+    }
+    return snapshot.lanes.empty() ? nullptr : &snapshot.lanes.front();
+}
 
 }  // namespace halfscope

@@ -36,8 +36,9 @@ void fit_to_monitor(int& width, int& height) {
 
 Window::Window(int width, int height) {
     if (!glfwInit()) {
-        throw NoDisplayError("no display to open a window on (" + glfw_error() +
-                             "); run `halfscope-cli train` instead, or `xvfb-run -a halfscope --screenshot FILE.png`");
+        throw NoDisplayError(
+            "no display to open a window on (" + glfw_error() +
+            "); run `halfscope-cli train` instead, or `xvfb-run -a halfscope --screenshot FILE.png`");
     }
     glfwWindowHint(GLFW_CONTEXT_VERSION_MAJOR, 3);
     glfwWindowHint(GLFW_CONTEXT_VERSION_MINOR, 3);
@@ -73,12 +74,15 @@ void Window::install_callbacks() {
         ++self.input_events_;
         if (action != GLFW_RELEASE) self.keys_.push_back({key, modifiers});
     });
-    glfwSetMouseButtonCallback(window_, [](GLFWwindow* window, int, int, int) { ++owner(window).input_events_; });
+    glfwSetMouseButtonCallback(window_,
+                               [](GLFWwindow* window, int, int, int) { ++owner(window).input_events_; });
     glfwSetScrollCallback(window_, [](GLFWwindow* window, double, double) { ++owner(window).input_events_; });
     glfwSetCharCallback(window_, [](GLFWwindow* window, unsigned int) { ++owner(window).input_events_; });
-    glfwSetCursorPosCallback(window_, [](GLFWwindow* window, double, double) { ++owner(window).input_events_; });
+    glfwSetCursorPosCallback(window_,
+                             [](GLFWwindow* window, double, double) { ++owner(window).input_events_; });
     glfwSetWindowRefreshCallback(window_, [](GLFWwindow* window) { ++owner(window).input_events_; });
-    glfwSetFramebufferSizeCallback(window_, [](GLFWwindow* window, int, int) { ++owner(window).input_events_; });
+    glfwSetFramebufferSizeCallback(window_,
+                                   [](GLFWwindow* window, int, int) { ++owner(window).input_events_; });
     glfwSetWindowFocusCallback(window_, [](GLFWwindow* window, int) { ++owner(window).input_events_; });
     glfwSetDropCallback(window_, [](GLFWwindow* window, int count, const char** paths) {
         owner(window).drop(std::vector<std::string>(paths, paths + count));
@@ -131,7 +135,9 @@ void Window::rebuild_font_texture() {
 }
 
 void Window::size(int& width, int& height) const { glfwGetWindowSize(window_, &width, &height); }
-void Window::framebuffer_size(int& width, int& height) const { glfwGetFramebufferSize(window_, &width, &height); }
+void Window::framebuffer_size(int& width, int& height) const {
+    glfwGetFramebufferSize(window_, &width, &height);
+}
 
 float Window::content_scale() const {
     float x = 1.0f, y = 1.0f;

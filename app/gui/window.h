@@ -1,4 +1,5 @@
-// The native window: GLFW, an OpenGL 3.3 core context and Dear ImGui's backends. Owned by the application; draws nothing itself.
+// The native window: GLFW, an OpenGL 3.3 core context and Dear ImGui's backends. Owned by the application;
+// draws nothing itself.
 #pragma once
 
 #include <functional>

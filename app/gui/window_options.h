@@ -1,5 +1,5 @@
-// The options of the program `halfscope`: those of an experiment, as halfscope-cli train takes them, and those of the window.
-// Parsed once by main.cpp.
+// The options of the program `halfscope`: those of an experiment, as halfscope-cli train takes them, and
+// those of the window. Parsed once by main.cpp.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +20,12 @@ struct WindowOptions {
     float scale = 1.0f;
     bool paused = false;
     bool presenter = false;
-    bool driven = false;          ///< --drive: obey lines on stdin
-    std::string tensor;           ///< --select: tensor shown in detail
+    bool driven = false;  ///< --drive: obey lines on stdin
+    std::string tensor;   ///< --select: tensor shown in detail
 };
 
-/// Throws InputError with one sentence. Returns false where help or the version was printed and the program is done.
+/// Throws InputError with one sentence. Returns false where help or the version was printed and the program
+/// is done.
 bool parse_window_options(int argument_count, char** arguments, const char* version, WindowOptions& options);
 
 }  // namespace halfscope

@@ -1,9 +1,10 @@
-// What a panel is: a function that draws into the current child window from the latest Snapshot and the Timeline, and sends
-// Commands. Panels know widgets, never a Lane, a Backend or another panel. The explicit list is panel_list.cpp.
+// What every panel gets, and nothing more: the latest snapshot, the history, where commands go, what the
+// window remembers, and the looks. A panel is a free function void draw_..._panel(const PanelContext&) that
+// draws into the current child region. It must not see a Lane, a Backend or another panel, and must not
+// block.
 #pragma once
 
 #include "gui/theme.h"
-#include "gui/ui_probe.h"
 #include "gui/ui_state.h"
 #include "session/command.h"
 #include "session/snapshot.h"
@@ -17,10 +18,8 @@ struct PanelContext {
     CommandSink& commands;
     UiState& ui;
     const Theme& theme;
-    UiProbe& probe;
 };
 
-/// Draws into the current child window; all of it scrolls inside.
 using DrawPanel = void (*)(const PanelContext&);
 
 }  // namespace halfscope

@@ -1,28 +1,38 @@
-// Saving what a view shows: CSV text at once, a PNG of a rectangle of the window after the frame is rendered. Results are
-// sentences for the user, never exceptions.
+// Files the window writes where it was started: CSV of what a plot shows and PNG of a rectangle or of the
+// whole window. Every outcome becomes a message that names the full path. Called by plots, panels and the
+// application; no ImGui items here.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "gui/imgui_compat.h"
+#include <imgui.h>
+
+#include "gui/ui_state.h"
 
 namespace halfscope {
 
-/// Writes text to `name` in the working directory (a number is added where it exists). Returns the sentence to show and whether
-/// it is an error.
-struct ExportResult {
-    bool failed = false;
-    std::string sentence;
-};
-ExportResult export_text(std::string_view name, std::string_view text);
+/// "<working directory>/halfscope-<name>-<step>.<extension>", with -2, -3, ... where that file exists.
+std::string export_path(std::string_view name, std::int64_t step, std::string_view extension);
 
-/// Asks for a PNG of a window rectangle (window pixels); written by write_pending_pictures after rendering.
-void request_picture(std::string name, ImVec2 minimum, ImVec2 maximum);
-/// Reads framebuffer 0 back and writes all requested pictures. `framebuffer_scale`: framebuffer pixels for each window pixel.
-std::vector<ExportResult> write_pending_pictures(int framebuffer_width, int framebuffer_height, float framebuffer_scale);
-/// Writes the whole framebuffer to `path`. Returns false where it cannot be written.
-bool write_screenshot(const std::string& path, int framebuffer_width, int framebuffer_height);
+/// Writes a text file, and a note or an error to the log.
+void export_text(UiState& ui, const std::string& path, std::string_view text);
+
+/// Asks for a PNG of a rectangle (window pixels), written after this frame is drawn.
+void request_image(UiState& ui, ImVec2 min, ImVec2 max, std::string_view name, std::int64_t step);
+
+/// Pixels, rows from the top, 3 channels of 8 bits.
+struct PixelImage {
+    int width = 0, height = 0;
+    std::vector<unsigned char> rgb;
+};
+/// Writes a PNG, and a note or an error to the log. False where it could not be written.
+bool export_png(UiState& ui, const std::string& path, const PixelImage& image);
+
+/// One value for a CSV cell: full precision, nan, inf, -inf.
+std::string csv_number(double value);
+/// A text cell, quoted where it must be (RFC 4180).
+std::string csv_text(std::string_view text);
 
 }  // namespace halfscope

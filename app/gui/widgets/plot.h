@@ -1,56 +1,67 @@
-// The time-series plot, after ImPlot's conventions: left-drag pans, wheel zooms, right-drag box-zooms, double-click fits, a click
-// on a legend entry hides it, right-click opens the context menu (CSV, PNG, log/linear, recent/all). Draws series that the caller
-// decimated to pixel columns; knows no experiment.
+// A time plot after ImPlot's conventions: left-drag pans, the wheel zooms steps (Ctrl or over the y axis:
+// values), right-drag zooms to a box, double click fits, a click on a legend entry hides the lane, a right
+// click opens the menu. All time plots share UiState::time and the cursor. Used by panels; it draws at most
+// two points per pixel column, shows NaN and inf as gaps with marks, and must not copy whole histories.
 #pragma once
 
-#include <functional>
+#include <cmath>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
+#include <imgui.h>
+
 #include "gui/theme.h"
-#include "gui/ui_probe.h"
 #include "gui/ui_state.h"
 #include "session/timeline.h"
 
 namespace halfscope {
 
-/// One curve. `fetch(first_step, last_step, columns)` returns at most `columns` points of the visible range.
 struct PlotSeries {
-    std::string label;
-    LaneStyle style;
-    bool* visible = nullptr;  ///< toggled by its legend entry
-    std::function<std::vector<SeriesPoint>(std::int64_t, std::int64_t, std::size_t)> fetch;
+    int lane_id = 0;
+    std::string label;  ///< the lane's name
+    SeriesKind kind = SeriesKind::loss;
 };
 
-/// A mark on the time axis: a vertical line with a label, or a small glyph at the top.
-struct PlotMarker {
-    enum class Kind : std::uint8_t { line, growth, backoff, skip };
-    Kind kind = Kind::line;
+/// A mark at one step. Toggles are vertical lines with their label; the others lie on the lane's curve.
+struct PlotMark {
+    enum class Kind : std::uint8_t { toggle, growth, backoff, skip, nan, lane };
+    Kind kind = Kind::toggle;
     std::int64_t step = 0;
-    ImU32 color = 0;
-    std::string label;   ///< shown beside a line and in the tooltip
+    int lane_id = 0;
+    std::string label;  ///< the tooltip, and for toggles the text beside the line
 };
 
-enum class YScale : std::uint8_t { linear, log10, log2 };
+enum class AxisLabels : std::uint8_t { numbers, powers_of_two };
+enum class CurveShape : std::uint8_t { line, steps, points };
 
 struct PlotSpec {
-    std::string id;        ///< unique; also the file name of exports ("loss")
-    std::string y_label;   ///< with unit
-    YScale y_scale = YScale::linear;
-    bool* log_toggle = nullptr;   ///< offers log/linear in the context menu
-    bool step_lines = false;      ///< hold values until the next (loss scale)
-    std::int64_t last_step = 0;   ///< end of the data
+    std::string id;               ///< "loss": key of UiState::plots, name of exported files
+    std::string y_label;          ///< with the unit: "training loss (nats)"
+    AxisScale* y_axis = nullptr;  ///< switchable in the menu; null: as fixed_axis says
+    AxisScale fixed_axis = AxisScale::linear;
+    AxisLabels labels = AxisLabels::numbers;
+    CurveShape shape = CurveShape::line;
     std::vector<PlotSeries> series;
-    std::vector<PlotMarker> markers;
+    std::vector<PlotMark> marks;
+    const char* empty_text = "nothing to show yet";
 };
 
-/// Draws the plot into `size` at the cursor. All plots share ui.time.
-void draw_plot(const PlotSpec& spec, ImVec2 size, UiState& ui, const Theme& theme, UiProbe& probe);
+/// Draws the plot into the rest of the current region (or `size`, where given) and handles its input.
+void time_plot(const PlotSpec& spec, const Timeline& timeline, UiState& ui, const Theme& theme,
+               ImVec2 size = {0, 0});
 
-/// The CSV text of what the plot shows: step,series,minimum,maximum,last.
-std::string plot_csv(const PlotSpec& spec, std::int64_t first_step, std::int64_t last_step);
+/// The steps shown now: [first, last] with last > first.
+struct StepRange {
+    double first = 0, last = 1;
+};
+StepRange visible_steps(const TimeView& time, const Timeline& timeline);
 
-/// Round tick positions covering [low, high], about `wanted` of them.
-std::vector<double> nice_ticks(double low, double high, int wanted);
+/// The marks of the visible lanes from the timeline's events in the visible steps.
+std::vector<PlotMark> marks_of(const Timeline& timeline, const Snapshot& snapshot, const UiState& ui);
+
+/// The CSV of what a plot shows: one line for each point of each visible lane.
+std::string plot_csv(const PlotSpec& spec, const Timeline& timeline, const UiState& ui);
 
 }  // namespace halfscope

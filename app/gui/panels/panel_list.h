@@ -1,0 +1,22 @@
+// Every panel of the window, explicitly. A new panel is one file and one line in panel_list.cpp.
+#pragma once
+
+#include <array>
+
+#include "gui/layout.h"
+#include "gui/panels/panel.h"
+
+namespace halfscope {
+
+struct PanelEntry {
+    const char* id;     ///< "loss"
+    const char* title;  ///< "LOSS"
+    const char* help;   ///< one or two sentences behind the title's (?)
+    DrawPanel draw;
+    Slot slot;
+};
+
+/// In the order of Slot: panel_list()[int(slot)] is the panel of that slot.
+const std::array<PanelEntry, kSlotCount>& panel_list();
+
+}  // namespace halfscope
