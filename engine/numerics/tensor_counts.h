@@ -138,10 +138,16 @@ struct TensorCounts {
     /// the last bits of sum_of_squares depend on how a tensor is cut into spans, and on nothing else.
     void add_span(const float* exact, const float* stored, std::size_t n, Format own_format) {
         constexpr std::size_t kBlock = 1u << 15;
-        for (std::size_t begin = 0; begin < n; begin += kBlock) {
+        constexpr std::size_t kWorthTables =
+            192;  // measured: below it, clearing the tables costs more than it saves
+        std::size_t begin = 0;
+        for (; n - begin >= kWorthTables;) {
             const std::size_t count = n - begin < kBlock ? n - begin : kBlock;
-            add_block(exact + begin, stored + begin, count, own_format);
+            const std::size_t whole = count - count % counting_detail::LaneTallies::kLanes;
+            add_block(exact + begin, stored + begin, whole, own_format);
+            begin += whole;
         }
+        for (; begin < n; ++begin) add(exact[begin], stored[begin], own_format);
     }
 
     /// Adds what another part of the same tensor counted.
@@ -161,18 +167,16 @@ struct TensorCounts {
         if (high > max_abs) max_abs = high;
     }
 
+    /// At most 2^15 elements, a multiple of 16.
     void add_block(const float* exact, const float* stored, std::size_t n, Format own_format) {
-        using counting_detail::LaneTallies;
-        constexpr std::size_t kLanes = LaneTallies::kLanes;
         const std::uint32_t min_normal = bits_of(format_info(own_format).min_normal);
-        LaneTallies tallies;
-        const std::size_t whole = n - n % kLanes;
-        for (std::size_t i = 0; i < whole; i += kLanes) tallies.add_block(exact + i, stored + i, min_normal);
+        counting_detail::LaneTallies tallies;
+        for (std::size_t i = 0; i < n; i += counting_detail::LaneTallies::kLanes)
+            tallies.add_block(exact + i, stored + i, min_normal);
         counting_detail::PackedExponents exponents;
-        exponents.add(exact, whole, histogram);
+        exponents.add(exact, n, histogram);
         exponents.flush(histogram);
-        take(tallies, whole);
-        for (std::size_t i = whole; i < n; ++i) add(exact[i], stored[i], own_format);
+        take(tallies, n);
     }
 
     /// Folds the lanes of n elements in.
