@@ -1,22 +1,21 @@
-// Every panel of the window, explicitly. A new panel is one file and one line in panel_list.cpp.
+// The explicit list of panels. A new panel is one file in panels/ and one line in panel_list.cpp; layout.cpp says where it stands.
 #pragma once
 
-#include <array>
+#include <string_view>
+#include <vector>
 
-#include "gui/layout.h"
 #include "gui/panels/panel.h"
 
 namespace halfscope {
 
-struct PanelEntry {
-    const char* id;     ///< "loss"
-    const char* title;  ///< "LOSS"
-    const char* help;   ///< one or two sentences behind the title's (?)
+struct PanelInfo {
+    std::string_view id;     ///< "loss"; what layouts name
+    std::string_view title;  ///< drawn above the panel
     DrawPanel draw;
-    Slot slot;
 };
 
-/// In the order of Slot: panel_list()[int(slot)] is the panel of that slot.
-const std::array<PanelEntry, kSlotCount>& panel_list();
+const std::vector<PanelInfo>& panel_list();
+/// The panel of that id; nullptr where there is none.
+const PanelInfo* find_panel(std::string_view id);
 
 }  // namespace halfscope
