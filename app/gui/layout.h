@@ -1,46 +1,81 @@
-// Where panels stand: our own resizable tiling of three columns, because docking is not in ImGui 1.86. Pure arithmetic plus the
-// memory of dragged splitters; drawing is tiling.cpp's.
+// The window's tiling: three columns of panels with draggable splitters, computed from the window's size
+// alone, so that it can be checked without a window. Used by the Workbench; it draws nothing.
 #pragma once
 
-#include <string_view>
+#include <array>
+#include <cstdint>
+#include <string>
 #include <vector>
 
-#include "gui/imgui_compat.h"
+#include <imgui.h>
 
 namespace halfscope {
 
-/// Panels in one place; more than one are tabs.
+/// One tile. In a narrow window the model view shares the tile of the loss scale and the comparison that of
+/// the gradients, as tabs.
+enum class Slot : std::uint8_t {
+    scenario,
+    lanes,
+    techniques,
+    loss,
+    validation,
+    loss_scale,
+    model_view,
+    gradients,
+    comparison
+};
+inline constexpr int kSlotCount = 9;
+
+/// What the user changed: shares of the available length, so that they survive resizing.
+struct LayoutState {
+    bool left_folded = false;
+    float left_share = 0.0f;     ///< of the width; 0: chosen from the text size
+    float middle_share = 0.49f;  ///< of what the left column leaves
+    std::array<float, 3> left_rows{0.30f, 0.20f, 0.50f};
+    std::array<float, 4> middle_rows{0.31f, 0.18f, 0.22f, 0.29f};
+    std::array<float, 2> right_rows{0.66f, 0.34f};
+    std::array<float, 3> middle_rows_narrow{0.38f, 0.22f, 0.40f};
+    Slot middle_tab = Slot::loss_scale, right_tab = Slot::gradients;  ///< chosen in narrow windows
+};
+
+struct Area {
+    float x = 0, y = 0, width = 0, height = 0;
+    float right() const { return x + width; }
+    float bottom() const { return y + height; }
+};
+
 struct Tile {
-    std::vector<std::string_view> panels;
-    float share = 1.0f;  ///< of its column's height, relative to the others
+    Area area;
+    std::vector<Slot> slots;  ///< more than one: tabs
+    Slot shown = Slot::loss;  ///< the chosen one
 };
-struct Column {
-    std::vector<Tile> tiles;
-    float share = 1.0f;  ///< of the width left beside fixed columns
-    float fixed = 0.0f;  ///< pixels at scale 1; 0: takes its share
+
+/// A line between tiles that can be dragged.
+struct SplitterLine {
+    enum class Kind : std::uint8_t { column, row };
+    enum class Group : std::uint8_t { columns, left_rows, middle_rows, right_rows };
+    Kind kind = Kind::column;
+    Group group = Group::columns;
+    int index = 0;  ///< between entries index and index + 1 of the group
+    Area area;
+    float total = 0;  ///< length in pixels that the group's shares divide
 };
+
 struct Layout {
-    std::vector<Column> columns;
+    bool is_narrow = false;
+    Area left_fold;  ///< the strip with the button that folds or unfolds the left column
+    std::vector<Tile> tiles;
+    std::vector<SplitterLine> splitters;
 };
 
-/// Explore: all panels at once where there is room, else model view and comparison become tabs. `width` in unscaled pixels.
-Layout explore_layout(float width, bool left_folded);
+/// Below this many pixels (at text scale 1) the window is narrow.
+inline constexpr float kNarrowBelow = 1500.0f;
 
-struct Rect {
-    ImVec2 minimum, maximum;
-    float width() const { return maximum.x - minimum.x; }
-    float height() const { return maximum.y - minimum.y; }
-};
-struct PlacedTile {
-    Rect rect;
-    int column = 0, tile = 0;
-};
+/// Tiles of `available`; text_scale is the size of text against 15 px. Every tile lies inside `available`.
+Layout compute_layout(const LayoutState& state, Area available, float text_scale);
 
-/// Rectangles of all tiles within `area`, `gap` pixels apart. Nothing overlaps, nothing lies outside.
-std::vector<PlacedTile> place(const Layout& layout, Rect area, float gap, float scale);
-/// Moves the border right of column `column` by `pixels`, keeping both sides above a minimum. A fixed column changes its width.
-void drag_column(Layout& layout, int column, float pixels, float area_width, float scale);
-/// Moves the border below tile `tile` of `column`.
-void drag_tile(Layout& layout, int column, int tile, float pixels, float area_height, float scale);
+/// Moves a splitter by `pixels` (to the right or down), keeping both neighbours at a useful size.
+void move_splitter(LayoutState& state, const Layout& layout, const SplitterLine& splitter, float pixels,
+                   float text_scale);
 
 }  // namespace halfscope

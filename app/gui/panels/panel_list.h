@@ -1,21 +1,22 @@
-// The explicit list of panels. A new panel is one file in panels/ and one line in panel_list.cpp; layout.cpp says where it stands.
+// Every panel of the window, explicitly. A new panel is one file and one line in panel_list.cpp.
 #pragma once
 
-#include <string_view>
-#include <vector>
+#include <array>
 
+#include "gui/layout.h"
 #include "gui/panels/panel.h"
 
 namespace halfscope {
 
-struct PanelInfo {
-    std::string_view id;     ///< "loss"; what layouts name
-    std::string_view title;  ///< drawn above the panel
+struct PanelEntry {
+    const char* id;     ///< "loss"
+    const char* title;  ///< "LOSS"
+    const char* help;   ///< one or two sentences behind the title's (?)
     DrawPanel draw;
+    Slot slot;
 };
 
-const std::vector<PanelInfo>& panel_list();
-/// The panel of that id; nullptr where there is none.
-const PanelInfo* find_panel(std::string_view id);
+/// In the order of Slot: panel_list()[int(slot)] is the panel of that slot.
+const std::array<PanelEntry, kSlotCount>& panel_list();
 
 }  // namespace halfscope
