@@ -1,0 +1,121 @@
+#include "gui/widgets/range_histogram.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <vector>
+
+#include "gui/widgets/draw.h"
+
+namespace halfscope {
+namespace {
+
+/// Values in [2^exponent, 2^(exponent+1)) by bin of the axis; what lies outside is in the first or last bin.
+std::vector<double> binned(const ExponentAxis& axis, const ExponentHistogram& histogram, double shift) {
+    const int bins = static_cast<int>(axis.high - axis.low);
+    std::vector<double> values(static_cast<std::size_t>(bins), 0.0);
+    const int offset = static_cast<int>(std::lround(shift - axis.low));
+    for (int exponent = -149; exponent <= 127; ++exponent) {
+        const auto count = static_cast<double>(histogram.at(exponent));
+        if (count > 0) values[static_cast<std::size_t>(std::clamp(exponent + offset, 0, bins - 1))] += count;
+    }
+    return values;
+}
+
+double largest(const std::vector<double>& values) { return *std::max_element(values.begin(), values.end()); }
+
+/// What of a shift is not a whole number of bins: bars move by it, so that they stay where their values are.
+float fraction(double shift) { return static_cast<float>(shift - std::lround(shift)); }
+
+}  // namespace
+
+Band BandEdges::at(double exponent) const {
+    if (exponent < subnormal) return Band::flushed;
+    if (exponent < normal) return Band::subnormal;
+    return exponent < overflow ? Band::normal : Band::overflow;
+}
+
+ClassShares class_shares(const ClassCounts& counts, ShareOf share_of) {
+    ClassShares shares;
+    shares.denominator = counts.count() - (share_of == ShareOf::nonzero ? counts.true_zero : 0);
+    if (shares.denominator == 0) return shares;
+    const double unit = 100.0 / static_cast<double>(shares.denominator);
+    shares.flushed = static_cast<double>(counts.flushed) * unit;
+    shares.subnormal = static_cast<double>(counts.subnormal) * unit;
+    shares.normal = static_cast<double>(counts.normal) * unit;
+    shares.overflow = static_cast<double>(counts.inf) * unit;
+    return shares;
+}
+
+void draw_bands(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges, float top, float bottom) {
+    const double borders[] = {axis.low, edges.subnormal, edges.normal, edges.overflow, axis.high};
+    for (int band = 0; band < kBandCount; ++band) {
+        const double from = std::clamp(borders[band], axis.low, axis.high);
+        const double to = std::clamp(borders[band + 1], axis.low, axis.high);
+        if (to <= from) continue;
+        draw_band(draw, ImVec2(axis.x(from), top), ImVec2(axis.x(to), bottom), theme.band(static_cast<Band>(band)),
+                  theme.scale);
+    }
+}
+
+void draw_bars(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges,
+               const ExponentHistogram& histogram, double shift, float top, float bottom) {
+    const std::vector<double> values = binned(axis, histogram, shift);
+    const double highest = largest(values);
+    if (highest <= 0) return;
+    const float rest = fraction(shift);
+    for (std::size_t bin = 0; bin < values.size(); ++bin) {
+        if (values[bin] <= 0) continue;
+        const double exponent = axis.low + static_cast<double>(bin) + rest;
+        // At least a pixel: a single value in a million is still there.
+        const float height = std::max(1.0f, static_cast<float>(values[bin] / highest) * (bottom - top));
+        const float left = std::max(axis.x(exponent), axis.left), right = std::min(axis.x(exponent + 1), axis.right);
+        draw->AddRectFilled(ImVec2(left + 0.5f, bottom - height), ImVec2(right - 0.5f, bottom),
+                            theme.band(edges.at(exponent + 1e-6)).solid);
+    }
+}
+
+void draw_outline(ImDrawList* draw, ImU32 colour, const ExponentAxis& axis, const ExponentHistogram& histogram, double shift,
+                  float top, float bottom, float thickness) {
+    const std::vector<double> values = binned(axis, histogram, shift);
+    const double highest = largest(values);
+    if (highest <= 0) return;
+    const float rest = fraction(shift);
+    std::vector<ImVec2> points;
+    for (std::size_t bin = 0; bin < values.size(); ++bin) {
+        const float y = bottom - static_cast<float>(values[bin] / highest) * (bottom - top);
+        const double exponent = axis.low + static_cast<double>(bin) + rest;
+        points.emplace_back(std::clamp(axis.x(exponent), axis.left, axis.right), y);
+        points.emplace_back(std::clamp(axis.x(exponent + 1), axis.left, axis.right), y);
+    }
+    draw->AddPolyline(points.data(), static_cast<int>(points.size()), colour, 0, thickness);
+}
+
+void draw_exponent_axis(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges, float top,
+                        float bottom) {
+    const double borders[] = {axis.low, edges.subnormal, edges.normal, edges.overflow, axis.high};
+    for (int index = 0; index < kBandCount; ++index) {
+        const BandLook look = theme.band(static_cast<Band>(index));
+        const double from = std::clamp(borders[index], axis.low, axis.high), to = std::clamp(borders[index + 1], axis.low, axis.high);
+        const float width = axis.x(to) - axis.x(from);
+        char text[32];
+        std::snprintf(text, sizeof text, "%c %s", look.letter, look.name);
+        if (ImGui::CalcTextSize(text).x > width - theme.px(6)) text[1] = '\0';
+        const float text_width = ImGui::CalcTextSize(text).x;
+        if (text_width < width) {
+            draw->AddText(ImVec2(axis.x(from) + (width - text_width) * 0.5f, top), look.solid, text);
+        }
+    }
+    float last_right = axis.left - 1000;
+    const float line = ImGui::GetTextLineHeight();
+    for (const int exponent : {-40, -32, -25, -14, 0, 8, 16}) {
+        const std::string label = theme.power_of_two(exponent);
+        const float width = ImGui::CalcTextSize(label.c_str()).x, x = axis.x(exponent) - width * 0.5f;
+        draw->AddLine(ImVec2(axis.x(exponent), bottom - theme.px(3)), ImVec2(axis.x(exponent), bottom), theme.axis);
+        if (x < last_right + theme.px(4) || x + width > axis.right + theme.px(8)) continue;
+        draw->AddText(ImVec2(x, bottom - line - theme.px(3)), theme.text_dim, label.c_str());
+        last_right = x + width;
+    }
+}
+
+}  // namespace halfscope
