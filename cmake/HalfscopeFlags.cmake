@@ -2,7 +2,7 @@
 # Halfscope exists to show. Explicit std::fma is used where a fused operation is meant.
 add_library(halfscope_flags INTERFACE)
 target_compile_options(halfscope_flags INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off -fno-math-errno -fno-trapping-math -Wall -Wextra -Wpedantic -Wshadow>
+  $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off -fno-math-errno -fno-trapping-math $<$<CXX_COMPILER_ID:GNU>:-fvect-cost-model=dynamic> -Wall -Wextra -Wpedantic -Wshadow>
   $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false --prec-div=true --prec-sqrt=true --ftz=false -Xcompiler=-ffp-contract=off>)
 if(HALFSCOPE_NATIVE)
   include(CheckCXXCompilerFlag)
