@@ -1,5 +1,6 @@
-// The one exception for bad input: a file, key, name or number that somebody gave. The message is one sentence that names
-// the culprit and says what to do next; the command line prints it and exits 2, the window shows it and the run goes on.
+// The one exception for bad input: a file, key, name or number that somebody gave. The message is one
+// sentence that names the culprit and says what to do next; the command line prints it and exits 2, the
+// window shows it and the run goes on.
 #pragma once
 
 #include <stdexcept>

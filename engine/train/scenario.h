@@ -1,5 +1,6 @@
 // A Scenario is a workload: model + data + optimizer + defaults. One file in train/scenarios/ and one line in
-// scenario_list.cpp. A Scenario with settings becomes a Workload, which lanes share; it is immutable and knows no formats.
+// scenario_list.cpp. A Scenario with settings becomes a Workload, which lanes share; it is immutable and
+// knows no formats.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +19,12 @@ namespace halfscope {
 /// A slider of a scenario, and a key of --set.
 struct ScenarioParameter {
     enum class Kind : std::uint8_t { integer, real, choice };
-    std::string name;   ///< "batch", "lr", "width"
+    std::string name;  ///< "batch", "lr", "width"
     Kind kind = Kind::real;
     double default_value = 0, minimum = 0, maximum = 0;  ///< choice: index into choices
     bool logarithmic = false;
     std::vector<std::string> choices;
-    std::string help;   ///< one sentence, with the unit
+    std::string help;  ///< one sentence, with the unit
 };
 
 struct LaneDefault {
@@ -37,7 +38,7 @@ struct ScenarioInfo {
     std::string description;  ///< two or three sentences: what to look at and why; what the paper says
     std::string metric_name;  ///< accuracy (0..1), psnr_db, perplexity
     bool higher_is_better = true;
-    std::string validation;   ///< what the metric is measured on, one sentence
+    std::string validation;  ///< what the metric is measured on, one sentence
     std::vector<ScenarioParameter> parameters;
     std::vector<LaneDefault> lanes;
     std::int64_t steps = 500;  ///< length of the schedule; a run may go on beyond it
@@ -47,7 +48,7 @@ struct ScenarioInfo {
 struct ScenarioSettings {
     std::map<std::string, double> parameters;  ///< those that differ from the defaults
     std::uint64_t seed = 0;
-    std::string text_path;                     ///< --text; empty: built-in text
+    std::string text_path;  ///< --text; empty: built-in text
 };
 
 /// The numbers of one batch, in the order of Graph::inputs(): floats for input/target, integers for tokens.
@@ -64,8 +65,8 @@ struct Metric {
     double metric = 0;
 };
 
-/// What the model does, for the window: pictures, a decision map, generated text. Values are plain numbers; colours are the
-/// window's business.
+/// What the model does, for the window: pictures, a decision map, generated text. Values are plain numbers;
+/// colours are the window's business.
 struct Picture {
     enum class Kind : std::uint8_t {
         rgb,           ///< channels = 3, values 0..1
@@ -86,7 +87,8 @@ struct ModelView {
     std::string text;               ///< generated sample, UTF-8 with unprintable bytes replaced
 };
 
-/// Runs the evaluation graph at the lane's current weights and formats. Returns the prediction [rows, cols] as floats.
+/// Runs the evaluation graph at the lane's current weights and formats. Returns the prediction [rows, cols]
+/// as floats.
 using Predict = std::function<std::vector<float>(const Batch&)>;
 
 class Workload {
@@ -97,12 +99,13 @@ class Workload {
     virtual const ScenarioSettings& settings() const = 0;
     /// Training graph: forward to the loss.
     virtual const Graph& training_graph() const = 0;
-    /// The same model for evaluation: same parameter names, its own batch size, same inputs; its loss is the validation loss.
+    /// The same model for evaluation: same parameter names, its own batch size, same inputs; its loss is the
+    /// validation loss.
     virtual const Graph& evaluation_graph() const = 0;
     /// The batch of one step: a pure function of (seed, step), so that lanes and runs share it.
     virtual Batch training_batch(std::int64_t step) const = 0;
-    /// Hyper-parameters at schedule position `position` (updates done, or steps with schedule_on_skip=advance), before bias
-    /// corrections.
+    /// Hyper-parameters at schedule position `position` (updates done, or steps with
+    /// schedule_on_skip=advance), before bias corrections.
     virtual OptimizerStep optimizer(std::int64_t position) const = 0;
     /// Validation loss and metric; calls `predict` on as many evaluation batches as needed.
     virtual Metric validate(const Predict& predict) const = 0;
@@ -127,6 +130,7 @@ const Scenario& find_scenario(std::string_view name);
 /// Fills in defaults and checks names and ranges. Throws InputError with one sentence.
 ScenarioSettings resolve_settings(const ScenarioInfo& info, const ScenarioSettings& settings);
 /// Parses "key=value" into settings. Throws InputError.
-void set_parameter(const ScenarioInfo& info, ScenarioSettings& settings, std::string_view key, std::string_view value);
+void set_parameter(const ScenarioInfo& info, ScenarioSettings& settings, std::string_view key,
+                   std::string_view value);
 
 }  // namespace halfscope

@@ -17,7 +17,7 @@ struct TextSampler {
     std::int64_t time = 32;                          ///< time steps of the evaluation graph
     std::vector<std::vector<std::uint8_t>> prompts;  ///< one a line, all of one length in 1..time
     RandomKey random;
-    int characters = 32;       ///< written after the prompt of each line
+    int characters = 40;       ///< written after the prompt of each line
     float temperature = 0.8f;  ///< divides the logits; below 1 prefers the likely
 };
 
