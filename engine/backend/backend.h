@@ -1,5 +1,6 @@
-// The contract between training and a device. Implemented by CpuBackend and by the CUDA module; used by train/Lane alone,
-// from the trainer thread. Calls may be asynchronous; what download() and the checks return is finished.
+// The contract between training and a device. Implemented by CpuBackend and by the CUDA module; used by
+// train/Lane alone, from the trainer thread. Calls may be asynchronous; what download() and the checks return
+// is finished.
 #pragma once
 
 #include <cstddef>
@@ -39,14 +40,16 @@ class Backend {
     /// One optimizer update of one parameter.
     virtual void update(const UpdateCall& call) = 0;
     /// Relative error and cosine ingredients of a gradient against the shadow pass's FP32 one.
-    virtual GradientComparison compare(const TensorView& gradient, float inverse_scale, const TensorView& shadow) = 0;
+    virtual GradientComparison compare(const TensorView& gradient, float inverse_scale,
+                                       const TensorView& shadow) = 0;
 };
 
 /// Owns one allocation of a Backend.
 class DeviceMemory {
   public:
     DeviceMemory() = default;
-    DeviceMemory(Backend& backend, std::uint64_t bytes) : backend_(&backend), data_(backend.allocate(bytes)), bytes_(bytes) {}
+    DeviceMemory(Backend& backend, std::uint64_t bytes)
+        : backend_(&backend), data_(backend.allocate(bytes)), bytes_(bytes) {}
     DeviceMemory(DeviceMemory&& other) noexcept { swap(other); }
     DeviceMemory& operator=(DeviceMemory&& other) noexcept {
         swap(other);

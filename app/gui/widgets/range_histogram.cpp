@@ -47,14 +47,15 @@ ClassShares class_shares(const ClassCounts& counts, ShareOf share_of) {
     return shares;
 }
 
-void draw_bands(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges, float top, float bottom) {
+void draw_bands(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges, float top,
+                float bottom) {
     const double borders[] = {axis.low, edges.subnormal, edges.normal, edges.overflow, axis.high};
     for (int band = 0; band < kBandCount; ++band) {
         const double from = std::clamp(borders[band], axis.low, axis.high);
         const double to = std::clamp(borders[band + 1], axis.low, axis.high);
         if (to <= from) continue;
-        draw_band(draw, ImVec2(axis.x(from), top), ImVec2(axis.x(to), bottom), theme.band(static_cast<Band>(band)),
-                  theme.scale);
+        draw_band(draw, ImVec2(axis.x(from), top), ImVec2(axis.x(to), bottom),
+                  theme.band(static_cast<Band>(band)), theme.scale);
     }
 }
 
@@ -69,14 +70,16 @@ void draw_bars(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, B
         const double exponent = axis.low + static_cast<double>(bin) + rest;
         // At least a pixel: a single value in a million is still there.
         const float height = std::max(1.0f, static_cast<float>(values[bin] / highest) * (bottom - top));
-        const float left = std::max(axis.x(exponent), axis.left), right = std::min(axis.x(exponent + 1), axis.right);
+        const float left = std::max(axis.x(exponent), axis.left),
+                    right = std::min(axis.x(exponent + 1), axis.right);
         draw->AddRectFilled(ImVec2(left + 0.5f, bottom - height), ImVec2(right - 0.5f, bottom),
                             theme.band(edges.at(exponent + 1e-6)).solid);
     }
 }
 
-void draw_outline(ImDrawList* draw, ImU32 colour, const ExponentAxis& axis, const ExponentHistogram& histogram, double shift,
-                  float top, float bottom, float thickness) {
+void draw_outline(ImDrawList* draw, ImU32 colour, const ExponentAxis& axis,
+                  const ExponentHistogram& histogram, double shift, float top, float bottom,
+                  float thickness) {
     const std::vector<double> values = binned(axis, histogram, shift);
     const double highest = largest(values);
     if (highest <= 0) return;
@@ -91,12 +94,13 @@ void draw_outline(ImDrawList* draw, ImU32 colour, const ExponentAxis& axis, cons
     draw->AddPolyline(points.data(), static_cast<int>(points.size()), colour, 0, thickness);
 }
 
-void draw_exponent_axis(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges, float top,
-                        float bottom) {
+void draw_exponent_axis(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges,
+                        float top, float bottom) {
     const double borders[] = {axis.low, edges.subnormal, edges.normal, edges.overflow, axis.high};
     for (int index = 0; index < kBandCount; ++index) {
         const BandLook look = theme.band(static_cast<Band>(index));
-        const double from = std::clamp(borders[index], axis.low, axis.high), to = std::clamp(borders[index + 1], axis.low, axis.high);
+        const double from = std::clamp(borders[index], axis.low, axis.high),
+                     to = std::clamp(borders[index + 1], axis.low, axis.high);
         const float width = axis.x(to) - axis.x(from);
         char text[32];
         std::snprintf(text, sizeof text, "%c %s", look.letter, look.name);
@@ -111,7 +115,8 @@ void draw_exponent_axis(ImDrawList* draw, const Theme& theme, const ExponentAxis
     for (const int exponent : {-40, -32, -25, -14, 0, 8, 16}) {
         const std::string label = theme.power_of_two(exponent);
         const float width = ImGui::CalcTextSize(label.c_str()).x, x = axis.x(exponent) - width * 0.5f;
-        draw->AddLine(ImVec2(axis.x(exponent), bottom - theme.px(3)), ImVec2(axis.x(exponent), bottom), theme.axis);
+        draw->AddLine(ImVec2(axis.x(exponent), bottom - theme.px(3)), ImVec2(axis.x(exponent), bottom),
+                      theme.axis);
         if (x < last_right + theme.px(4) || x + width > axis.right + theme.px(8)) continue;
         draw->AddText(ImVec2(x, bottom - line - theme.px(3)), theme.text_dim, label.c_str());
         last_right = x + width;

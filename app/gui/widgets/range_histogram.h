@@ -1,5 +1,5 @@
-// One tensor against FP16's range: the four bands behind, the exponent histogram before them, and the shares of each class.
-// Used by the gradients panel and the tensor's detail. Draws on a draw list; keeps no state.
+// One tensor against FP16's range: the four bands behind, the exponent histogram before them, and the shares
+// of each class. Used by the gradients panel and the tensor's detail. Draws on a draw list; keeps no state.
 #pragma once
 
 #include <imgui.h>
@@ -11,15 +11,15 @@ namespace halfscope {
 
 /// The log2 axis that all rows, the waterfall and the bands share.
 struct ExponentAxis {
-    float left = 0, right = 1;  ///< pixels
+    float left = 0, right = 1;    ///< pixels
     double low = -44, high = 20;  ///< exponents at the two ends
     float x(double exponent) const {
         return left + static_cast<float>((exponent - low) / (high - low)) * (right - left);
     }
 };
 
-/// Where FP16's bands begin, in log2 of the stored value: at most 2^-25 is flushed, below 2^-14 subnormal, 65520 and more
-/// overflows (drawn at 2^16).
+/// Where FP16's bands begin, in log2 of the stored value: at most 2^-25 is flushed, below 2^-14 subnormal,
+/// 65520 and more overflows (drawn at 2^16).
 struct BandEdges {
     double subnormal = -25, normal = -14, overflow = 16;
     BandEdges shifted(double by) const { return {subnormal + by, normal + by, overflow + by}; }
@@ -31,18 +31,20 @@ struct ClassShares {
     double flushed = 0, subnormal = 0, normal = 0, overflow = 0;  ///< percent of the denominator
     std::uint64_t denominator = 0;
 };
-/// Shares of FP16's classes: of non-zero elements (NaN counts as non-zero), or of all. NaN is in none of the four.
+/// Shares of FP16's classes: of non-zero elements (NaN counts as non-zero), or of all. NaN is in none of the
+/// four.
 ClassShares class_shares(const ClassCounts& counts, ShareOf share_of);
 
-void draw_bands(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges, float top, float bottom);
+void draw_bands(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges, float top,
+                float bottom);
 /// Bars coloured by band; `shift` is added to every exponent (-log2 S in the unscaled view).
 void draw_bars(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges,
                const ExponentHistogram& histogram, double shift, float top, float bottom);
 /// The same as an outline: the reference behind the bars.
-void draw_outline(ImDrawList* draw, ImU32 colour, const ExponentAxis& axis, const ExponentHistogram& histogram, double shift,
-                  float top, float bottom, float thickness);
+void draw_outline(ImDrawList* draw, ImU32 colour, const ExponentAxis& axis,
+                  const ExponentHistogram& histogram, double shift, float top, float bottom, float thickness);
 /// Ticks 2^-40 ... 2^16 with labels below `top`, and the bands' letters and names.
-void draw_exponent_axis(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges, float top,
-                        float bottom);
+void draw_exponent_axis(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges,
+                        float top, float bottom);
 
 }  // namespace halfscope
