@@ -212,6 +212,22 @@ TEST(Arithmetic, NormEpsIsLostInFp16) {
     }
 }
 
+TEST(Arithmetic, NormEpsIsRoundedBeforeItIsAdded) {
+    // In units of 2^-24: variance 17, eps 2.5. Rounded first, eps is 2 and the sum 19; unrounded, 19.5 would
+    // round to 20.
+    GraphBuilder builder;
+    const TensorId x = builder.parameter("x", {1, 8}, Initializer::constant(0.0f));
+    builder.layer_norm("norm", x, 2.5f * 0x1p-24f);
+    PrecisionPolicy policy = stored_in(Format::fp16);
+    policy.arithmetic.eps_format = Format::fp16;
+    OpHarness harness(builder.finish(), policy);
+    std::vector<float> values{8, -8, 2, -2, 0, 0, 0, 0};
+    for (float& value : values) value *= 0x1p-12f;
+    harness.set_value(x, values);
+    harness.forward();
+    EXPECT_EQ(harness.value(harness.node().saved[1])[0], 1.0f / std::sqrt(19.0f * 0x1p-24f));
+}
+
 TEST(Arithmetic, SummedLossesAreNotDivided) {
     for (const OpKind kind : {OpKind::softmax_cross_entropy, OpKind::mean_squared_error}) {
         PrecisionPolicy summed = stored_in(Format::fp32);
