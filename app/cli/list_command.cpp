@@ -2,8 +2,8 @@
 
 #include <cstdio>
 
-#include "cli/exit_codes.h"
 #include "cli/json_lines.h"
+#include "options/exit_codes.h"
 #include "train/scenario.h"
 #include "train/techniques.h"
 

@@ -1,18 +1,15 @@
 #include "cli/train_command.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <limits>
 
-#include "cli/parse_number.h"
+#include "options/parse_number.h"
 #include "train/input_error.h"
-#include "train/techniques.h"
 
 namespace halfscope {
 namespace {
 
 constexpr std::uint64_t kMostSteps = 1'000'000'000;
-constexpr std::uint64_t kMostThreads = 1024;
 
 const char* const kTrainFooter =
     R"(Lanes: a name, a preset and what differs from it, up to four; without --lane, the scenario's own:
@@ -33,93 +30,13 @@ const char* const kTrainFooter =
 
 Exit codes: 0 done, 2 bad usage or input, 3 no such device, 130 interrupted.)";
 
-LaneSpec parse_lane(const std::string& text) {
-    const std::size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
-        const bool preset =
-            equals == std::string::npos && find_preset(text.substr(0, text.find(','))) != nullptr;
-        const std::string hint =
-            preset ? text.substr(0, text.find(',')) + "=" + text : "fp16=mixed,loss_scale=8";
-        throw InputError("--lane: '" + text + "' is not NAME=PRESET[,key=value...], such as " + hint);
-    }
-    try {
-        return {text.substr(0, equals), parse_techniques(text.substr(equals + 1))};
-    } catch (const InputError& error) {
-        throw InputError("--lane " + text + ": " + error.what());
-    }
-}
-
-std::vector<LaneSpec> parse_lanes(const std::vector<std::string>& texts) {
-    std::vector<LaneSpec> lanes;
-    for (const std::string& text : texts) {
-        LaneSpec lane = parse_lane(text);
-        const auto same = [&](const LaneSpec& other) { return other.name == lane.name; };
-        if (std::any_of(lanes.begin(), lanes.end(), same)) {
-            throw InputError("--lane: the name '" + lane.name + "' is given twice; give every lane its own");
-        }
-        lanes.push_back(std::move(lane));
-    }
-    if (lanes.size() > kMaximumLanes) {
-        throw InputError("--lane: " + std::to_string(lanes.size()) + " lanes are too many; give up to " +
-                         std::to_string(kMaximumLanes));
-    }
-    return lanes;
-}
-
-ScenarioSettings parse_settings(const ScenarioInfo& info, const TrainText& text) {
-    ScenarioSettings settings;
-    for (const std::string& setting : text.settings) {
-        const std::size_t equals = setting.find('=');
-        if (equals == std::string::npos || equals == 0) {
-            throw InputError("--set: '" + setting + "' is not key=value, such as batch=32");
-        }
-        try {
-            set_parameter(info, settings, setting.substr(0, equals), setting.substr(equals + 1));
-        } catch (const InputError& error) {
-            throw InputError("--set " + setting + ": " + error.what());
-        }
-    }
-    if (!text.seed.empty()) {
-        settings.seed = parse_whole_number("--seed", text.seed, 0, std::numeric_limits<std::uint64_t>::max());
-    }
-    if (!text.text.empty() && !info.reads_text) {
-        throw InputError("--text: the scenario '" + info.name + "' reads no text; leave --text out");
-    }
-    settings.text_path = text.text;
-    return settings;
-}
-
-std::string parse_device(const std::string& text) {
-    const std::vector<std::string> devices{"auto", "cpu", "cuda"};
-    if (std::find(devices.begin(), devices.end(), text) != devices.end()) return text;
-    const std::string near = closest(text, devices);
-    throw InputError("--device: '" + text + "' is not auto, cpu or cuda" +
-                     (near.empty() ? "" : "; did you mean '" + near + "'?"));
-}
-
 }  // namespace
 
 void declare_train_options(CLI::App& command, TrainText& text) {
-    command.add_option("--scenario", text.scenario, "What to train; `halfscope-cli list` names them")
-        ->type_name("S");
-    command.add_option("--lane", text.lanes, "One lane; again for more, up to four")
-        ->type_name("NAME=PRESET[,key=value...]")
-        ->expected(1)
-        ->take_all()
-        ->allow_extra_args(false);
-    command.add_option("--device", text.device, "auto, cpu or cuda (default: auto)")->type_name("D");
+    declare_experiment_options(command, text.experiment);
     command
         .add_option("--steps", text.steps, "Steps to run (default: the length of the scenario's schedule)")
         ->type_name("N");
-    command.add_option("--seed", text.seed, "Fixes initial weights, data and batches (default: 0)")
-        ->type_name("K");
-    command.add_option("--set", text.settings, "A setting of the scenario; again for more")
-        ->type_name("key=value")
-        ->expected(1)
-        ->take_all()
-        ->allow_extra_args(false);
-    command.add_option("--text", text.text, "Text to train on, for scenarios that read text")
-        ->type_name("FILE");
     command
         .add_option("--probe-every", text.probe_every,
                     "Probe every tensor each N steps; 0 never (default: 10 with --json, else 0)")
@@ -130,22 +47,15 @@ void declare_train_options(CLI::App& command, TrainText& text) {
         ->type_name("N");
     command.add_option("--json", text.json, "Write JSON lines to FILE, or to stdout alone with -")
         ->type_name("FILE|-");
-    command
-        .add_option("--threads", text.threads,
-                    "CPU threads (default: all cores); results do not depend on it")
-        ->type_name("N");
     command.footer(kTrainFooter);
 }
 
 TrainOptions parse_train_options(const TrainText& text) {
     constexpr std::uint64_t kMostEvery = std::numeric_limits<int>::max();
-    if (text.scenario.empty())
+    if (text.experiment.scenario.empty())
         throw InputError("--scenario is missing; `halfscope-cli list` names the scenarios");
     TrainOptions options;
-    options.scenario = text.scenario;
-    options.settings = parse_settings(find_scenario(text.scenario).info(), text);
-    options.lanes = parse_lanes(text.lanes);
-    options.device = parse_device(text.device);
+    options.experiment = parse_experiment_options(text.experiment);
     if (!text.steps.empty()) {
         options.steps = static_cast<std::int64_t>(parse_whole_number("--steps", text.steps, 1, kMostSteps));
     }
@@ -156,9 +66,6 @@ TrainOptions parse_train_options(const TrainText& text) {
     if (!text.shadow_every.empty()) {
         options.shadow_every =
             static_cast<int>(parse_whole_number("--shadow-every", text.shadow_every, 0, kMostEvery));
-    }
-    if (!text.threads.empty()) {
-        options.threads = static_cast<int>(parse_whole_number("--threads", text.threads, 1, kMostThreads));
     }
     options.json_path = text.json;
     return options;

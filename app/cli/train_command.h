@@ -2,9 +2,9 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "cli/train_run.h"
+#include "options/experiment_options.h"
 
 namespace CLI {
 class App;
@@ -14,8 +14,8 @@ namespace halfscope {
 
 /// The options as typed; empty where not given.
 struct TrainText {
-    std::string scenario, device = "auto", steps, seed, text, probe_every, shadow_every, json, threads;
-    std::vector<std::string> lanes, settings;
+    ExperimentText experiment;
+    std::string steps, probe_every, shadow_every, json;
 };
 
 /// Declares the options on the subcommand; `text` must outlive it.

@@ -5,11 +5,10 @@
 #include <cstdio>
 #include <memory>
 
-#include "backend/cpu_backend.h"
-#include "cli/exit_codes.h"
 #include "cli/interrupt.h"
 #include "cli/json_lines.h"
 #include "cli/progress.h"
+#include "options/exit_codes.h"
 #include "session/session.h"
 #include "train/input_error.h"
 
@@ -17,14 +16,6 @@ namespace halfscope {
 namespace {
 
 constexpr int kDefaultProbeEvery = 10, kDefaultShadowEvery = 50;  // with JSON; techniques.md
-
-std::unique_ptr<Backend> open_device(const TrainOptions& options) {
-    if (options.device == "cuda") {
-        throw NoDeviceError(
-            "--device cuda: this build of halfscope-cli has no CUDA device; use --device cpu or auto");
-    }
-    return make_cpu_backend(options.threads);
-}
 
 /// Mean of step_ms over a run.
 struct StepTime {
@@ -164,11 +155,12 @@ class TrainRun {
 }  // namespace
 
 int run_training(const TrainOptions& options) {
-    const Scenario& scenario = find_scenario(options.scenario);
-    const ScenarioSettings settings = resolve_settings(scenario.info(), options.settings);
+    const ExperimentOptions& experiment = options.experiment;
+    const Scenario& scenario = find_scenario(experiment.scenario);
+    const ScenarioSettings settings = resolve_settings(scenario.info(), experiment.settings);
     const std::vector<LaneSpec> lanes =
-        options.lanes.empty() ? default_lanes(scenario.info()) : options.lanes;
-    const std::unique_ptr<Backend> backend = open_device(options);
+        experiment.lanes.empty() ? default_lanes(scenario.info()) : experiment.lanes;
+    const std::unique_ptr<Backend> backend = open_device(experiment);
     catch_interrupts();
     TrainRun run(options, scenario.create(settings), *backend, lanes);
     return run.run(backend->name());

@@ -5,23 +5,17 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "train/experiment.h"
-#include "train/scenario.h"
+#include "options/experiment_options.h"
 
 namespace halfscope {
 
 struct TrainOptions {
-    std::string scenario;
-    ScenarioSettings settings;
-    std::vector<LaneSpec> lanes;        ///< empty: the scenario's own
-    std::string device = "auto";        ///< auto, cpu or cuda
+    ExperimentOptions experiment;
     std::optional<std::int64_t> steps;  ///< none: the scenario's
     std::optional<int> probe_every;     ///< 0: never; none: 10 with JSON, else never
     std::optional<int> shadow_every;    ///< 0: never; none: 50 with JSON, else never
     std::string json_path;              ///< "-": stdout; empty: none
-    int threads = 0;                    ///< 0: all cores
 };
 
 /// Runs to the end or to an interrupt. Returns the exit code. Throws InputError, NoDeviceError.

@@ -5,13 +5,13 @@
 #include <cstdint>
 #include <string>
 
-#include "cli/train_run.h"
 #include "gui/theme.h"
+#include "options/experiment_options.h"
 
 namespace halfscope {
 
 struct WindowOptions {
-    TrainOptions experiment;
+    ExperimentOptions experiment;
     std::string screenshot;       ///< PNG to write and end; empty: none
     std::int64_t frames = 0;      ///< draw at least so many frames before the screenshot
     std::int64_t until_step = 0;  ///< and wait until so many steps are done

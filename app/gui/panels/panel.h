@@ -6,6 +6,7 @@
 
 #include "gui/theme.h"
 #include "gui/ui_state.h"
+#include "gui/widgets/texture.h"
 #include "session/command.h"
 #include "session/snapshot.h"
 #include "session/timeline.h"
@@ -18,6 +19,7 @@ struct PanelContext {
     CommandSink& commands;
     UiState& ui;
     const Theme& theme;
+    TextureCache& textures;
 };
 
 using DrawPanel = void (*)(const PanelContext&);

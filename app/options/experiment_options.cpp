@@ -1,0 +1,126 @@
+#include "options/experiment_options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <limits>
+
+#include "backend/cpu_backend.h"
+#include "options/exit_codes.h"
+#include "options/parse_number.h"
+#include "options/refusals.h"
+#include "train/input_error.h"
+#include "train/techniques.h"
+
+namespace halfscope {
+namespace {
+
+constexpr std::uint64_t kMostThreads = 1024;
+
+LaneSpec parse_lane(const std::string& text) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+        const bool preset =
+            equals == std::string::npos && find_preset(text.substr(0, text.find(','))) != nullptr;
+        const std::string hint =
+            preset ? text.substr(0, text.find(',')) + "=" + text : "fp16=mixed,loss_scale=8";
+        throw InputError("--lane: '" + text + "' is not NAME=PRESET[,key=value...], such as " + hint);
+    }
+    try {
+        return {text.substr(0, equals), parse_techniques(text.substr(equals + 1))};
+    } catch (const InputError& error) {
+        throw InputError("--lane " + text + ": " + error.what());
+    }
+}
+
+std::vector<LaneSpec> parse_lanes(const std::vector<std::string>& texts) {
+    std::vector<LaneSpec> lanes;
+    for (const std::string& text : texts) {
+        LaneSpec lane = parse_lane(text);
+        const auto same = [&](const LaneSpec& other) { return other.name == lane.name; };
+        if (std::any_of(lanes.begin(), lanes.end(), same)) {
+            throw InputError("--lane: the name '" + lane.name + "' is given twice; give every lane its own");
+        }
+        lanes.push_back(std::move(lane));
+    }
+    if (lanes.size() > kMaximumLanes) {
+        throw InputError("--lane: " + std::to_string(lanes.size()) + " lanes are too many; give up to " +
+                         std::to_string(kMaximumLanes));
+    }
+    return lanes;
+}
+
+ScenarioSettings parse_settings(const ScenarioInfo& info, const ExperimentText& text) {
+    ScenarioSettings settings;
+    for (const std::string& setting : text.settings) {
+        const std::size_t equals = setting.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            throw InputError("--set: '" + setting + "' is not key=value, such as batch=32");
+        }
+        try {
+            set_parameter(info, settings, setting.substr(0, equals), setting.substr(equals + 1));
+        } catch (const InputError& error) {
+            throw InputError("--set " + setting + ": " + error.what());
+        }
+    }
+    if (!text.seed.empty()) {
+        settings.seed = parse_whole_number("--seed", text.seed, 0, std::numeric_limits<std::uint64_t>::max());
+    }
+    if (!text.text.empty() && !info.reads_text) {
+        throw InputError("--text: the scenario '" + info.name + "' reads no text; leave --text out");
+    }
+    settings.text_path = text.text;
+    return settings;
+}
+
+std::string parse_device(const std::string& text) {
+    const std::vector<std::string> devices{"auto", "cpu", "cuda"};
+    if (std::find(devices.begin(), devices.end(), text) != devices.end()) return text;
+    throw InputError("--device: '" + text + "' is not auto, cpu or cuda" + did_you_mean(text, devices));
+}
+
+}  // namespace
+
+void declare_experiment_options(CLI::App& command, ExperimentText& text) {
+    const auto repeated = [&command](const char* name, std::vector<std::string>& values, const char* help,
+                                     const char* form) {
+        command.add_option(name, values, help)
+            ->type_name(form)
+            ->expected(1)
+            ->take_all()
+            ->allow_extra_args(false);
+    };
+    command.add_option("--scenario", text.scenario, "What to train; `halfscope-cli list` names them")
+        ->type_name("S");
+    repeated("--lane", text.lanes, "One lane; again for more, up to four", "NAME=PRESET[,key=value...]");
+    command.add_option("--device", text.device, "auto, cpu or cuda (default: auto)")->type_name("D");
+    command.add_option("--seed", text.seed, "Fixes initial weights, data and batches (default: 0)")
+        ->type_name("K");
+    repeated("--set", text.settings, "A setting of the scenario; again for more", "key=value");
+    command.add_option("--text", text.text, "Text to train on, for scenarios that read text")
+        ->type_name("FILE");
+    command
+        .add_option("--threads", text.threads,
+                    "CPU threads (default: all cores); results do not depend on it")
+        ->type_name("N");
+}
+
+ExperimentOptions parse_experiment_options(const ExperimentText& text) {
+    ExperimentOptions options;
+    options.scenario = text.scenario;
+    options.settings = parse_settings(find_scenario(text.scenario).info(), text);
+    options.lanes = parse_lanes(text.lanes);
+    options.device = parse_device(text.device);
+    if (!text.threads.empty()) {
+        options.threads = static_cast<int>(parse_whole_number("--threads", text.threads, 1, kMostThreads));
+    }
+    return options;
+}
+
+std::unique_ptr<Backend> open_device(const ExperimentOptions& options) {
+    if (options.device == "cuda") {
+        throw NoDeviceError("--device cuda: this build has no CUDA device; use --device cpu or auto");
+    }
+    return make_cpu_backend(options.threads);
+}
+
+}  // namespace halfscope

@@ -1,0 +1,40 @@
+// The options that describe an experiment, the same for halfscope and `halfscope-cli train`: scenario, lanes,
+// settings, seed, text, device, threads. Declared on a CLI11 application, then parsed and checked.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "train/experiment.h"
+#include "train/scenario.h"
+
+namespace CLI {
+class App;
+}
+
+namespace halfscope {
+
+/// The options as typed; empty where not given.
+struct ExperimentText {
+    std::string scenario, device = "auto", seed, text, threads;
+    std::vector<std::string> lanes, settings;
+};
+
+struct ExperimentOptions {
+    std::string scenario;
+    ScenarioSettings settings;
+    std::vector<LaneSpec> lanes;  ///< empty: the scenario's own
+    std::string device = "auto";  ///< auto, cpu or cuda
+    int threads = 0;              ///< 0: all cores
+};
+
+/// Declares the options; `text` must outlive the application.
+void declare_experiment_options(CLI::App& command, ExperimentText& text);
+/// Throws InputError with one sentence that names the option, the key or the file.
+ExperimentOptions parse_experiment_options(const ExperimentText& text);
+/// The device asked for. Throws NoDeviceError.
+std::unique_ptr<Backend> open_device(const ExperimentOptions& options);
+
+}  // namespace halfscope
