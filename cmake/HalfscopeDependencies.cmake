@@ -50,3 +50,14 @@ function(halfscope_need_benchmark)
     INTERFACE_INCLUDE_DIRECTORIES ${CMAKE_SOURCE_DIR}/.deps/include
     INTERFACE_LINK_LIBRARIES Threads::Threads)
 endfunction()
+
+# What the window is made of. Imported targets live in one folder, so that every folder that links the window asks anew.
+macro(halfscope_find_window_libraries)
+  set(OpenGL_GL_PREFERENCE GLVND)
+  find_package(PkgConfig REQUIRED)
+  find_package(OpenGL REQUIRED)
+  find_package(glfw3 3.3 REQUIRED)
+  pkg_check_modules(IMGUI REQUIRED IMPORTED_TARGET imgui)
+  pkg_check_modules(STB REQUIRED IMPORTED_TARGET stb)
+  pkg_check_modules(FREETYPE QUIET IMPORTED_TARGET freetype2)
+endmacro()

@@ -3,7 +3,7 @@
 #include <cstdio>
 
 #include "cli/json_lines.h"
-#include "options/exit_codes.h"
+#include "program/exit_codes.h"
 #include "train/scenario.h"
 #include "train/techniques.h"
 

@@ -5,8 +5,8 @@
 
 #include "cli/list_command.h"
 #include "cli/train_command.h"
-#include "options/exit_codes.h"
-#include "options/refusals.h"
+#include "program/exit_codes.h"
+#include "program/refusals.h"
 #include "train/input_error.h"
 
 namespace {

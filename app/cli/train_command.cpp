@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <limits>
 
-#include "options/parse_number.h"
+#include "program/parse_number.h"
 #include "train/input_error.h"
 
 namespace halfscope {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cli/train_run.h"
-#include "options/experiment_options.h"
+#include "program/experiment_options.h"
 
 namespace CLI {
 class App;

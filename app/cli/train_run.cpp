@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <memory>
 
-#include "cli/interrupt.h"
 #include "cli/json_lines.h"
 #include "cli/progress.h"
-#include "options/exit_codes.h"
+#include "program/exit_codes.h"
+#include "program/interrupt.h"
 #include "session/session.h"
 #include "train/input_error.h"
 

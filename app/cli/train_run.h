@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "options/experiment_options.h"
+#include "program/experiment_options.h"
 
 namespace halfscope {
 

@@ -5,6 +5,12 @@
 #include <cstdint>
 
 #include <imgui.h>
+// std::string text fields: beside imgui.h on Debian and Ubuntu, in ImGui's own tree elsewhere.
+#if __has_include(<imgui_stdlib.h>)
+#include <imgui_stdlib.h>
+#else
+#include <misc/cpp/imgui_stdlib.h>
+#endif
 
 namespace halfscope::compat {
 

@@ -31,7 +31,7 @@ struct LayoutState {
     bool left_folded = false;
     float left_share = 0.0f;     ///< of the width; 0: chosen from the text size
     float middle_share = 0.49f;  ///< of what the left column leaves
-    std::array<float, 3> left_rows{0.30f, 0.20f, 0.50f};
+    std::array<float, 3> left_rows{0.27f, 0.25f, 0.48f};
     std::array<float, 4> middle_rows{0.31f, 0.18f, 0.22f, 0.29f};
     std::array<float, 2> right_rows{0.66f, 0.34f};
     std::array<float, 3> middle_rows_narrow{0.38f, 0.22f, 0.40f};

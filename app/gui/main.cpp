@@ -2,7 +2,7 @@
 // an exit code.
 #include "gui/application.h"
 #include "gui/window_options.h"
-#include "options/exit_codes.h"
+#include "program/exit_codes.h"
 
 int main(int argument_count, char** arguments) {
     using namespace halfscope;

@@ -25,6 +25,8 @@ enum class ThemeKind : std::uint8_t { light, dark };
 enum class GradientView : std::uint8_t { scaled, unscaled };
 /// What a share of flushed elements is a share of.
 enum class ShareOf : std::uint8_t { nonzero, all };
+/// What the model view shows of a fitted picture: itself, or how far it is from the target.
+enum class PictureView : std::uint8_t { picture, difference };
 /// Text size of ordinary work, or for a lecture hall (at least 18 px).
 enum class TextSize : std::uint8_t { ordinary, presenter };
 
@@ -32,6 +34,34 @@ enum class TextSize : std::uint8_t { ordinary, presenter };
 struct ImageRequest {
     ImVec2 min, max;   ///< window pixels
     std::string path;  ///< where to; made by export_path()
+};
+
+/// A slider of the scenario that was moved and is not yet part of the run.
+struct ScenarioEdit {
+    std::string parameter;  ///< empty: none
+    double value = 0;
+    double released_at_s = -1;  ///< ImGui's clock; negative: still held
+};
+
+/// A technique's number while it is typed, and why it was refused.
+struct TechniqueEdit {
+    std::string key;  ///< empty: none
+    std::string text, refusal;
+};
+
+/// The technique switched last: its control glows until the first step under it is done.
+struct SentTechnique {
+    int lane_id = -1;
+    std::string key;
+    std::int64_t step = 0;  ///< steps done when it was sent
+    double at_s = 0;        ///< ImGui's clock
+};
+
+/// What the popup that adds a lane holds, and the lane whose name is being changed.
+struct LaneEdit {
+    std::string name, preset = "mixed", branch_from;
+    int renamed_id = -1;
+    std::string new_name;
 };
 
 struct Dialogs {
@@ -54,6 +84,7 @@ struct UiState {
     ProbeKind probe_kind = ProbeKind::weight_gradient;
     GradientView gradient_view = GradientView::scaled;
     ShareOf share_of = ShareOf::nonzero;
+    PictureView picture_view = PictureView::picture;
     std::set<int> hidden_lanes;  ///< ids; legend entries and the lanes panel toggle them
 
     // Time plots: one view of the steps and one cursor for all of them.
@@ -68,6 +99,12 @@ struct UiState {
     TextSize text_size = TextSize::ordinary;
     float ui_scale = 1.0f;  ///< Ctrl +/-, on top of the monitor's
     LayoutState layout;
+
+    // Edits in progress.
+    ScenarioEdit scenario_edit;
+    TechniqueEdit technique_edit;
+    SentTechnique sent_technique;
+    LaneEdit lane_edit;
 
     Dialogs dialogs;
     UiRequests requests;

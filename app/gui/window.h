@@ -2,19 +2,19 @@
 // draws nothing itself.
 #pragma once
 
-#include <functional>
-#include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "program/exit_codes.h"
 
 struct GLFWwindow;
 
 namespace halfscope {
 
 /// There is no display to open a window on; the message says what to do.
-class NoDisplayError : public std::runtime_error {
+class NoDisplayError : public NoDeviceError {
   public:
-    using std::runtime_error::runtime_error;
+    using NoDeviceError::NoDeviceError;
 };
 
 struct KeyPress {

@@ -2,8 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include "options/parse_number.h"
-#include "options/refusals.h"
+#include "program/parse_number.h"
+#include "program/refusals.h"
 #include "train/input_error.h"
 
 namespace halfscope {

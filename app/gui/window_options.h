@@ -6,7 +6,7 @@
 #include <string>
 
 #include "gui/theme.h"
-#include "options/experiment_options.h"
+#include "program/experiment_options.h"
 
 namespace halfscope {
 

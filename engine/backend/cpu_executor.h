@@ -221,7 +221,7 @@ class CpuExecutor {
     }
 
     template <class... In>
-    auto prepare(std::int64_t rows, std::int64_t cols, const In&... in) {
+    auto prepare([[maybe_unused]] std::int64_t rows, [[maybe_unused]] std::int64_t cols, const In&... in) {
         return std::make_tuple(prepare_one(rows, cols, in)...);
     }
     const TensorView& prepare_one(std::int64_t, std::int64_t, const TensorView& view) { return view; }

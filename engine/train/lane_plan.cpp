@@ -1,8 +1,8 @@
 #include "train/lane_plan.h"
 
-#include <cstdio>
 #include <stdexcept>
 
+#include "train/bytes_text.h"
 #include "train/input_error.h"
 #include "train/lane_buffers.h"
 #include "train/optimizer_schedule.h"
@@ -65,20 +65,6 @@ void require_memory(const std::string& who, std::uint64_t needed_bytes, std::uin
                      bytes_text(use[MemoryCategory::optimizer_state]) +
                      ", and evaluation and shadow pass), but only " + bytes_text(available_bytes) +
                      " are free; reduce batch or width, or remove a lane.");
-}
-
-std::string bytes_text(std::uint64_t bytes) {
-    constexpr double kMebibyte = 1048576.0, kGibibyte = 1073741824.0;
-    const auto amount = static_cast<double>(bytes);
-    char text[64];
-    if (amount < kMebibyte) {
-        std::snprintf(text, sizeof text, "%llu bytes", static_cast<unsigned long long>(bytes));
-    } else if (amount < kGibibyte) {
-        std::snprintf(text, sizeof text, "%.1f MiB", amount / kMebibyte);
-    } else {
-        std::snprintf(text, sizeof text, "%.1f GiB", amount / kGibibyte);
-    }
-    return text;
 }
 
 }  // namespace halfscope

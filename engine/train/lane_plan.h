@@ -48,7 +48,4 @@ LanePlans plan_lane(const Workload& workload, const Techniques& techniques);
 void require_memory(const std::string& who, std::uint64_t needed_bytes, std::uint64_t available_bytes,
                     const MemoryUse& use);
 
-/// "512 bytes", "1.5 MiB", "12.0 GiB".
-std::string bytes_text(std::uint64_t bytes);
-
 }  // namespace halfscope

@@ -168,7 +168,7 @@ Findings check_dependencies(const SourceFile& file) {
         } else if (folder == "gui" && include.target.starts_with("cli/")) {
             findings.push_back(
                 at(file, include.line, "the window does not use the command line: " + include.target));
-        } else if (folder == "options" && starts_with_any(include.target, {"gui/", "imgui", "cli/"})) {
+        } else if (folder == "program" && starts_with_any(include.target, {"gui/", "imgui", "cli/"})) {
             findings.push_back(
                 at(file, include.line, "what programs share knows none of them: " + include.target));
         }

@@ -89,9 +89,9 @@ TEST(Dependencies, TheTwoProgramsDoNotKnowEachOther) {
     EXPECT_EQ(findings_for("app/gui/main.cpp", "#include \"cli/options.h\""), 1u);
     EXPECT_EQ(findings_for("app/gui/main.cpp", "#include \"session/session.h\""), 0u);
     EXPECT_EQ(findings_for("app/gui/main.cpp", "#include <imgui.h>"), 0u);
-    EXPECT_EQ(findings_for("app/gui/main.cpp", "#include \"options/exit_codes.h\""), 0u);
-    EXPECT_EQ(findings_for("app/options/exit_codes.cpp", "#include \"cli/train_run.h\""), 1u);
-    EXPECT_EQ(findings_for("app/options/exit_codes.cpp", "#include \"gui/theme.h\""), 1u);
+    EXPECT_EQ(findings_for("app/gui/main.cpp", "#include \"program/exit_codes.h\""), 0u);
+    EXPECT_EQ(findings_for("app/program/exit_codes.cpp", "#include \"cli/train_run.h\""), 1u);
+    EXPECT_EQ(findings_for("app/program/exit_codes.cpp", "#include \"gui/theme.h\""), 1u);
 }
 
 TEST(Panels, SeeNoBackendNoLaneAndNoOtherPanel) {

@@ -2,6 +2,7 @@
 
 #include "spy_backend.h"
 #include "tiny_workload.h"
+#include "train/bytes_text.h"
 #include "train/experiment.h"
 #include "train/input_error.h"
 #include "train/lane_plan.h"
@@ -85,7 +86,7 @@ TEST(LaneMemory, TooLargeIsRefusedBeforeAnythingIsAllocated) {
     std::string sentence = refusal_of([&] { Lane lane(backend, workload, "a", Techniques{}); });
     EXPECT_EQ(backend.allocated, 0u);
     EXPECT_NE(sentence.find("lane 'a' needs " + bytes_text(needed)), std::string::npos) << sentence;
-    EXPECT_NE(sentence.find("MiB"), std::string::npos) << sentence;
+    EXPECT_NE(sentence.find("only " + bytes_text(needed - 1)), std::string::npos) << sentence;
     EXPECT_NE(sentence.find("reduce batch or width"), std::string::npos) << sentence;
     backend.available = needed;
     const Lane fits(backend, workload, "a", Techniques{});
@@ -127,8 +128,9 @@ TEST(LaneMemory, EverythingALaneAllocatesWasPlanned) {
 }
 
 TEST(LaneMemory, BytesAreReadable) {
-    EXPECT_EQ(bytes_text(0), "0 bytes");
-    EXPECT_EQ(bytes_text(1000000), "1000000 bytes");
+    EXPECT_EQ(bytes_text(0), "0 B");
+    EXPECT_EQ(bytes_text(1023), "1023 B");
+    EXPECT_EQ(bytes_text(640 * 1024), "640 KiB");
     EXPECT_EQ(bytes_text(std::uint64_t{3} << 19), "1.5 MiB");
     EXPECT_EQ(bytes_text(std::uint64_t{12} << 30), "12.0 GiB");
 }

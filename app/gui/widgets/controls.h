@@ -8,6 +8,7 @@
 #include <imgui.h>
 
 #include "gui/theme.h"
+#include "train/bytes_text.h"
 
 namespace halfscope {
 
@@ -43,9 +44,7 @@ bool toggle_button(const Theme& theme, const char* label, ToggleLook look);
 std::string number_text(double value, int significant_digits = 4);
 /// 12,345: whole numbers with thin grouping.
 std::string count_text(std::int64_t value);
-/// Bytes as "12.0 MiB", "640 KiB", "12 B".
-std::string bytes_text(std::uint64_t bytes);
-/// "2^15" (as the theme writes it) for powers of two, else a number.
+/// "2^15" (as the theme writes it) for large and small powers of two, else a number.
 std::string scale_label(const Theme& theme, double scale);
 
 }  // namespace halfscope

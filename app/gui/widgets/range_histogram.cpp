@@ -37,6 +37,10 @@ Band BandEdges::at(double exponent) const {
 
 ClassShares class_shares(const ClassCounts& counts, ShareOf share_of) {
     ClassShares shares;
+    if (counts.count() > 0) {
+        shares.true_zero =
+            100.0 * static_cast<double>(counts.true_zero) / static_cast<double>(counts.count());
+    }
     shares.denominator = counts.count() - (share_of == ShareOf::nonzero ? counts.true_zero : 0);
     if (shares.denominator == 0) return shares;
     const double unit = 100.0 / static_cast<double>(shares.denominator);

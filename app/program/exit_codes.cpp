@@ -1,4 +1,4 @@
-#include "options/exit_codes.h"
+#include "program/exit_codes.h"
 
 #include <cstdio>
 #include <new>

@@ -1,4 +1,4 @@
-#include "options/parse_number.h"
+#include "program/parse_number.h"
 
 #include <charconv>
 

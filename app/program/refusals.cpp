@@ -1,4 +1,4 @@
-#include "options/refusals.h"
+#include "program/refusals.h"
 
 #include <CLI/CLI.hpp>
 

@@ -1,4 +1,4 @@
-#include "cli/interrupt.h"
+#include "program/interrupt.h"
 
 #include <csignal>
 

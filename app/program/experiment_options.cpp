@@ -1,13 +1,13 @@
-#include "options/experiment_options.h"
+#include "program/experiment_options.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <limits>
 
 #include "backend/cpu_backend.h"
-#include "options/exit_codes.h"
-#include "options/parse_number.h"
-#include "options/refusals.h"
+#include "program/exit_codes.h"
+#include "program/parse_number.h"
+#include "program/refusals.h"
 #include "train/input_error.h"
 #include "train/techniques.h"
 
@@ -78,6 +78,12 @@ std::string parse_device(const std::string& text) {
     throw InputError("--device: '" + text + "' is not auto, cpu or cuda" + did_you_mean(text, devices));
 }
 
+void require_device(const ExperimentOptions& options) {
+    if (options.device == "cuda") {
+        throw NoDeviceError("--device cuda: this build has no CUDA device; use --device cpu or auto");
+    }
+}
+
 }  // namespace
 
 void declare_experiment_options(CLI::App& command, ExperimentText& text) {
@@ -116,10 +122,14 @@ ExperimentOptions parse_experiment_options(const ExperimentText& text) {
     return options;
 }
 
+void check_experiment(const ExperimentOptions& options) {
+    require_device(options);
+    const Scenario& scenario = find_scenario(options.scenario);
+    scenario.create(resolve_settings(scenario.info(), options.settings));
+}
+
 std::unique_ptr<Backend> open_device(const ExperimentOptions& options) {
-    if (options.device == "cuda") {
-        throw NoDeviceError("--device cuda: this build has no CUDA device; use --device cpu or auto");
-    }
+    require_device(options);
     return make_cpu_backend(options.threads);
 }
 

@@ -34,6 +34,9 @@ struct ExperimentOptions {
 void declare_experiment_options(CLI::App& command, ExperimentText& text);
 /// Throws InputError with one sentence that names the option, the key or the file.
 ExperimentOptions parse_experiment_options(const ExperimentText& text);
+/// What opening the experiment would refuse, before a window opens or anything is written: a device that is
+/// not there, a file that cannot be used. Throws NoDeviceError, InputError.
+void check_experiment(const ExperimentOptions& options);
 /// The device asked for. Throws NoDeviceError.
 std::unique_ptr<Backend> open_device(const ExperimentOptions& options);
 

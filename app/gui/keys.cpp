@@ -1,0 +1,136 @@
+#include "gui/keys.h"
+
+#include <GLFW/glfw3.h>
+
+#include <array>
+
+#include "gui/run_actions.h"
+
+namespace halfscope {
+namespace {
+
+constexpr std::array<KeyHelp, 17> kHelp{{
+    {"Space", "run or pause"},
+    {"Right", "one step, then pause"},
+    {"R", "restart with the same seed"},
+    {"B", "branch: another lane from the selected one's present state"},
+    {"[  ]", "halve, double the selected lane's loss scale"},
+    {"1 .. 4", "select a lane"},
+    {"L", "loss on a linear or a logarithmic axis"},
+    {"F", "fit all plots (follow the newest steps again)"},
+    {"T", "light or dark"},
+    {"Tab", "fold or unfold the left column"},
+    {"Ctrl +  Ctrl -  Ctrl 0", "larger, smaller, normal"},
+    {"Ctrl O", "open a text file (or drop one on the window)"},
+    {"Ctrl Q", "quit"},
+    {"Esc", "close dialogs and dismiss messages"},
+    {"F1", "this list"},
+    {"F2", "screenshot to the folder Halfscope was started in"},
+    {"F11", "presenter: large text for a lecture hall"},
+}};
+
+void close_everything(UiState& ui) {
+    const std::string path = ui.dialogs.text_path;
+    ui.dialogs = {};
+    ui.dialogs.text_path = path;
+    for (MessageLog::Entry& entry : ui.messages.entries()) entry.dismissed = true;
+}
+
+bool handle_control_key(int key, UiState& ui) {
+    switch (key) {
+        case GLFW_KEY_EQUAL:
+        case GLFW_KEY_KP_ADD:
+            change_ui_scale(ui, 1);
+            return true;
+        case GLFW_KEY_MINUS:
+        case GLFW_KEY_KP_SUBTRACT:
+            change_ui_scale(ui, -1);
+            return true;
+        case GLFW_KEY_0:
+        case GLFW_KEY_KP_0:
+            change_ui_scale(ui, 0);
+            return true;
+        case GLFW_KEY_O:
+            ui.dialogs.open_text = true;
+            return true;
+        case GLFW_KEY_Q:
+            ui.requests.quit = true;
+            return true;
+        default:
+            return false;
+    }
+}
+
+bool handle_run_key(int key, const PanelContext& context) {
+    switch (key) {
+        case GLFW_KEY_SPACE:
+            toggle_run(context);
+            return true;
+        case GLFW_KEY_RIGHT:
+            one_step(context);
+            return true;
+        case GLFW_KEY_R:
+            restart(context);
+            return true;
+        case GLFW_KEY_B:
+            if (const LaneSnapshot* lane = selected_lane(context.snapshot, context.ui))
+                branch_lane(context, *lane);
+            return true;
+        case GLFW_KEY_LEFT_BRACKET:
+            multiply_loss_scale(context, 0.5);
+            return true;
+        case GLFW_KEY_RIGHT_BRACKET:
+            multiply_loss_scale(context, 2.0);
+            return true;
+        default:
+            return false;
+    }
+}
+
+bool handle_view_key(int key, const PanelContext& context) {
+    UiState& ui = context.ui;
+    switch (key) {
+        case GLFW_KEY_L:
+            toggle_loss_axis(ui);
+            return true;
+        case GLFW_KEY_F:
+            fit_plots(ui);
+            return true;
+        case GLFW_KEY_T:
+            ui.theme = ui.theme == ThemeKind::dark ? ThemeKind::light : ThemeKind::dark;
+            return true;
+        case GLFW_KEY_TAB:
+            ui.layout.left_folded = !ui.layout.left_folded;
+            return true;
+        case GLFW_KEY_ESCAPE:
+            close_everything(ui);
+            return true;
+        case GLFW_KEY_F1:
+            ui.dialogs.keys = !ui.dialogs.keys;
+            return true;
+        case GLFW_KEY_F2:
+            ui.requests.screenshot = true;
+            return true;
+        case GLFW_KEY_F11:
+            toggle_presenter(ui);
+            return true;
+        default:
+            break;
+    }
+    const auto index = static_cast<std::size_t>(key - GLFW_KEY_1);
+    if (key < GLFW_KEY_1 || index >= context.snapshot.lanes.size()) return false;
+    ui.selected_lane = context.snapshot.lanes[index].id;
+    return true;
+}
+
+}  // namespace
+
+std::span<const KeyHelp> key_help() { return kHelp; }
+
+bool handle_key(const KeyPress& press, const PanelContext& context) {
+    if ((press.modifiers & GLFW_MOD_CONTROL) != 0) return handle_control_key(press.key, context.ui);
+    if ((press.modifiers & (GLFW_MOD_ALT | GLFW_MOD_SUPER)) != 0) return false;
+    return handle_run_key(press.key, context) || handle_view_key(press.key, context);
+}
+
+}  // namespace halfscope

@@ -1,0 +1,153 @@
+#include "gui/menu_bar.h"
+
+#include <string>
+
+#include "gui/run_actions.h"
+#include "gui/widgets/controls.h"
+#include "gui/widgets/draw.h"
+
+namespace halfscope {
+namespace {
+
+void draw_file_menu(UiState& ui) {
+    if (!ImGui::BeginMenu("File")) return;
+    if (ImGui::MenuItem("Open a text file...", "Ctrl O")) ui.dialogs.open_text = true;
+    ImGui::Separator();
+    if (ImGui::MenuItem("Screenshot", "F2")) ui.requests.screenshot = true;
+    if (ImGui::MenuItem("Export all curves as CSV")) ui.requests.export_history = true;
+    ImGui::Separator();
+    if (ImGui::MenuItem("Quit", "Ctrl Q")) ui.requests.quit = true;
+    ImGui::EndMenu();
+}
+
+void draw_run_menu(const PanelContext& context) {
+    if (!ImGui::BeginMenu("Run")) return;
+    const bool runs = context.snapshot.state == RunState::running;
+    if (ImGui::MenuItem(runs ? "Pause" : "Run", "Space")) toggle_run(context);
+    if (ImGui::MenuItem("One step", "Right")) one_step(context);
+    if (ImGui::MenuItem("Restart, same seed", "R")) restart(context);
+    if (ImGui::MenuItem("Restart, next seed")) {
+        context.commands.send(SeedCommand{context.snapshot.settings.seed + 1});
+    }
+    ImGui::Separator();
+    const LaneSnapshot* lane = selected_lane(context.snapshot, context.ui);
+    if (ImGui::MenuItem("Branch the selected lane", "B", false, lane != nullptr)) branch_lane(context, *lane);
+    if (ImGui::MenuItem("Halve its loss scale", "[")) multiply_loss_scale(context, 0.5);
+    if (ImGui::MenuItem("Double its loss scale", "]")) multiply_loss_scale(context, 2.0);
+    ImGui::EndMenu();
+}
+
+void draw_view_menu(UiState& ui) {
+    if (!ImGui::BeginMenu("View")) return;
+    if (ImGui::MenuItem("Logarithmic loss", "L", ui.loss_axis == AxisScale::logarithmic))
+        toggle_loss_axis(ui);
+    if (ImGui::MenuItem("Recent steps", nullptr, ui.time.follows && ui.time.range == TimeRange::recent)) {
+        ui.time.range = TimeRange::recent;
+        fit_plots(ui);
+    }
+    if (ImGui::MenuItem("All steps", nullptr, ui.time.follows && ui.time.range == TimeRange::all)) {
+        ui.time.range = TimeRange::all;
+        fit_plots(ui);
+    }
+    if (ImGui::MenuItem("Fit", "F")) fit_plots(ui);
+    ImGui::Separator();
+    if (ImGui::MenuItem("Light theme", "T", ui.theme == ThemeKind::light)) {
+        ui.theme = ui.theme == ThemeKind::light ? ThemeKind::dark : ThemeKind::light;
+    }
+    if (ImGui::MenuItem("Presenter: large text", "F11", ui.text_size == TextSize::presenter))
+        toggle_presenter(ui);
+    if (ImGui::MenuItem("Larger", "Ctrl +")) change_ui_scale(ui, 1);
+    if (ImGui::MenuItem("Smaller", "Ctrl -")) change_ui_scale(ui, -1);
+    if (ImGui::MenuItem("Normal size", "Ctrl 0")) change_ui_scale(ui, 0);
+    ImGui::Separator();
+    if (ImGui::MenuItem("Fold the left column", "Tab", ui.layout.left_folded)) {
+        ui.layout.left_folded = !ui.layout.left_folded;
+    }
+    if (ImGui::MenuItem("Tiles as at the start")) ui.layout = {};
+    ImGui::EndMenu();
+}
+
+void draw_help_menu(UiState& ui) {
+    if (!ImGui::BeginMenu("Help")) return;
+    if (ImGui::MenuItem("Keys", "F1")) ui.dialogs.keys = true;
+    if (ImGui::MenuItem("What the paper found")) ui.dialogs.paper = true;
+    if (ImGui::MenuItem("Messages so far")) ui.dialogs.log = true;
+    if (ImGui::MenuItem("About Halfscope")) ui.dialogs.about = true;
+    ImGui::EndMenu();
+}
+
+/// A triangle or two bars on the run button, so that its state is not told by a word alone.
+void draw_run_button(const PanelContext& context) {
+    const Theme& theme = context.theme;
+    const bool runs = context.snapshot.state == RunState::running;
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    // As wide for both words: what stands to the right must not jump.
+    const float width = ImGui::CalcTextSize("Pause").x + theme.px(34), height = ImGui::GetFrameHeight();
+    ImGui::PushStyleVar(ImGuiStyleVar_ButtonTextAlign, ImVec2(0.75f, 0.5f));
+    if (ImGui::Button(runs ? "Pause##run" : "Run##run", ImVec2(width, 0))) toggle_run(context);
+    ImGui::PopStyleVar();
+    context.ui.probe.item("run/toggle");
+    item_tooltip(theme, runs ? "pause after the step in progress (Space)" : "run (Space)");
+    ImDrawList* draw = ImGui::GetWindowDrawList();
+    const ImVec2 centre(at.x + theme.px(14), at.y + height * 0.5f);
+    const float r = theme.px(5);
+    if (runs) {
+        draw->AddRectFilled(ImVec2(centre.x - r, centre.y - r), ImVec2(centre.x - r * 0.3f, centre.y + r),
+                            theme.text);
+        draw->AddRectFilled(ImVec2(centre.x + r * 0.3f, centre.y - r), ImVec2(centre.x + r, centre.y + r),
+                            theme.text);
+    } else {
+        draw->AddTriangleFilled(ImVec2(centre.x - r * 0.8f, centre.y - r), ImVec2(centre.x + r, centre.y),
+                                ImVec2(centre.x - r * 0.8f, centre.y + r), theme.good);
+    }
+}
+
+void draw_run_controls(const PanelContext& context) {
+    draw_run_button(context);
+    if (ImGui::Button("Step")) one_step(context);
+    context.ui.probe.item("run/step");
+    item_tooltip(context.theme, "one step of every lane, then pause (Right)");
+    if (ImGui::Button("Restart")) restart(context);
+    context.ui.probe.item("run/restart");
+    item_tooltip(context.theme, "from step 0 with the same seed, lanes and techniques (R)");
+    const std::string seed = "seed " + std::to_string(context.snapshot.settings.seed);
+    ImGui::AlignTextToFramePadding();
+    dim_text(context.theme, seed.c_str());
+}
+
+/// Theme and text size, at the right end.
+void draw_looks(const PanelContext& context) {
+    UiState& ui = context.ui;
+    const char* theme_label = ui.theme == ThemeKind::dark ? "Light" : "Dark";
+    const ImGuiStyle& style = ImGui::GetStyle();
+    const float width = ImGui::CalcTextSize("Dark").x + ImGui::CalcTextSize("Presenter").x +
+                        ImGui::CalcTextSize("Keys").x + 6 * style.FramePadding.x + 3 * style.ItemSpacing.x +
+                        context.theme.px(10);
+    const float left = ImGui::GetWindowWidth() - width;
+    if (left < ImGui::GetCursorPosX()) return;
+    ImGui::SetCursorPosX(left);
+    if (ImGui::Button("Keys")) ui.dialogs.keys = !ui.dialogs.keys;
+    ui.probe.item("help/keys");
+    if (ImGui::Button("Presenter")) toggle_presenter(ui);
+    ui.probe.item("looks/presenter");
+    item_tooltip(context.theme, "large text for a lecture hall (F11)");
+    if (ImGui::Button(theme_label))
+        ui.theme = ui.theme == ThemeKind::dark ? ThemeKind::light : ThemeKind::dark;
+    ui.probe.item("looks/theme");
+}
+
+}  // namespace
+
+void draw_menu_bar(const PanelContext& context) {
+    if (!ImGui::BeginMenuBar()) return;
+    draw_file_menu(context.ui);
+    draw_run_menu(context);
+    draw_view_menu(context.ui);
+    draw_help_menu(context.ui);
+    ImGui::Dummy(ImVec2(context.theme.px(12), 0));
+    draw_run_controls(context);
+    draw_looks(context);
+    ImGui::EndMenuBar();
+}
+
+}  // namespace halfscope

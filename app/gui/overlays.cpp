@@ -1,0 +1,241 @@
+#include "gui/overlays.h"
+
+#include <algorithm>
+#include <array>
+
+#include "gui/imgui_compat.h"
+#include "gui/keys.h"
+#include "gui/widgets/controls.h"
+
+namespace halfscope {
+namespace {
+
+constexpr int kMostToasts = 5;
+constexpr const char* kTextScenario = "char-gru";
+
+/// One message with its symbol; errors stay until they are clicked away. Returns its height.
+float draw_toast(const PanelContext& context, MessageLog::Entry& entry, int index, ImVec2 bottom_right) {
+    const Theme& theme = context.theme;
+    const bool is_error = entry.kind == Message::Kind::error;
+    const float opacity = context.ui.messages.opacity(entry);
+    ImGui::SetNextWindowPos(bottom_right, ImGuiCond_Always, ImVec2(1, 1));
+    ImGui::SetNextWindowSizeConstraints(ImVec2(theme.px(180), 0), ImVec2(theme.px(520), theme.px(400)));
+    ImGui::PushStyleVar(ImGuiStyleVar_Alpha, opacity);
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, theme.px(1));
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, theme.px(5));
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(theme.px(10), theme.px(8)));
+    ImGui::PushStyleColor(ImGuiCol_WindowBg, theme.panel_background);
+    ImGui::PushStyleColor(ImGuiCol_Border, is_error ? theme.error : theme.accent);
+    ImGuiWindowFlags flags = ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_AlwaysAutoResize |
+                             ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoFocusOnAppearing |
+                             ImGuiWindowFlags_NoNav | ImGuiWindowFlags_NoMove;
+    if (!is_error) flags |= ImGuiWindowFlags_NoInputs;
+    const std::string id = "##toast" + std::to_string(index);
+    ImGui::Begin(id.c_str(), nullptr, flags);
+    coloured_text(is_error ? theme.error : theme.accent, is_error ? "!" : "i");
+    ImGui::SameLine();
+    ImGui::PushTextWrapPos(theme.px(480));
+    const std::string repeats = entry.repeats > 1 ? " (" + std::to_string(entry.repeats) + " times)" : "";
+    ImGui::TextUnformatted((entry.text + repeats).c_str());
+    ImGui::PopTextWrapPos();
+    if (is_error) {
+        if (ImGui::Button("Dismiss")) entry.dismissed = true;
+        context.ui.probe.item("message/dismiss");
+        ImGui::SameLine();
+        dim_text(theme, "Esc");
+    }
+    context.ui.probe.value(is_error ? "message/error" : "message/note", entry.text);
+    const float height = ImGui::GetWindowHeight();
+    ImGui::End();
+    ImGui::PopStyleColor(2);
+    ImGui::PopStyleVar(4);
+    return height;
+}
+
+/// The newest at the bottom right, above the status bar.
+void draw_toasts(const PanelContext& context) {
+    std::deque<MessageLog::Entry>& entries = context.ui.messages.entries();
+    const ImVec2 size = ImGui::GetIO().DisplaySize;
+    ImVec2 corner(size.x - context.theme.px(14), size.y - context.theme.px(38));
+    int shown = 0;
+    for (int index = static_cast<int>(entries.size()) - 1; index >= 0 && shown < kMostToasts; --index) {
+        MessageLog::Entry& entry = entries[static_cast<std::size_t>(index)];
+        if (context.ui.messages.opacity(entry) <= 0) continue;
+        // By position, so that a window keeps its size while messages come and go.
+        corner.y -= draw_toast(context, entry, shown, corner) + context.theme.px(6);
+        ++shown;
+    }
+}
+
+/// A window in the middle with a close button. End it with ImGui::End() whatever this returns.
+bool begin_dialog(const PanelContext& context, const char* title, bool& open, float width) {
+    const ImVec2 size = ImGui::GetIO().DisplaySize;
+    ImGui::SetNextWindowPos(ImVec2(size.x * 0.5f, size.y * 0.5f), ImGuiCond_Appearing, ImVec2(0.5f, 0.5f));
+    const float shown_width = std::min(context.theme.px(width), size.x * 0.95f);
+    ImGui::SetNextWindowSizeConstraints(ImVec2(shown_width, 0), ImVec2(shown_width, size.y * 0.9f));
+    ImGui::PushStyleColor(ImGuiCol_WindowBg, context.theme.panel_background);
+    ImGui::PushStyleColor(ImGuiCol_TitleBgActive, context.theme.panel_background);
+    ImGui::PushStyleColor(ImGuiCol_TitleBg, context.theme.panel_background);
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, context.theme.px(1));
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, context.theme.px(6));
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(context.theme.px(16), context.theme.px(12)));
+    const bool shown = ImGui::Begin(
+        title, &open,
+        ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_AlwaysAutoResize);
+    ImGui::PopStyleVar(3);
+    ImGui::PopStyleColor(3);
+    return shown;
+}
+
+void draw_keys(const PanelContext& context) {
+    if (begin_dialog(context, "Keys", context.ui.dialogs.keys, 560) && ImGui::BeginTable("keys", 2)) {
+        ImGui::TableSetupColumn("key", ImGuiTableColumnFlags_WidthFixed, context.theme.px(170));
+        ImGui::TableSetupColumn("meaning");
+        for (const KeyHelp& help : key_help()) {
+            ImGui::TableNextRow();
+            ImGui::TableNextColumn();
+            mono_text(context.theme, help.key);
+            ImGui::TableNextColumn();
+            ImGui::TextUnformatted(help.meaning);
+        }
+        ImGui::EndTable();
+        section_heading(context.theme, "IN A PLOT");
+        ImGui::TextWrapped(
+            "Drag: pan. Wheel: zoom steps; with Ctrl, or over the labels on the left, values. Right drag: "
+            "zoom to a "
+            "box. Double click: fit. Click a legend entry: hide the lane. Right click: menu with CSV and "
+            "PNG.");
+        context.ui.probe.value("dialog", "keys");
+    }
+    ImGui::End();
+}
+
+struct PaperRow {
+    const char *section, *model, *fp32, *mixed, *scale;
+};
+// Micikevicius et al., "Mixed Precision Training", ICLR 2018 (arXiv 1710.03740v3), tables 1 to 3, figures 2
+// to 6.
+constexpr std::array<PaperRow, 13> kPaper{{
+    {"4.1", "AlexNet, ILSVRC12 top-1", "56.77%", "56.93%", "not needed"},
+    {"4.1", "VGG-D", "65.40%", "65.43%", "not needed"},
+    {"4.1", "GoogLeNet (Inception v1)", "68.33%", "68.43%", "not needed"},
+    {"4.1", "Inception v2", "70.03%", "70.02%", "not needed"},
+    {"4.1", "Inception v3", "73.85%", "74.13%", "not needed"},
+    {"4.1", "ResNet-50", "75.92%", "76.04%", "not needed"},
+    {"4.2", "Faster R-CNN, VOC07 mAP", "69.1%", "69.7%", "helps slightly (68.6% without)"},
+    {"4.2", "Multibox SSD", "76.9%", "77.1%", "8 (diverges without)"},
+    {"4.3", "DeepSpeech 2 English, CER", "2.20", "1.99", "not needed"},
+    {"4.3", "DeepSpeech 2 Mandarin, CER", "15.82", "15.01", "not needed; no FP32 master copy: 80% worse"},
+    {"4.4", "seq2seq LSTM translation", "curve", "matches", "slight degradation without"},
+    {"4.5", "bigLSTM language model", "curve", "matches at 128", "at 1 diverges after ~300K iterations"},
+    {"4.6", "DCGAN faces", "faces", "faces", "not needed"},
+}};
+
+void draw_paper(const PanelContext& context) {
+    if (begin_dialog(context, "What the paper found", context.ui.dialogs.paper, 820)) {
+        ImGui::TextWrapped(
+            "Micikevicius et al., \"Mixed Precision Training\", ICLR 2018 (arXiv 1710.03740).");
+        if (ImGui::BeginTable("paper", 5, ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerH)) {
+            for (const char* title : {"section", "model", "FP32", "mixed precision", "loss scaling"}) {
+                ImGui::TableSetupColumn(title);
+            }
+            ImGui::TableHeadersRow();
+            for (const PaperRow& row : kPaper) {
+                ImGui::TableNextRow();
+                for (const char* cell : {row.section, row.model, row.fp32, row.mixed, row.scale}) {
+                    ImGui::TableNextColumn();
+                    ImGui::TextUnformatted(cell);
+                }
+            }
+            ImGui::EndTable();
+        }
+        ImGui::Dummy(ImVec2(0, context.theme.px(4)));
+        wrapped_dim_text(
+            context.theme,
+            "The networks built in here are small. Their histograms look like the paper's; the late "
+            "divergence of bigLSTM and that of SSD do not appear at this size, and \"mixed a little better "
+            "than FP32\" lies within the noise of seeds. Dynamic loss scaling is future work in the paper "
+            "(section 5); its constants come from the frameworks.");
+    }
+    ImGui::End();
+}
+
+void draw_log(const PanelContext& context) {
+    if (begin_dialog(context, "Messages so far", context.ui.dialogs.log, 640)) {
+        if (context.ui.messages.entries().empty()) dim_text(context.theme, "no messages yet");
+        for (const MessageLog::Entry& entry : context.ui.messages.entries()) {
+            const bool is_error = entry.kind == Message::Kind::error;
+            coloured_text(is_error ? context.theme.error : context.theme.text_dim, is_error ? "!" : "i");
+            ImGui::SameLine();
+            ImGui::TextWrapped("%s", entry.text.c_str());
+        }
+    }
+    ImGui::End();
+}
+
+void draw_about(const PanelContext& context) {
+    if (begin_dialog(context, "About Halfscope", context.ui.dialogs.about, 520)) {
+        ImGui::TextUnformatted("Halfscope " HALFSCOPE_VERSION ", an oscilloscope for half precision.");
+        ImGui::TextWrapped(
+            "Nothing here is rigged: FP16 tensors occupy 16 bits, networks are textbook networks with "
+            "default "
+            "initialisation, and all lanes share initial weights and batches. Counts are exact.");
+        dim_text(context.theme, context.snapshot.device.c_str());
+        dim_text(context.theme,
+                 "Dear ImGui " IMGUI_VERSION ", GLFW, stb, CLI11, nlohmann-json. MIT licence.");
+    }
+    ImGui::End();
+}
+
+void draw_open_text(const PanelContext& context) {
+    Dialogs& dialogs = context.ui.dialogs;
+    if (begin_dialog(context, "Open a text file", dialogs.open_text, 560)) {
+        ImGui::TextWrapped(
+            "A GRU learns to write like it, byte by byte; the last tenth is kept for validation. "
+            "Files can also be dropped on the window.");
+        if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
+        ImGui::SetNextItemWidth(-1);
+        const bool entered = ImGui::InputTextWithHint("##path", "path of the file", &dialogs.text_path,
+                                                      ImGuiInputTextFlags_EnterReturnsTrue);
+        context.ui.probe.item("open_text/path");
+        const bool clicked = ImGui::Button("Train on it");
+        context.ui.probe.item("open_text/open");
+        ImGui::SameLine();
+        if (ImGui::Button("Cancel")) dialogs.open_text = false;
+        if ((entered || clicked) && !dialogs.text_path.empty()) {
+            dialogs.open_text = false;
+            open_text_file(context, dialogs.text_path);
+        }
+    }
+    ImGui::End();
+}
+
+}  // namespace
+
+void open_text_file(const PanelContext& context, const std::string& path) {
+    OpenScenarioCommand command;
+    command.scenario = kTextScenario;
+    command.settings.seed = context.snapshot.settings.seed;
+    command.settings.text_path = path;
+    // Sliders and lanes stay where the network stays the same.
+    if (context.snapshot.scenario.name == kTextScenario) {
+        command.settings.parameters = context.snapshot.settings.parameters;
+        for (const LaneSnapshot& lane : context.snapshot.lanes) {
+            command.lanes.push_back({lane.name, lane.techniques});
+        }
+    }
+    context.commands.send(command);
+    context.ui.messages.note("opening " + path);
+}
+
+void draw_overlays(const PanelContext& context) {
+    Dialogs& dialogs = context.ui.dialogs;
+    if (dialogs.keys) draw_keys(context);
+    if (dialogs.paper) draw_paper(context);
+    if (dialogs.log) draw_log(context);
+    if (dialogs.about) draw_about(context);
+    if (dialogs.open_text) draw_open_text(context);
+    draw_toasts(context);
+}
+
+}  // namespace halfscope

@@ -1,0 +1,60 @@
+#include "gui/panel_list.h"
+
+#include "gui/panels/comparison_panel.h"
+#include "gui/panels/gradients_panel.h"
+#include "gui/panels/lanes_panel.h"
+#include "gui/panels/loss_panel.h"
+#include "gui/panels/loss_scale_panel.h"
+#include "gui/panels/model_view_panel.h"
+#include "gui/panels/scenario_panel.h"
+#include "gui/panels/techniques_panel.h"
+#include "gui/panels/validation_panel.h"
+
+namespace halfscope {
+
+const std::array<PanelEntry, kSlotCount>& panel_list() {
+    static const std::array<PanelEntry, kSlotCount> panels{{
+        {"scenario", "SCENARIO",
+         "What is trained: network, data, optimizer. Everything here is the same for all lanes. A change "
+         "starts the experiment anew.",
+         draw_scenario_panel, Slot::scenario},
+        {"lanes", "LANES",
+         "Copies of one model, trained side by side under different techniques. They share initial weights "
+         "and batches, so the only difference is precision. Click one to see and change its techniques.",
+         draw_lanes_panel, Slot::lanes},
+        {"techniques", "TECHNIQUES",
+         "Every choice that \"Mixed Precision Training\" (Micikevicius et al., 2018) and the frameworks "
+         "after it make, for the selected lane. A change takes effect at the next step, while the run goes "
+         "on.",
+         draw_techniques_panel, Slot::techniques},
+        {"loss", "LOSS",
+         "Training loss of each step. Dashed upright lines: a technique was switched. Drag: pan. Wheel: "
+         "zoom steps, with Ctrl values. Right drag: zoom to a box. Double click: fit. Right click: menu.",
+         draw_loss_panel, Slot::loss},
+        {"validation", "VALIDATION",
+         "The scenario's own measure on data that is not trained on (where there is such data), at the same "
+         "steps for all lanes.",
+         draw_validation_panel, Slot::validation},
+        {"loss_scale", "LOSS SCALE",
+         "The factor S by which the loss is multiplied before back-propagation, so that small gradients stay "
+         "above FP16's smallest number 2^-24 (paper, section 3.2). Choosing S dynamically came after the "
+         "paper, with the frameworks.",
+         draw_loss_scale_panel, Slot::loss_scale},
+        {"model_view", "WHAT THE MODEL DOES",
+         "What the network produces at its present weights, one view for each lane, with the lane's own "
+         "formats.",
+         draw_model_view_panel, Slot::model_view},
+        {"gradients", "GRADIENTS vs FP16",
+         "Where the values of each tensor lie on a log2 axis against what FP16 can store. F: flushed to "
+         "zero, at most 2^-25. S: subnormal, stored with fewer bits. N: normal. O: overflow, 65520 and more "
+         "becomes infinite. Counted exactly, as values are stored.",
+         draw_gradients_panel, Slot::gradients},
+        {"comparison", "FP32 vs FP16",
+         "The lanes side by side, and how far each lane's gradients are from the true ones: FP32 gradients "
+         "at the same weights on the same batch (the shadow pass).",
+         draw_comparison_panel, Slot::comparison},
+    }};
+    return panels;
+}
+
+}  // namespace halfscope

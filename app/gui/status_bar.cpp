@@ -1,0 +1,108 @@
+#include "gui/status_bar.h"
+
+#include <cstdio>
+#include <string>
+
+#include "gui/imgui_compat.h"
+#include "gui/widgets/controls.h"
+
+namespace halfscope {
+namespace {
+
+const char* state_name(RunState state) {
+    switch (state) {
+        case RunState::loading:
+            return "loading";
+        case RunState::running:
+            return "running";
+        case RunState::paused:
+            return "paused";
+        case RunState::failed:
+            break;
+    }
+    return "stopped: see the message";
+}
+
+/// Texts one after the other with thin lines between, as many as fit.
+class Line {
+  public:
+    Line(const PanelContext& context, float right) : context_(context), right_(right) {}
+
+    /// Whether there is room for `width` more pixels; then moves there.
+    bool next(float width) {
+        const float gap = context_.theme.px(12);
+        if (!is_first_) {
+            const ImVec2 end = ImGui::GetItemRectMax();
+            if (end.x + 2 * gap + width > right_) return false;
+            ImGui::SameLine(0, 2 * gap);
+            const ImVec2 at = ImGui::GetCursorScreenPos();
+            ImGui::GetWindowDrawList()->AddLine(ImVec2(at.x - gap, at.y + context_.theme.px(2)),
+                                                ImVec2(at.x - gap, at.y + ImGui::GetTextLineHeight()),
+                                                context_.theme.panel_border);
+        }
+        is_first_ = false;
+        return true;
+    }
+    void text(const char* id, const std::string& words, const char* help, ImU32 colour = 0) {
+        if (!next(ImGui::CalcTextSize(words.c_str()).x)) return;
+        coloured_text(colour ? colour : context_.theme.text, words.c_str());
+        item_tooltip(context_.theme, help);
+        context_.ui.probe.value(std::string("status/") + id, words);
+    }
+
+  private:
+    const PanelContext& context_;
+    float right_;
+    bool is_first_ = true;
+};
+
+std::string formatted(const char* format, double value) {
+    char text[64];
+    std::snprintf(text, sizeof text, format, value);
+    return text;
+}
+
+void draw_lane(Line& line, const PanelContext& context, const LaneSnapshot& lane) {
+    std::string words =
+        formatted("%.0f steps/s", lane.steps_per_second) + "  " + formatted("%.2f ms", lane.step_ms);
+    if (lane.skipped > 0) words += "  " + count_text(lane.skipped) + " skipped";
+    const float chip = ImGui::GetTextLineHeight() * 1.15f + context.theme.px(27);
+    if (!line.next(chip + ImGui::CalcTextSize(words.c_str()).x)) return;
+    ImGui::BeginGroup();
+    lane_chip(context.theme, lane.id);
+    ImGui::SameLine(0, context.theme.px(4));
+    ImGui::TextUnformatted(words.c_str());
+    ImGui::EndGroup();
+    item_tooltip(context.theme, lane.name + ": its own speed and time per step, without what is measured");
+    context.ui.probe.value("status/lane/" + lane.name, words);
+}
+
+}  // namespace
+
+float status_bar_height() { return ImGui::GetTextLineHeight() + ImGui::GetStyle().FramePadding.y * 2; }
+
+void draw_status_bar(const PanelContext& context, ImVec2 min, ImVec2 max) {
+    const Snapshot& snapshot = context.snapshot;
+    const Theme& theme = context.theme;
+    ImDrawList* draw = ImGui::GetWindowDrawList();
+    draw->AddRectFilled(min, max, theme.panel_background);
+    draw->AddLine(min, ImVec2(max.x, min.y), theme.panel_border);
+    ImGui::SetCursorScreenPos(ImVec2(min.x + theme.px(10), min.y + ImGui::GetStyle().FramePadding.y));
+    Line line(context, max.x - theme.px(10));
+    const ImU32 state_colour = snapshot.state == RunState::running  ? theme.good
+                               : snapshot.state == RunState::failed ? theme.error
+                                                                    : theme.warning;
+    line.text("state", state_name(snapshot.state), "Space runs and pauses", state_colour);
+    line.text("step", "step " + count_text(snapshot.next_step), "steps done so far");
+    line.text("rate", formatted("%.0f steps/s", snapshot.steps_per_second),
+              "steps of all lanes together, with everything that is measured and drawn");
+    for (const LaneSnapshot& lane : snapshot.lanes) draw_lane(line, context, lane);
+    line.text(
+        "telemetry", "telemetry " + formatted("%.1f%%", snapshot.telemetry_percent),
+        "share of the training thread's time that probes, shadow passes, validation and model views took in "
+        "the last seconds");
+    line.text("device", snapshot.device.empty() ? "no device yet" : snapshot.device, "where training runs",
+              theme.text_dim);
+}
+
+}  // namespace halfscope

@@ -1,0 +1,246 @@
+#include "gui/widgets/plot.h"
+
+#include <algorithm>
+
+#include "gui/imgui_compat.h"
+#include "gui/widgets/controls.h"
+#include "gui/widgets/draw.h"
+#include "gui/widgets/export.h"
+#include "gui/widgets/plot_curves.h"
+#include "gui/widgets/plot_frame.h"
+#include "gui/widgets/plot_input.h"
+
+namespace halfscope {
+namespace {
+
+AxisScale scale_of(const PlotSpec& spec) { return spec.y_axis ? *spec.y_axis : spec.fixed_axis; }
+
+/// A lane's name with its colour and letter; a click hides or shows the lane in all plots.
+void legend_entry(const PlotSpec& spec, const PlotSeries& series, UiState& ui, const Theme& theme) {
+    const bool visible = ui.is_visible(series.lane_id);
+    const LaneLook look = theme.lane(series.lane_id);
+    const float line = ImGui::GetTextLineHeight(), bar = theme.px(18);
+    const ImVec2 min = ImGui::GetCursorScreenPos();
+    const float name_width = ImGui::CalcTextSize(series.label.c_str()).x;
+    const std::string id = "##legend" + std::to_string(series.lane_id);
+    if (ImGui::InvisibleButton(id.c_str(), ImVec2(bar + theme.px(4) + name_width, line))) {
+        ui.toggle_visible(series.lane_id);
+    }
+    ui.probe.item(spec.id + "/legend/" + series.label);
+    const bool hovered = ImGui::IsItemHovered();
+    item_tooltip(theme, visible ? "click: hide this lane in all plots" : "click: show this lane again");
+    ImDrawList* draw = ImGui::GetWindowDrawList();
+    const float y = min.y + line * 0.5f;
+    const ImU32 colour = visible ? look.colour : with_opacity(look.colour, 0.35f);
+    const ImVec2 ends[2] = {ImVec2(min.x, y), ImVec2(min.x + bar, y)};
+    draw_styled_line(draw, ends, 2, colour, theme.px(2), look.style, theme.scale * 0.8f);
+    const ImU32 ink = visible ? (hovered ? theme.accent : theme.text) : theme.text_dim;
+    const ImVec2 text(min.x + bar + theme.px(4), min.y);
+    draw->AddText(text, ink, series.label.c_str());
+    if (!visible) draw->AddLine(ImVec2(text.x, y), ImVec2(text.x + name_width, y), theme.text_dim);
+}
+
+/// The line above the area: the value axis' name, then the legend as far as there is room.
+void draw_heading(const PlotSpec& spec, UiState& ui, const Theme& theme) {
+    const bool is_logarithmic = scale_of(spec) == AxisScale::logarithmic;
+    dim_text(theme, (spec.y_label + (is_logarithmic ? ", log" : "")).c_str());
+    const float right = ImGui::GetCursorScreenPos().x + ImGui::GetContentRegionAvail().x;
+    for (const PlotSeries& series : spec.series) {
+        const float width = ImGui::CalcTextSize(series.label.c_str()).x + theme.px(22);
+        if (ImGui::GetItemRectMax().x + theme.px(14) + width > right) break;
+        ImGui::SameLine(0, theme.px(14));
+        legend_entry(spec, series, ui, theme);
+    }
+}
+
+void draw_axes(const PlotFrame& frame, const PlotSpec& spec, const Theme& theme) {
+    ImDrawList* draw = ImGui::GetWindowDrawList();
+    const float line = ImGui::GetTextLineHeight();
+    draw->AddRectFilled(frame.min, frame.max, theme.plot_background);
+    for (const AxisTick& tick : value_ticks(frame, spec.labels, theme, line * 1.7f)) {
+        const float y = frame.y_of_axis(tick.position);
+        draw->AddLine(ImVec2(frame.min.x, y), ImVec2(frame.max.x, y),
+                      tick.label.empty() ? with_opacity(theme.grid, 0.5f) : theme.grid);
+        if (tick.label.empty()) continue;
+        const float width = ImGui::CalcTextSize(tick.label.c_str()).x;
+        const float top = std::clamp(y - line * 0.5f, frame.min.y - line * 0.3f, frame.max.y - line * 0.75f);
+        draw->AddText(ImVec2(frame.min.x - width - theme.px(5), top), theme.text_dim, tick.label.c_str());
+    }
+    for (const AxisTick& tick : step_ticks(frame, theme.px(72))) {
+        const float x = frame.x(tick.position);
+        draw->AddLine(ImVec2(x, frame.min.y), ImVec2(x, frame.max.y), theme.grid);
+        const float width = ImGui::CalcTextSize(tick.label.c_str()).x;
+        if (x + width * 0.5f > frame.max.x - theme.px(30)) continue;  // the axis' name stands there
+        draw->AddText(ImVec2(std::max(frame.min.x, x - width * 0.5f), frame.max.y + theme.px(2)),
+                      theme.text_dim, tick.label.c_str());
+    }
+    const float name = ImGui::CalcTextSize("step").x;
+    draw->AddText(ImVec2(frame.max.x - name, frame.max.y + theme.px(2)), theme.text_dim, "step");
+    compat::add_rectangle(draw, frame.min, frame.max, theme.panel_border, 0.0f, 1.0f);
+}
+
+std::string value_text(const PlotSpec& spec, const SeriesPoint& point, const Theme& theme) {
+    const auto last = static_cast<double>(point.last);
+    if (spec.labels == AxisLabels::powers_of_two) return scale_label(theme, last);
+    if (point.first_step == point.last_step || !std::isfinite(point.minimum)) return number_text(last, 5);
+    return number_text(static_cast<double>(point.minimum), 4) + " .. " +
+           number_text(static_cast<double>(point.maximum), 4);
+}
+
+/// What lies under the mouse: the step, every lane's value at it, and the mark there.
+void draw_tooltip(const PlotSpec& spec, std::int64_t step, const std::vector<PlotCurve>& curves,
+                  const PlotMark* mark, const Theme& theme) {
+    begin_tooltip(theme);
+    ImGui::Text("step %s", count_text(step).c_str());
+    for (const PlotCurve& curve : curves) {
+        const SeriesPoint* point = curve.at_or_before(step);
+        if (!point) continue;
+        lane_chip(theme, curve.series->lane_id);
+        ImGui::SameLine();
+        std::string text = curve.series->label + "  " + value_text(spec, *point, theme);
+        // Validation is sparse: say which step the value is of.
+        if (point->last_step < step) text += "  (step " + count_text(point->last_step) + ")";
+        ImGui::TextUnformatted(text.c_str());
+    }
+    if (mark) coloured_text(theme.glow, mark->label.c_str());
+    end_tooltip();
+}
+
+void draw_cursor(const PlotFrame& frame, const UiState& ui, const Theme& theme) {
+    if (!ui.hovered_step) return;
+    const auto step = static_cast<double>(*ui.hovered_step);
+    if (step < frame.steps.first || step > frame.steps.last) return;
+    const float x = frame.x(step);
+    ImGui::GetWindowDrawList()->AddLine(ImVec2(x, frame.min.y), ImVec2(x, frame.max.y), theme.cursor);
+}
+
+void draw_menu(const PlotSpec& spec, const Timeline& timeline, UiState& ui, PlotState& state, ImVec2 min,
+               ImVec2 max) {
+    if (!ImGui::BeginPopup("plot_menu")) return;
+    if (spec.y_axis) {
+        const bool is_logarithmic = *spec.y_axis == AxisScale::logarithmic;
+        if (ImGui::MenuItem("Logarithmic values", "L", is_logarithmic)) {
+            *spec.y_axis = is_logarithmic ? AxisScale::linear : AxisScale::logarithmic;
+            state.fit();
+        }
+    }
+    const auto range_item = [&ui](const char* label, TimeRange range) {
+        if (ImGui::MenuItem(label, nullptr, ui.time.follows && ui.time.range == range)) {
+            ui.time.range = range;
+            ui.time.fit();
+        }
+    };
+    range_item("Show the recent steps", TimeRange::recent);
+    range_item("Show all steps", TimeRange::all);
+    if (ImGui::MenuItem("Fit", "F, double click")) {
+        ui.time.fit();
+        state.fit();
+    }
+    ImGui::Separator();
+    const std::int64_t step = timeline.last_step() + 1;
+    if (ImGui::MenuItem("Export what is shown as CSV")) {
+        export_text(ui, export_path(spec.id, step, "csv"), plot_csv(spec, timeline, ui));
+    }
+    ui.probe.item(spec.id + "/menu/csv");
+    if (ImGui::MenuItem("Export this plot as PNG")) request_image(ui, min, max, spec.id, step);
+    ui.probe.item(spec.id + "/menu/png");
+    ImGui::EndPopup();
+}
+
+/// Registers the areas that take the mouse: the plot itself and the labels of its value axis.
+PlotItem place_items(const PlotFrame& frame, ImVec2 origin, const PlotSpec& spec, UiState& ui) {
+    PlotItem item;
+    ImGui::SetCursorScreenPos(origin);
+    ImGui::InvisibleButton("##values", ImVec2(std::max(1.0f, frame.min.x - origin.x), frame.height()),
+                           ImGuiButtonFlags_MouseButtonLeft | ImGuiButtonFlags_MouseButtonRight);
+    const bool on_axis = ImGui::IsItemHovered() || ImGui::IsItemActive();
+    ImGui::SetCursorScreenPos(frame.min);
+    ImGui::InvisibleButton("##area", ImVec2(frame.width(), frame.height()),
+                           ImGuiButtonFlags_MouseButtonLeft | ImGuiButtonFlags_MouseButtonRight);
+    ui.probe.item(spec.id + "/area");
+    item.is_held = ImGui::IsItemActive() || on_axis;
+    item.is_hovered = ImGui::IsItemHovered() || on_axis;
+    item.over_value_axis = on_axis;
+    return item;
+}
+
+/// Where the plot's area lies in the region: labels take the left and the bottom.
+PlotFrame place_area(const PlotSpec& spec, ImVec2 origin, ImVec2 size, StepRange steps, const Theme& theme) {
+    PlotFrame frame;
+    frame.min = ImVec2(origin.x + theme.px(52), origin.y + theme.px(3));
+    frame.max = ImVec2(origin.x + std::max(size.x, theme.px(80)) - theme.px(4),
+                       origin.y + std::max(size.y, theme.px(40)) - ImGui::GetTextLineHeight() - theme.px(4));
+    frame.max.y = std::max(frame.max.y, frame.min.y + theme.px(12));
+    frame.steps = steps;
+    frame.scale = scale_of(spec);
+    return frame;
+}
+
+void report_values(const PlotSpec& spec, const PlotFrame& frame, const std::vector<PlotCurve>& curves,
+                   UiState& ui) {
+    if (!ui.probe.enabled()) return;
+    ui.probe.value(spec.id + "/first_step", frame.steps.first);
+    ui.probe.value(spec.id + "/last_step", frame.steps.last);
+    ui.probe.value(spec.id + "/scale", frame.scale == AxisScale::logarithmic ? "log" : "linear");
+    for (const PlotCurve& curve : curves) {
+        if (curve.points.empty()) continue;
+        ui.probe.value(spec.id + "/last/" + curve.series->label,
+                       static_cast<double>(curve.points.back().last));
+        ui.probe.value(spec.id + "/last_step/" + curve.series->label,
+                       static_cast<double>(curve.points.back().last_step));
+    }
+    int toggles = 0;
+    for (const PlotMark& mark : spec.marks) toggles += mark.kind == PlotMark::Kind::toggle;
+    ui.probe.value(spec.id + "/toggles", toggles);
+}
+
+}  // namespace
+
+void time_plot(const PlotSpec& spec, const Timeline& timeline, UiState& ui, const Theme& theme, ImVec2 size) {
+    ImGui::PushID(spec.id.c_str());
+    const ImVec2 top = ImGui::GetCursorScreenPos();
+    const ImVec2 room = ImGui::GetContentRegionAvail();
+    const ImVec2 whole(size.x > 0 ? size.x : room.x, size.y > 0 ? size.y : room.y);
+    PlotState& state = ui.plots[spec.id];
+    draw_heading(spec, ui, theme);
+    const ImVec2 origin = ImGui::GetCursorScreenPos();
+    const StepRange steps = visible_steps(ui.time, timeline);
+    PlotFrame frame = place_area(spec, origin, ImVec2(whole.x, top.y + whole.y - origin.y), steps, theme);
+    const std::vector<PlotCurve> curves =
+        fetch_curves(spec, timeline, ui, steps, static_cast<int>(frame.width()));
+    choose_value_range(frame, curves, spec, state);
+    const PlotItem item = place_items(frame, origin, spec, ui);
+
+    draw_axes(frame, spec, theme);
+    ImGui::GetWindowDrawList()->PushClipRect(frame.min, frame.max, true);
+    for (const PlotCurve& curve : curves) draw_curve(frame, curve, spec.shape, theme);
+    const PlotMark* mark = draw_marks(frame, spec, curves, theme);
+    draw_cursor(frame, ui, theme);
+    draw_box_zoom(frame, state, theme);
+    ImGui::GetWindowDrawList()->PopClipRect();
+    const bool is_empty = std::all_of(curves.begin(), curves.end(),
+                                      [](const PlotCurve& curve) { return curve.points.empty(); });
+    if (is_empty) {
+        ImGui::GetWindowDrawList()->AddText(ImVec2(frame.min.x + theme.px(10), frame.min.y + theme.px(8)),
+                                            theme.text_dim, spec.empty_text);
+    }
+    if (item.is_hovered && !item.over_value_axis && state.drag == PlotState::Drag::none && !is_empty) {
+        const double step = std::round(frame.step_at(ImGui::GetIO().MousePos.x));
+        ui.next_hovered_step = static_cast<std::int64_t>(std::max(0.0, step));
+        draw_tooltip(spec, *ui.next_hovered_step, curves, mark, theme);
+    }
+    if (handle_plot_input(frame, item, ui, state, theme)) ImGui::OpenPopup("plot_menu");
+    draw_menu(spec, timeline, ui, state, top, ImVec2(top.x + whole.x, top.y + whole.y));
+    report_values(spec, frame, curves, ui);
+    ImGui::PopID();
+}
+
+StepRange visible_steps(const TimeView& time, const Timeline& timeline) {
+    if (!time.follows) return {time.first, time.last};
+    constexpr double kLeastShown = 20;
+    const auto last = static_cast<double>(std::max<std::int64_t>(0, timeline.last_step()));
+    const double first = time.range == TimeRange::recent ? std::max(0.0, last - TimeView::kRecentSteps) : 0.0;
+    return {first, std::max(last, first + kLeastShown)};
+}
+
+}  // namespace halfscope

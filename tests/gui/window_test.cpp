@@ -1,0 +1,274 @@
+// The real program in a real window: clicks and keys through the X server, checked in what is drawn and in
+// the events of the run.
+#include <gtest/gtest.h>
+#include <stb/stb_image.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "gui/driven_window.h"
+
+namespace halfscope {
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+#define NEEDS_A_WINDOW() \
+    if (const std::string why = why_no_window(); !why.empty()) GTEST_SKIP() << why
+
+Arguments small_spiral(const Arguments& more = {}) {
+    Arguments arguments{"--scenario", "spiral-mlp", "--set", "points=256", "--size", "1280x800"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+}
+
+struct PictureFile {
+    explicit PictureFile(const std::string& name)
+        : path((std::filesystem::temp_directory_path() /
+                ("halfscope-" + std::to_string(getpid()) + "-" + name + ".png"))
+                   .string()) {}
+    ~PictureFile() { std::filesystem::remove(path); }
+    /// Loads it; width 0 where it is no picture.
+    void load() {
+        int channels = 0;
+        unsigned char* data = stbi_load(path.c_str(), &width, &height, &channels, 3);
+        if (!data) return;
+        pixels.assign(data, data + static_cast<std::ptrdiff_t>(width) * height * 3);
+        stbi_image_free(data);
+    }
+    std::string path;
+    int width = 0, height = 0;
+    std::vector<unsigned char> pixels;
+};
+
+TEST(Window, TrainsAtOnceAndDrawsWhatTheRunDid) {
+    NEEDS_A_WINDOW();
+    DrivenWindow window(small_spiral());
+    window.wait_step(30);
+    window.key("space");
+    window.wait_value("status/state", "paused");
+    window.wait_frames(3);
+    const nlohmann::json snapshot = window.snapshot();
+    EXPECT_EQ(snapshot["state"], "paused");
+    ASSERT_EQ(snapshot["lanes"].size(), 3u);
+    for (const nlohmann::json& lane : snapshot["lanes"]) {
+        const std::string name = lane["name"];
+        EXPECT_EQ(window.number("loss/last_step/" + name), snapshot["step"].get<double>() - 1) << name;
+        EXPECT_FLOAT_EQ(static_cast<float>(window.number("loss/last/" + name)), lane["loss"].get<float>())
+            << name;
+    }
+    EXPECT_EQ(window.quit(), 0);
+}
+
+TEST(Window, ATechniqueClickedDuringTheRunIsAnEventAndTakesEffect) {
+    NEEDS_A_WINDOW();
+    DrivenWindow window(small_spiral());
+    window.wait_step(5);
+    window.key("2");  // the lane mixed
+    ASSERT_EQ(window.lane("mixed")["techniques"]["master_weights"], "on");
+    window.click("techniques/master_weights");
+    const std::int64_t after_click = window.snapshot()["step"];
+    window.wait_step(after_click + 5);
+    const nlohmann::json lane = window.lane("mixed");
+    EXPECT_EQ(lane["techniques"]["master_weights"], "off");
+    // The event carries the step from which on it holds, and every plot shows one marker more.
+    bool found = false;
+    const nlohmann::json events = window.ask("events");
+    for (const nlohmann::json& event : events["events"]) {
+        if (event["event"] != "toggle" || event["lane"] != "mixed") continue;
+        found = true;
+        EXPECT_EQ(event["step"], lane["techniques_step"]);
+        EXPECT_NE(event["detail"].get<std::string>().find("master_weights"), std::string::npos);
+    }
+    EXPECT_TRUE(found);
+    EXPECT_EQ(window.number("loss/toggles"), 1);
+    // The other lanes are what they were.
+    EXPECT_EQ(window.lane("fp32")["techniques"]["storage"], "fp32");
+}
+
+TEST(Window, PauseStepAndRestartDoWhatTheySay) {
+    NEEDS_A_WINDOW();
+    DrivenWindow window(small_spiral({"--paused"}));
+    window.wait_value("status/state", "paused");
+    EXPECT_EQ(window.snapshot()["step"], 0);
+    window.click("run/step");
+    window.wait_step(1);
+    window.wait_value("status/step", "step 1");
+    window.key("Right");
+    window.wait_step(2);
+    EXPECT_EQ(window.snapshot()["step"], 2);
+    const std::string signature = window.lane("fp16")["signature"];
+    EXPECT_EQ(signature.size(), 16u);
+    window.click("run/restart");
+    window.wait_value("status/step", "step 0");
+    window.key("Right");
+    window.wait_step(1);
+    window.key("Right");
+    window.wait_step(2);
+    EXPECT_EQ(window.lane("fp16")["signature"], signature) << "the same seed and steps give the same weights";
+}
+
+TEST(Window, ResizingKeepsEveryTileInside) {
+    NEEDS_A_WINDOW();
+    DrivenWindow window(small_spiral());
+    for (const auto& [width, height] : {std::pair{1280, 800}, {1900, 1000}, {700, 420}}) {
+        window.ask("size " + std::to_string(width) + " " + std::to_string(height));
+        window.wait_frames(5);
+        int tiles = 0;
+        const nlohmann::json ids = window.ask("ids tile/");
+        for (const nlohmann::json& id : ids["ids"]) {
+            const nlohmann::json rect = window.ask("rect " + id.get<std::string>());
+            EXPECT_TRUE(rect["visible"].get<bool>()) << id;
+            EXPECT_GE(rect["rect"][0].get<double>(), 0) << id;
+            EXPECT_LE(rect["rect"][2].get<double>(), width) << id;
+            EXPECT_LE(rect["rect"][3].get<double>(), height) << id;
+            ++tiles;
+        }
+        EXPECT_GE(tiles, width >= 1500 ? 9 : 7);
+    }
+}
+
+TEST(Window, ABadFileDroppedIsSaidInOneSentenceAndNothingIsLost) {
+    NEEDS_A_WINDOW();
+    DrivenWindow window(small_spiral());
+    window.wait_step(10);
+    window.ask("drop /no/such/file.txt");
+    window.wait_frames(3);
+    for (int frame = 0; frame < 100 && window.try_ask("value message/error").contains("error"); ++frame) {
+        window.wait_frames(2);
+    }
+    EXPECT_NE(window.value("message/error").find("/no/such/file.txt"), std::string::npos);
+    const nlohmann::json snapshot = window.snapshot();
+    EXPECT_EQ(snapshot["scenario"], "spiral-mlp");
+    EXPECT_EQ(snapshot["state"], "running");
+    window.wait_step(snapshot["step"].get<std::int64_t>() + 20);
+    window.click("message/dismiss");
+    EXPECT_TRUE(window.try_ask("value message/error").contains("error"));
+}
+
+TEST(Window, ADroppedTextIsTrainedOn) {
+    NEEDS_A_WINDOW();
+    const std::string path =
+        (std::filesystem::temp_directory_path() / ("halfscope-" + std::to_string(getpid()) + "-text.txt"))
+            .string();
+    {
+        std::ofstream file(path);
+        for (int line = 0; line < 400; ++line) file << "the quick brown fox jumps over line " << line << "\n";
+    }
+    DrivenWindow window(small_spiral());
+    window.wait_step(3);
+    window.ask("drop " + path);
+    for (int frame = 0; frame < 200 && window.snapshot()["scenario"] != "char-gru"; ++frame)
+        window.wait_frames(2);
+    EXPECT_EQ(window.snapshot()["scenario"], "char-gru");
+    EXPECT_EQ(window.snapshot()["text"], path);
+    window.wait_step(2);
+    std::filesystem::remove(path);
+    EXPECT_EQ(window.quit(), 0);
+}
+
+TEST(Window, PlotsPanZoomAndFit) {
+    NEEDS_A_WINDOW();
+    DrivenWindow window(small_spiral());
+    window.wait_step(100);
+    window.key("space");
+    window.wait_value("status/state", "paused");
+    window.wait_frames(3);
+    const double last = window.number("loss/last_step");
+    window.scroll("loss/area", 4);
+    const double zoomed = window.number("loss/last_step") - window.number("loss/first_step");
+    EXPECT_LT(zoomed, last * 0.7);
+    EXPECT_EQ(window.number("loss_scale/first_step"), window.number("loss/first_step"))
+        << "one time for all plots";
+    const double first = window.number("loss/first_step");
+    window.drag("loss/area", -80, 0);
+    EXPECT_GT(window.number("loss/first_step"), first);
+    window.double_click("loss/area");
+    EXPECT_EQ(window.number("loss/last_step"), last);
+    window.drag("loss/area", 60, 30, 3);
+    EXPECT_LT(window.number("loss/last_step"), last);
+    window.key("f");
+    EXPECT_EQ(window.number("loss/last_step"), last);
+    EXPECT_EQ(window.value("loss/scale"), "log");
+    window.key("l");
+    EXPECT_EQ(window.value("loss/scale"), "linear");
+}
+
+TEST(Window, AScreenshotShowsThePanels) {
+    NEEDS_A_WINDOW();
+    DrivenWindow window(small_spiral());
+    window.wait_step(20);
+    PictureFile picture("drawn");
+    window.ask("screenshot " + picture.path);
+    picture.load();
+    EXPECT_EQ(picture.width, 1280);
+    EXPECT_EQ(picture.height, 800);
+    std::size_t lit = 0;
+    for (const unsigned char channel : picture.pixels) lit += channel > 120;
+    EXPECT_GT(lit, picture.pixels.size() / 100) << "text and curves";
+    EXPECT_LT(lit, picture.pixels.size() / 2) << "on a dark background";
+}
+
+TEST(Window, ClosesCleanlyOnInterruptWhileTraining) {
+    NEEDS_A_WINDOW();
+    DrivenWindow window(small_spiral());
+    window.wait_step(5);
+    window.process().send_signal(SIGINT);
+    EXPECT_EQ(window.process().wait(std::chrono::seconds(20)), 130);
+}
+
+TEST(Screenshot, IsWrittenWithoutAPerson) {
+    NEEDS_A_WINDOW();
+    PictureFile picture("alone");
+    Arguments arguments = small_spiral({"--screenshot", picture.path, "--frames", "5", "--theme", "light"});
+    ChildProcess process(HALFSCOPE_PROGRAM, arguments);
+    EXPECT_EQ(process.wait(std::chrono::seconds(60)), 0) << process.errors();
+    picture.load();
+    EXPECT_EQ(picture.width, 1280);
+    double sum = 0;
+    for (const unsigned char channel : picture.pixels) sum += channel;
+    EXPECT_GT(sum / static_cast<double>(picture.pixels.size()), 150) << "the light theme";
+}
+
+TEST(NoDisplay, IsOneLineThatPointsToTheCommandLine) {
+    ChildProcess process(HALFSCOPE_PROGRAM, {},
+                         {{"DISPLAY", std::nullopt}, {"WAYLAND_DISPLAY", std::nullopt}});
+    EXPECT_EQ(process.wait(std::chrono::seconds(20)), 3);
+    const std::string errors = process.errors();
+    EXPECT_EQ(std::count(errors.begin(), errors.end(), '\n'), 1) << errors;
+    EXPECT_NE(errors.find("display"), std::string::npos);
+    EXPECT_NE(errors.find("halfscope-cli"), std::string::npos);
+}
+
+TEST(WindowOptions, BadOnesAreOneLineAndExitCodeTwo) {
+    const std::vector<Arguments> bad{{"--size", "big"},
+                                     {"--size", "100x100"},
+                                     {"--theme", "drak"},
+                                     {"--scale", "nan"},
+                                     {"--scenario", "spiral"},
+                                     {"--set", "lr=-1"},
+                                     {"--lane", "a=mixd"},
+                                     {"--lane", "a=mixed", "--lane", "a=fp32"},
+                                     {"--text", "/no/such/file"},
+                                     {"--frames", "0"},
+                                     {"--unknown"},
+                                     {"stray"}};
+    for (const Arguments& arguments : bad) {
+        ChildProcess process(HALFSCOPE_PROGRAM, arguments);
+        EXPECT_EQ(process.wait(std::chrono::seconds(20)), 2) << arguments.back();
+        const std::string errors = process.errors();
+        EXPECT_EQ(std::count(errors.begin(), errors.end(), '\n'), 1) << errors;
+        EXPECT_EQ(errors.rfind("halfscope: ", 0), 0u) << errors;
+    }
+}
+
+TEST(WindowOptions, ADeviceThatIsNotThereIsExitCodeThree) {
+    ChildProcess process(HALFSCOPE_PROGRAM, {"--device", "cuda"});
+    EXPECT_EQ(process.wait(std::chrono::seconds(20)), 3);
+    EXPECT_NE(process.errors().find("cuda"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace halfscope

@@ -1,0 +1,160 @@
+// The window's content without a display: every panel draws at every size and theme, controls send the
+// commands they stand for, and what is drawn are the values of the snapshot.
+#include "gui/workbench.h"
+
+#include <gtest/gtest.h>
+
+#include "gui/keys.h"
+#include "gui/panel_list.h"
+#include "gui/workbench_fixture.h"
+
+namespace halfscope {
+namespace {
+
+template <class Kind>
+const Kind* only_command(const RecordingSink& sink) {
+    return sink.commands.size() == 1 ? std::get_if<Kind>(&sink.commands.front()) : nullptr;
+}
+
+TEST(Workbench, DrawsEveryPanelAtEverySizeThemeAndTextSize) {
+    WorkbenchFixture fixture(30);
+    UiState& ui = fixture.workbench.ui();
+    for (const ImVec2 size : {ImVec2(640, 400), ImVec2(1280, 800), ImVec2(1920, 1080)}) {
+        for (const ThemeKind theme : {ThemeKind::dark, ThemeKind::light}) {
+            for (const TextSize text : {TextSize::ordinary, TextSize::presenter}) {
+                for (const Slot tab : {Slot::loss_scale, Slot::model_view}) {
+                    fixture.size = size;
+                    ui.theme = theme;
+                    ui.text_size = text;
+                    ui.layout.middle_tab = tab;
+                    ui.layout.right_tab = tab == Slot::loss_scale ? Slot::gradients : Slot::comparison;
+                    fixture.frames();
+                    EXPECT_GT(ImGui::GetDrawData()->TotalVtxCount, 1000);
+                }
+            }
+        }
+    }
+}
+
+TEST(Workbench, DrawsAnEmptySnapshot) {
+    WorkbenchFixture fixture(1);
+    fixture.snapshot = {};
+    fixture.timeline.clear();
+    fixture.frames();
+    EXPECT_GT(ImGui::GetDrawData()->TotalVtxCount, 100);
+}
+
+TEST(Workbench, TheRunButtonRunsAndPauses) {
+    WorkbenchFixture fixture(5);
+    fixture.click("run/toggle");
+    EXPECT_NE(only_command<RunCommand>(fixture.sink), nullptr);
+    fixture.sink.commands.clear();
+    fixture.snapshot.state = RunState::running;
+    fixture.click("run/toggle");
+    EXPECT_NE(only_command<PauseCommand>(fixture.sink), nullptr);
+}
+
+TEST(Workbench, ALegendEntryHidesItsLaneInAllPlots) {
+    WorkbenchFixture fixture(20);
+    fixture.frames();
+    EXPECT_TRUE(fixture.workbench.ui().probe.find_value("loss/last/fp16").has_value());
+    fixture.click("loss/legend/fp16");
+    EXPECT_FALSE(fixture.workbench.ui().probe.find_value("loss/last/fp16").has_value());
+    EXPECT_FALSE(fixture.workbench.ui().probe.find_value("validation/last/fp16").has_value());
+    EXPECT_TRUE(fixture.workbench.ui().probe.find_value("loss/last/fp32").has_value());
+    fixture.click("loss/legend/fp16");
+    EXPECT_TRUE(fixture.workbench.ui().probe.find_value("loss/last/fp16").has_value());
+}
+
+TEST(Workbench, DrawnPercentagesAreThoseOfTheCounts) {
+    WorkbenchFixture fixture(30);
+    UiState& ui = fixture.workbench.ui();
+    fixture.size = ImVec2(1920, 1080);
+    for (const LaneSnapshot& lane : fixture.snapshot.lanes) {
+        ui.selected_lane = lane.id;
+        ui.probe_kind = ProbeKind::weight_gradient;
+        for (const ShareOf share : {ShareOf::nonzero, ShareOf::all}) {
+            ui.share_of = share;
+            fixture.frames();
+            int rows = 0;
+            for (const Probe& probe : lane.probes) {
+                if (probe.kind != ProbeKind::weight_gradient) continue;
+                ++rows;
+                const ClassCounts& counts = probe.counts.fp16;
+                const std::uint64_t whole =
+                    counts.count() - (share == ShareOf::nonzero ? counts.true_zero : 0);
+                ASSERT_GT(whole, 0u);
+                const auto drawn = ui.probe.find_value("gradients/" + probe.tensor + "/flushed");
+                ASSERT_TRUE(drawn.has_value()) << lane.name << " " << probe.tensor;
+                EXPECT_DOUBLE_EQ(std::stod(*drawn),
+                                 100.0 * static_cast<double>(counts.flushed) / static_cast<double>(whole));
+            }
+            EXPECT_GT(rows, 0) << lane.name;
+        }
+    }
+}
+
+TEST(Workbench, ATechniqueIsSwitchedByItsControl) {
+    WorkbenchFixture fixture(5);
+    fixture.size = ImVec2(1920, 1080);
+    UiState& ui = fixture.workbench.ui();
+    fixture.frames();
+    for (const LaneSnapshot& lane : fixture.snapshot.lanes) {
+        if (lane.name == "mixed") ui.selected_lane = lane.id;
+    }
+    fixture.click("techniques/master_weights");
+    const auto* command = only_command<SetTechniqueCommand>(fixture.sink);
+    ASSERT_NE(command, nullptr);
+    EXPECT_EQ(command->lane, "mixed");
+    EXPECT_EQ(command->key, "master_weights");
+    EXPECT_EQ(command->value, "off");
+}
+
+TEST(Workbench, EveryTechniqueKeyHasAControl) {
+    WorkbenchFixture fixture(2);
+    fixture.size = ImVec2(1920, 4000);
+    fixture.frames(3);
+    for (const TechniqueKey& key : technique_keys()) {
+        EXPECT_TRUE(fixture.workbench.ui().probe.find_rectangle("techniques/" + key.name).has_value())
+            << key.name;
+    }
+}
+
+TEST(Keys, DoWhatTheirPageSays) {
+    WorkbenchFixture fixture(5);
+    fixture.frames();
+    const auto press = [&](int key, int modifiers = 0) {
+        return handle_key({key, modifiers},
+                          fixture.workbench.context(fixture.snapshot, fixture.timeline, fixture.sink));
+    };
+    UiState& ui = fixture.workbench.ui();
+    EXPECT_TRUE(press(' '));
+    EXPECT_NE(only_command<RunCommand>(fixture.sink), nullptr);
+    fixture.sink.commands.clear();
+    EXPECT_TRUE(press('R'));
+    EXPECT_NE(only_command<RestartCommand>(fixture.sink), nullptr);
+    fixture.sink.commands.clear();
+    for (const LaneSnapshot& lane : fixture.snapshot.lanes) {
+        if (lane.name == "mixed") ui.selected_lane = lane.id;
+    }
+    EXPECT_TRUE(press('['));
+    const auto* halve = only_command<MultiplyLossScaleCommand>(fixture.sink);
+    ASSERT_NE(halve, nullptr);
+    EXPECT_EQ(halve->lane, "mixed");
+    EXPECT_EQ(halve->factor, 0.5);
+    fixture.sink.commands.clear();
+    // A lane that scales nothing says so instead.
+    for (const LaneSnapshot& lane : fixture.snapshot.lanes) {
+        if (lane.name == "fp32") ui.selected_lane = lane.id;
+    }
+    press(']');
+    EXPECT_TRUE(fixture.sink.commands.empty());
+    EXPECT_NE(ui.messages.entries().back().text.find("does not scale"), std::string::npos);
+    const AxisScale before = ui.loss_axis;
+    press('L');
+    EXPECT_NE(ui.loss_axis, before);
+    EXPECT_FALSE(press('Z'));
+}
+
+}  // namespace
+}  // namespace halfscope
