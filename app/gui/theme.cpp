@@ -92,8 +92,8 @@ void set_style_colours(const Theme& theme, ImVec4* colours) {
     set(ImGuiCol_ScrollbarGrabHovered, mix(theme.panel_background, theme.text, 0.35f));
     set(ImGuiCol_ScrollbarGrabActive, theme.accent);
     set(ImGuiCol_CheckMark, theme.accent);
-    set(ImGuiCol_SliderGrab, theme.accent);
-    set(ImGuiCol_SliderGrabActive, mix(theme.accent, theme.text, 0.3f));
+    set(ImGuiCol_SliderGrab, with_opacity(theme.accent, 0.6f));  // the number is read through it
+    set(ImGuiCol_SliderGrabActive, with_opacity(theme.accent, 0.8f));
     set(ImGuiCol_Button, control);
     set(ImGuiCol_ButtonHovered, hovered);
     set(ImGuiCol_ButtonActive, active);

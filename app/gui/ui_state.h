@@ -45,6 +45,7 @@ struct ScenarioEdit {
 
 /// A technique's number while it is typed, and why it was refused.
 struct TechniqueEdit {
+    int lane_id = -1;
     std::string key;  ///< empty: none
     std::string text, refusal;
 };

@@ -47,6 +47,7 @@ Snapshot Session::make_snapshot() {
     snapshot.telemetry_percent = steps_.part_percent();
     snapshot.probe_every = probe_every_;
     snapshot.shadow_every = shadow_every_;
+    snapshot.step_delay_ms = step_delay_ms_;
     snapshot.messages.assign(messages_.begin(), messages_.end());
     return snapshot;
 }

@@ -86,6 +86,7 @@ struct Snapshot {
     double telemetry_percent =
         0;  ///< share of wall time that probes, shadow passes and views took, last seconds
     int probe_every = 10, shadow_every = 50;
+    double step_delay_ms = 0;       ///< slow motion: the pause after each step
     std::vector<Message> messages;  ///< the last few
 };
 

@@ -1,28 +1,19 @@
 #include "gui/panels/comparison_panel.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdio>
-#include <limits>
 
-#include "gui/imgui_compat.h"
 #include "gui/widgets/controls.h"
-#include "gui/widgets/draw.h"
 #include "gui/widgets/export.h"
+#include "gui/widgets/memory_bars.h"
+#include "gui/widgets/number_table.h"
 
 namespace halfscope {
 namespace {
 
-struct CategoryLook {
-    MemoryCategory category;
-    const char* name;
-};
-constexpr std::array<CategoryLook, 5> kCategories{{{MemoryCategory::weights, "weights"},
-                                                   {MemoryCategory::master_weights, "master copy"},
-                                                   {MemoryCategory::activations, "activations"},
-                                                   {MemoryCategory::gradients, "gradients"},
-                                                   {MemoryCategory::optimizer_state, "optimizer"}}};
+// From here on a gradient has more than a tenth of its length wrong; marked, with a sign besides the colour.
+constexpr double kBadError = 0.1;
 
 /// What the lanes are compared with: the first one that stores FP32.
 const LaneSnapshot* reference_lane(const Snapshot& snapshot) {
@@ -32,23 +23,32 @@ const LaneSnapshot* reference_lane(const Snapshot& snapshot) {
     return nullptr;
 }
 
-/// Over all weight gradients of the newest shadow pass.
+bool is_measured(const Probe& probe) {
+    return probe.kind == ProbeKind::weight_gradient && probe.relative_error != -1;
+}
+
+/// NaN is the worst there is.
+bool is_worse_error(double error, double than) {
+    return !std::isnan(than) && (std::isnan(error) || error > than);
+}
+bool is_worse_cosine(double cosine, double than) {
+    return !std::isnan(than) && (std::isnan(cosine) || cosine < than);
+}
+
+/// Over all weight gradients of the newest shadow pass; null where none was measured.
 struct WorstGradient {
-    double relative_error = -1, cosine = 2;
-    std::string tensor;
-    bool is_measured() const { return !tensor.empty(); }
+    const Probe* error = nullptr;   ///< the largest relative error
+    const Probe* cosine = nullptr;  ///< the smallest cosine
 };
 
 WorstGradient worst_gradient(const LaneSnapshot& lane) {
     WorstGradient worst;
     for (const Probe& probe : lane.probes) {
-        if (probe.kind != ProbeKind::weight_gradient || probe.relative_error == -1) continue;
-        // Written so that NaN counts as the worst.
-        if (worst.tensor.empty() || !(probe.relative_error <= worst.relative_error)) {
-            worst.relative_error = probe.relative_error;
-            worst.tensor = probe.tensor;
+        if (!is_measured(probe)) continue;
+        if (!worst.error || is_worse_error(probe.relative_error, worst.error->relative_error)) {
+            worst.error = &probe;
         }
-        if (!(probe.cosine >= worst.cosine)) worst.cosine = probe.cosine;
+        if (!worst.cosine || is_worse_cosine(probe.cosine, worst.cosine->cosine)) worst.cosine = &probe;
     }
     return worst;
 }
@@ -73,172 +73,175 @@ std::string metric_title(const Snapshot& snapshot) {
     return name == "psnr_db" ? "PSNR" : name;
 }
 
-std::string error_text(double relative_error) {
-    return relative_error == -1 ? "-" : formatted("%.1e", relative_error);
-}
-std::string cosine_text(double cosine) {
-    return cosine == -2 || cosine == 2 ? "-" : formatted("%.4f", cosine);
-}
-
-/// Text that ends at the cell's right edge, in tabular digits.
-void right_cell(const Theme& theme, const std::string& text, ImU32 colour) {
-    ImGui::TableNextColumn();
-    if (theme.mono_font) compat::push_font(theme.mono_font);
-    const float room = ImGui::GetContentRegionAvail().x - ImGui::CalcTextSize(text.c_str()).x;
-    if (room > 0) ImGui::SetCursorPosX(ImGui::GetCursorPosX() + room);
-    coloured_text(colour, text.c_str());
-    if (theme.mono_font) ImGui::PopFont();
+NumberCell error_cell(const Theme& theme, const Probe* probe) {
+    if (!probe) return {"-", theme.text_dim, "", -1};
+    const double error = probe->relative_error;
+    const bool is_bad = !(error < kBadError);
+    const std::string number = error == 0 ? "0" : formatted("%.1e", error);
+    return {is_bad ? "! " + number : number, is_bad ? theme.error : 0, "", -1};
 }
 
-void lane_cell(const Theme& theme, const LaneSnapshot& lane) {
-    ImGui::TableNextColumn();
-    lane_chip(theme, lane.id);
-    ImGui::SameLine(0, theme.px(4));
-    ImGui::TextUnformatted(lane.name.c_str());
+NumberCell cosine_cell(const Theme& theme, const Probe* probe) {
+    if (!probe) return {"-", theme.text_dim, "", -1};
+    // Four digits would make 0.99996 a 1.
+    const bool is_almost_one = probe->cosine < 1 && probe->cosine > 0.9999;
+    return {is_almost_one ? ">0.9999" : formatted("%.4f", probe->cosine), 0, "", -1};
 }
 
-/// Column titles, at the right edge like the numbers below; the first, wider one at the left.
-void table_header(const Theme& theme, const std::vector<std::pair<std::string, const char*>>& titles) {
-    for (std::size_t column = 0; column < titles.size(); ++column) {
-        ImGui::TableSetupColumn("", ImGuiTableColumnFlags_WidthStretch, column == 0 ? 1.5f : 1.0f);
+void report_lane(UiProbe& probe, const LaneSnapshot& lane, const WorstGradient& worst) {
+    if (!probe.enabled()) return;
+    const std::string id = "comparison/" + lane.name;
+    if (lane.validation_step >= 0) probe.value(id + "/metric", lane.validation.metric);
+    probe.value(id + "/step_ms", lane.step_ms);
+    probe.value(id + "/bytes", static_cast<double>(lane.memory.total()));
+    for (const MemoryCategoryLook& look : kMemoryLooks) {
+        probe.value(id + "/bytes/" + memory_category_name(look.category),
+                    static_cast<double>(lane.memory[look.category]));
     }
-    ImGui::TableNextRow(ImGuiTableRowFlags_Headers);
-    bool is_first = true;
-    for (const auto& [title, help] : titles) {
-        ImGui::TableNextColumn();
-        const float room = ImGui::GetContentRegionAvail().x - ImGui::CalcTextSize(title.c_str()).x;
-        if (!is_first && room > 0) ImGui::SetCursorPosX(ImGui::GetCursorPosX() + room);
-        is_first = false;
-        dim_text(theme, title.c_str());
-        item_tooltip(theme, help);
-    }
+    if (!worst.error) return;
+    probe.value(id + "/relative_error", worst.error->relative_error);
+    probe.value(id + "/cosine", worst.cosine->cosine);
 }
 
-constexpr ImGuiTableFlags kTableFlags =
-    ImGuiTableFlags_BordersInnerH | ImGuiTableFlags_SizingStretchSame | ImGuiTableFlags_NoPadOuterX;
+std::vector<NumberColumn> lane_columns(const Snapshot& snapshot) {
+    return {
+        {metric_title(snapshot), snapshot.scenario.validation, 0},
+        {"loss", "training loss of the last step", 2},
+        {"step ms", "mean time of a step of this lane alone, without what is measured", 0},
+        {"speed", "step time of the FP32 lane divided by this lane's", 3},
+        {"memory", "all buffers of a training step", 0},
+        {"skipped", "steps whose gradients were not finite and which were left out", 4},
+        {"max error",
+         "relative error ||g - s|| / ||s|| against the shadow pass's gradient s, the largest of all weight "
+         "gradients; ! from 0.1",
+         0},
+        {"min cos", "the smallest cosine between a weight gradient and the shadow pass's", 1}};
+}
 
-void draw_lanes_table(const PanelContext& context, float width) {
+NumberRow lane_row(const PanelContext& context, const LaneSnapshot& lane) {
     const Theme& theme = context.theme;
-    const bool is_wide = width > theme.px(560);
     const LaneSnapshot* reference = reference_lane(context.snapshot);
-    std::vector<std::pair<std::string, const char*>> titles{
-        {"lane", ""},
-        {metric_title(context.snapshot), context.snapshot.scenario.validation.c_str()},
-        {"loss", "training loss of the last step"},
-        {"step ms", "mean time of a step of this lane alone, without what is measured"}};
-    if (is_wide) titles.emplace_back("speed", "step time of the FP32 lane divided by this lane's");
-    titles.emplace_back("memory", "all buffers of a training step");
-    if (is_wide)
-        titles.emplace_back("skipped", "steps whose gradients were not finite and which were left out");
-    titles.emplace_back("error",
-                        "largest ||g - s|| / ||s|| of all weight gradients g against the shadow pass's s");
-    titles.emplace_back("cos", "smallest cosine between a weight gradient and the shadow pass's");
-    if (!ImGui::BeginTable("lanes", static_cast<int>(titles.size()), kTableFlags)) return;
-    table_header(theme, titles);
-    for (const LaneSnapshot& lane : context.snapshot.lanes) {
-        const WorstGradient worst = worst_gradient(lane);
-        ImGui::TableNextRow();
-        lane_cell(theme, lane);
-        right_cell(theme, metric_text(context.snapshot, lane), theme.text);
-        right_cell(theme, number_text(lane.last.loss, 3),
-                   std::isfinite(lane.last.loss) ? theme.text : theme.error);
-        right_cell(theme, formatted("%.2f", lane.step_ms), theme.text);
-        if (is_wide) {
-            const bool has_ratio = reference && lane.step_ms > 0;
-            right_cell(theme, has_ratio ? formatted("%.2fx", reference->step_ms / lane.step_ms) : "-",
-                       theme.text);
-        }
-        right_cell(theme, bytes_text(lane.memory.total()), theme.text);
-        if (is_wide) right_cell(theme, count_text(lane.skipped), theme.text);
-        const bool is_bad = worst.is_measured() && !(worst.relative_error < 0.1);
-        right_cell(theme, error_text(worst.relative_error), is_bad ? theme.error : theme.text);
-        if (worst.is_measured()) item_tooltip(theme, "worst: " + worst.tensor);
-        right_cell(theme, cosine_text(worst.cosine), theme.text);
-        UiProbe& probe = context.ui.probe;
-        const std::string id = "comparison/" + lane.name;
-        probe.value(id + "/metric", lane.validation.metric);
-        probe.value(id + "/step_ms", lane.step_ms);
-        probe.value(id + "/bytes", static_cast<double>(lane.memory.total()));
-        probe.value(id + "/relative_error", worst.relative_error);
-        probe.value(id + "/cosine", worst.cosine);
+    const WorstGradient worst = worst_gradient(lane);
+    report_lane(context.ui.probe, lane, worst);
+    const bool has_step = lane.last.step_ms > 0 || lane.step_ms > 0, has_time = lane.step_ms > 0;
+    const bool has_ratio = reference && has_time && reference->step_ms > 0;
+    NumberCell error = error_cell(theme, worst.error), cosine = cosine_cell(theme, worst.cosine);
+    if (worst.error) {
+        const std::string step = ", shadow pass of step " + count_text(lane.shadow_step);
+        error.help = worst.error->tensor + step;
+        cosine.help = worst.cosine->tensor + step;
     }
-    ImGui::EndTable();
+    const std::string metric_step =
+        lane.validation_step < 0 ? "" : "validation of step " + count_text(lane.validation_step);
+    return {lane.name,
+            lane.id,
+            0,
+            "comparison/" + lane.name,
+            {{metric_text(context.snapshot, lane), 0, metric_step, -1},
+             {has_step ? number_text(lane.last.loss, 3) : "-",
+              has_step && !std::isfinite(lane.last.loss) ? theme.error : 0, "", -1},
+             {has_time ? formatted("%.2f", lane.step_ms) : "-", 0, "", -1},
+             {has_ratio ? formatted("%.2fx", reference->step_ms / lane.step_ms) : "-", 0, "", -1},
+             {bytes_text(lane.memory.total()), 0, "", -1},
+             {count_text(lane.skipped), 0, "", -1},
+             error,
+             cosine}};
 }
 
-ImU32 category_colour(const Theme& theme, std::size_t index) {
-    return viridis(theme.kind == ThemeKind::dark ? 0.3f + 0.16f * static_cast<float>(index)
-                                                 : 0.12f + 0.18f * static_cast<float>(index));
+void draw_lanes(const PanelContext& context) {
+    std::vector<NumberRow> rows;
+    for (const LaneSnapshot& lane : context.snapshot.lanes) rows.push_back(lane_row(context, lane));
+    draw_number_table(context.theme, context.ui.probe, "lanes", "lane", lane_columns(context.snapshot), rows);
+}
+
+std::string percent_of(std::uint64_t part, std::uint64_t whole) {
+    return whole == 0 ? "-"
+                      : formatted("%.0f%%", 100.0 * static_cast<double>(part) / static_cast<double>(whole));
+}
+
+/// Two columns a lane: bytes, and percent of the FP32 lane's.
+std::vector<NumberColumn> memory_columns(const Snapshot& snapshot) {
+    std::vector<NumberColumn> columns;
+    for (const LaneSnapshot& lane : snapshot.lanes) {
+        columns.push_back({lane.name, "bytes of lane " + lane.name, 0});
+        columns.push_back({"of FP32", lane.name + ": percent of the same category of the FP32 lane", 1});
+    }
+    return columns;
+}
+
+/// The paper's sentence about memory beside what it is here: for small networks they differ, and say so.
+void draw_memory_note(const PanelContext& context) {
+    const LaneSnapshot* reference = reference_lane(context.snapshot);
+    if (!reference) return;
+    const std::uint64_t weights = reference->memory[MemoryCategory::weights];
+    for (const LaneSnapshot& lane : context.snapshot.lanes) {
+        if (!lane.techniques.has_master()) continue;
+        const std::uint64_t own =
+            lane.memory[MemoryCategory::weights] + lane.memory[MemoryCategory::master_weights];
+        const std::string text =
+            "Paper 3.1: a master copy raises weight memory by 50%, yet activations dominate and the total is "
+            "about halved. Here " +
+            lane.name + " keeps " + percent_of(own, weights) + " of FP32's weight bytes; all together " +
+            percent_of(lane.memory.total(), reference->memory.total()) + ".";
+        wrapped_dim_text(context.theme, text.c_str());
+        return;
+    }
 }
 
 /// Bytes by category: a stacked bar for each lane on one scale, and the figures.
-void draw_memory(const PanelContext& context, float width) {
+void draw_memory(const PanelContext& context) {
     const Theme& theme = context.theme;
-    section_heading(theme, "BYTES BY CATEGORY");
-    std::uint64_t largest = 1;
-    for (const LaneSnapshot& lane : context.snapshot.lanes) largest = std::max(largest, lane.memory.total());
-    std::vector<std::pair<std::string, const char*>> titles{{"lane", ""}};
-    for (const CategoryLook& look : kCategories) titles.emplace_back(look.name, "");
-    titles.emplace_back("of FP32", "this lane's total against the FP32 lane's");
     const LaneSnapshot* reference = reference_lane(context.snapshot);
-    if (!ImGui::BeginTable("memory", static_cast<int>(titles.size()), kTableFlags)) return;
-    table_header(theme, titles);
-    for (const LaneSnapshot& lane : context.snapshot.lanes) {
-        ImGui::TableNextRow();
-        lane_cell(theme, lane);
-        for (const CategoryLook& look : kCategories) {
-            const std::uint64_t bytes = lane.memory[look.category];
-            right_cell(theme, bytes == 0 ? "-" : bytes_text(bytes), theme.text);
-            context.ui.probe.value("comparison/" + lane.name + "/bytes/" + look.name,
-                                   static_cast<double>(bytes));
+    section_heading(theme, "BYTES BY CATEGORY");
+    draw_memory_bars(theme, context.snapshot.lanes);
+    std::vector<NumberRow> rows;
+    const auto add_row = [&](const std::string& name, ImU32 swatch, const std::string& help, auto bytes_of) {
+        NumberRow row{name, -1, swatch, "", {}};
+        for (const LaneSnapshot& lane : context.snapshot.lanes) {
+            const std::uint64_t bytes = bytes_of(lane);
+            row.cells.push_back(
+                {bytes == 0 ? "-" : bytes_text(bytes), bytes == 0 ? theme.text_dim : 0, help, -1});
+            const std::string percent =
+                reference && bytes > 0 ? percent_of(bytes, bytes_of(*reference)) : "-";
+            row.cells.push_back({percent, theme.text_dim, help, -1});
         }
-        right_cell(theme,
-                   reference ? formatted("%.0f%%", 100.0 * static_cast<double>(lane.memory.total()) /
-                                                       static_cast<double>(reference->memory.total()))
-                             : "-",
-                   theme.text);
+        rows.push_back(std::move(row));
+    };
+    for (std::size_t index = 0; index < kMemoryLooks.size(); ++index) {
+        const MemoryCategoryLook& look = kMemoryLooks[index];
+        add_row(std::string(1, look.letter) + " " + look.name, memory_colour(theme, index), look.help,
+                [&look](const LaneSnapshot& lane) { return lane.memory[look.category]; });
     }
-    ImGui::EndTable();
-    for (const LaneSnapshot& lane : context.snapshot.lanes) {
-        const ImVec2 at = ImGui::GetCursorScreenPos();
-        const float height = theme.px(9);
-        float x = at.x;
-        for (std::size_t index = 0; index < kCategories.size(); ++index) {
-            const double share =
-                static_cast<double>(lane.memory[kCategories[index].category]) / static_cast<double>(largest);
-            const float next = x + static_cast<float>(share) * width;
-            ImGui::GetWindowDrawList()->AddRectFilled(ImVec2(x, at.y), ImVec2(next, at.y + height),
-                                                      category_colour(theme, index));
-            if (ImGui::IsMouseHoveringRect(ImVec2(x, at.y), ImVec2(next, at.y + height)) &&
-                ImGui::IsWindowHovered()) {
-                begin_tooltip(theme);
-                ImGui::Text("%s: %s %s", lane.name.c_str(), kCategories[index].name,
-                            bytes_text(lane.memory[kCategories[index].category]).c_str());
-                end_tooltip();
-            }
-            x = next;
-        }
-        compat::add_rectangle(ImGui::GetWindowDrawList(), at, ImVec2(x, at.y + height),
-                              theme.lane(lane.id).colour, 0, 1);
-        ImGui::Dummy(ImVec2(width, height));
-    }
-    for (std::size_t index = 0; index < kCategories.size(); ++index) {
-        const ImVec2 at = ImGui::GetCursorScreenPos();
-        const float line = ImGui::GetTextLineHeight();
-        ImGui::GetWindowDrawList()->AddRectFilled(ImVec2(at.x, at.y + line * 0.2f),
-                                                  ImVec2(at.x + line * 0.7f, at.y + line * 0.9f),
-                                                  category_colour(theme, index));
-        ImGui::Dummy(ImVec2(line * 0.7f, line));
-        ImGui::SameLine(0, theme.px(4));
-        dim_text(theme, kCategories[index].name);
-        if (index + 1 < kCategories.size()) ImGui::SameLine(0, theme.px(12));
-    }
+    add_row("all", 0, "all buffers of a training step",
+            [](const LaneSnapshot& lane) { return lane.memory.total(); });
+    draw_number_table(theme, context.ui.probe, "memory", "", memory_columns(context.snapshot), rows);
+    draw_memory_note(context);
 }
 
-const Probe* find_gradient(const LaneSnapshot& lane, const std::string& tensor) {
+const Probe* find_measured(const LaneSnapshot& lane, const std::string& tensor) {
     for (const Probe& probe : lane.probes) {
-        if (probe.kind == ProbeKind::weight_gradient && probe.tensor == tensor) return &probe;
+        if (probe.tensor == tensor && is_measured(probe)) return &probe;
     }
     return nullptr;
+}
+
+/// Weight gradients in graph order: the same in every lane, so those of the first that has any.
+std::vector<std::string> gradient_tensors(const Snapshot& snapshot) {
+    std::vector<std::string> tensors;
+    for (const LaneSnapshot& lane : snapshot.lanes) {
+        for (const Probe& probe : lane.probes) {
+            if (probe.kind == ProbeKind::weight_gradient) tensors.push_back(probe.tensor);
+        }
+        if (!tensors.empty()) break;
+    }
+    return tensors;
+}
+
+/// Where an error stands between 1e-7 and 1 on a logarithmic scale, 0..1.
+float error_bar(double error) {
+    constexpr double kDecades = 7;
+    if (std::isnan(error)) return 1;
+    return error <= 0 ? 0.0f : static_cast<float>(std::clamp(1 + std::log10(error) / kDecades, 0.0, 1.0));
 }
 
 /// Relative error and cosine of every weight gradient of every lane.
@@ -247,68 +250,98 @@ void draw_layers(const PanelContext& context) {
     const std::vector<LaneSnapshot>& lanes = context.snapshot.lanes;
     std::int64_t step = -1;
     for (const LaneSnapshot& lane : lanes) step = std::max(step, lane.shadow_step);
-    const std::string title = step < 0 ? "GRADIENT ERROR BY LAYER"
-                                       : "GRADIENT ERROR BY LAYER, SHADOW PASS OF STEP " + count_text(step);
-    section_heading(theme, title.c_str());
+    section_heading(theme,
+                    step < 0 ? "GRADIENT ERROR BY LAYER"
+                             : ("GRADIENT ERROR BY LAYER, SHADOW PASS OF STEP " + count_text(step)).c_str());
     if (step < 0) {
-        dim_text(theme, "no shadow pass yet: it runs at every 50th step (SCENARIO, Measuring)");
+        const std::string text = "No shadow pass yet: it runs at every " +
+                                 count_text(context.snapshot.shadow_every) +
+                                 "th step and gives each lane's true gradients in FP32.";
+        wrapped_dim_text(theme, text.c_str());
         return;
     }
-    if (!ImGui::BeginTable("layers", static_cast<int>(1 + lanes.size()), kTableFlags)) return;
-    std::vector<std::pair<std::string, const char*>> titles{{"error / cosine", ""}};
+    std::vector<NumberColumn> columns;
     for (const LaneSnapshot& lane : lanes) {
-        titles.emplace_back(
-            std::string(1, theme.lane(lane.id).letter) + " " + lane.name,
-            "||g - s|| / ||s|| against the shadow pass's gradient s, and the cosine between them");
+        const std::string of = lane.name + (lane.shadow_step < 0 ? ", not measured yet"
+                                                                 : ", step " + count_text(lane.shadow_step));
+        columns.push_back({std::string(1, theme.lane(lane.id).letter) + " " + lane.name,
+                           of +
+                               ": relative error ||g - s|| / ||s|| against the shadow pass's gradient s; bar "
+                               "from 1e-7 to 1, logarithmic; ! from 0.1",
+                           0});
+        columns.push_back({"cos", of + ": cosine between g and the shadow pass's gradient s", 1});
     }
-    table_header(theme, titles);
-    for (const Probe& first : lanes.front().probes) {
-        if (first.kind != ProbeKind::weight_gradient) continue;
-        ImGui::TableNextRow();
-        ImGui::TableNextColumn();
-        ImGui::TextUnformatted(first.tensor.c_str());
+    std::vector<NumberRow> rows;
+    for (const std::string& tensor : gradient_tensors(context.snapshot)) {
+        NumberRow row{tensor, -1, 0, "comparison/layer/" + tensor, {}};
         for (const LaneSnapshot& lane : lanes) {
-            const Probe* probe = find_gradient(lane, first.tensor);
-            const bool is_measured = probe && probe->relative_error != -1;
-            const bool is_bad = is_measured && !(probe->relative_error < 0.1);
-            right_cell(
-                theme,
-                is_measured ? error_text(probe->relative_error) + "  " + cosine_text(probe->cosine) : "-",
-                is_bad ? theme.error : theme.text);
+            const Probe* probe = find_measured(lane, tensor);
+            row.cells.push_back(error_cell(theme, probe));
+            if (probe) row.cells.back().bar = error_bar(probe->relative_error);
+            row.cells.push_back(cosine_cell(theme, probe));
         }
+        rows.push_back(std::move(row));
     }
-    ImGui::EndTable();
+    draw_number_table(theme, context.ui.probe, "layers", "weight gradient", columns, rows);
 }
 
-std::string csv_of(const Snapshot& snapshot) {
-    std::string csv = "lane,step,metric,loss,step_ms,skipped";
-    for (const CategoryLook& look : kCategories) csv += "," + std::string(look.name) + " bytes";
-    csv += ",worst_tensor,relative_error,cosine\n";
+std::string lanes_csv(const Snapshot& snapshot) {
+    std::string csv =
+        "lane,step," + csv_text(snapshot.scenario.metric_name) + ",validation_step,loss,step_ms,skipped";
+    for (const MemoryCategoryLook& look : kMemoryLooks) {
+        csv += "," + std::string(memory_category_name(look.category)) + "_bytes";
+    }
+    csv += ",shadow_step,worst_tensor,relative_error,cosine\n";
     for (const LaneSnapshot& lane : snapshot.lanes) {
         const WorstGradient worst = worst_gradient(lane);
-        csv += csv_text(lane.name) + "," + std::to_string(lane.last.step) + "," +
-               csv_number(lane.validation.metric) + "," + csv_number(lane.last.loss) + "," +
-               csv_number(lane.step_ms) + "," + std::to_string(lane.skipped);
-        for (const CategoryLook& look : kCategories) csv += "," + std::to_string(lane.memory[look.category]);
-        csv += "," + csv_text(worst.tensor) +
-               (worst.is_measured() ? "," + csv_number(worst.relative_error) + "," + csv_number(worst.cosine)
-                                    : ",,") +
-               "\n";
+        csv += csv_text(lane.name) + "," + std::to_string(lane.last.step);
+        csv += lane.validation_step < 0
+                   ? ",,"
+                   : "," + csv_number(lane.validation.metric) + "," + std::to_string(lane.validation_step);
+        csv += "," + csv_number(lane.last.loss) + "," + csv_number(lane.step_ms) + "," +
+               std::to_string(lane.skipped);
+        for (const MemoryCategoryLook& look : kMemoryLooks) {
+            csv += "," + std::to_string(lane.memory[look.category]);
+        }
+        csv += worst.error ? "," + std::to_string(lane.shadow_step) + "," + csv_text(worst.error->tensor) +
+                                 "," + csv_number(worst.error->relative_error) + "," +
+                                 csv_number(worst.cosine->cosine) + "\n"
+                           : ",,,,\n";
+    }
+    return csv;
+}
+
+std::string layers_csv(const Snapshot& snapshot) {
+    std::string csv = "lane,shadow_step,tensor,relative_error,cosine\n";
+    for (const LaneSnapshot& lane : snapshot.lanes) {
+        for (const Probe& probe : lane.probes) {
+            if (!is_measured(probe)) continue;
+            csv += csv_text(lane.name) + "," + std::to_string(lane.shadow_step) + "," +
+                   csv_text(probe.tensor) + "," + csv_number(probe.relative_error) + "," +
+                   csv_number(probe.cosine) + "\n";
+        }
     }
     return csv;
 }
 
 void draw_menu(const PanelContext& context, ImVec2 min, ImVec2 max) {
+    UiState& ui = context.ui;
     if (ImGui::IsWindowHovered(ImGuiHoveredFlags_ChildWindows) &&
         ImGui::IsMouseReleased(ImGuiMouseButton_Right)) {
         ImGui::OpenPopup("comparison_menu");
     }
     if (!ImGui::BeginPopup("comparison_menu")) return;
     const std::int64_t step = context.snapshot.next_step;
-    if (ImGui::MenuItem("Export as CSV")) {
-        export_text(context.ui, export_path("comparison", step, "csv"), csv_of(context.snapshot));
+    if (ImGui::MenuItem("Export lanes as CSV")) {
+        export_text(ui, export_path("comparison", step, "csv"), lanes_csv(context.snapshot));
     }
-    if (ImGui::MenuItem("Export this panel as PNG")) request_image(context.ui, min, max, "comparison", step);
+    ui.probe.item("comparison/menu/csv");
+    if (ImGui::MenuItem("Export errors by layer as CSV")) {
+        export_text(ui, export_path("gradient-errors", step, "csv"), layers_csv(context.snapshot));
+    }
+    ui.probe.item("comparison/menu/layers_csv");
+    if (ImGui::MenuItem("Export this panel as PNG")) request_image(ui, min, max, "comparison", step);
+    ui.probe.item("comparison/menu/png");
     ImGui::EndPopup();
 }
 
@@ -316,15 +349,15 @@ void draw_menu(const PanelContext& context, ImVec2 min, ImVec2 max) {
 
 void draw_comparison_panel(const PanelContext& context) {
     if (context.snapshot.lanes.empty()) {
-        empty_state(context.theme, "No lanes yet.");
+        empty_state(context.theme, "No lanes yet: add one under LANES.");
         return;
     }
     const ImVec2 min = ImGui::GetWindowPos(), size = ImGui::GetWindowSize();
-    const float width = ImGui::GetContentRegionAvail().x - context.theme.px(4);
-    draw_lanes_table(context, width);
-    draw_memory(context, width);
-    draw_layers(context);
+    draw_lanes(context);
+    // The CPU device measures none; a device that does will bring a field in the snapshot.
     dim_text(context.theme, "energy: not reported by this device");
+    draw_memory(context);
+    draw_layers(context);
     draw_menu(context, min, ImVec2(min.x + size.x, min.y + size.y));
 }
 

@@ -6,6 +6,7 @@
 #include "gui/imgui_compat.h"
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
+#include "gui/widgets/export.h"
 
 namespace halfscope {
 namespace {
@@ -231,6 +232,19 @@ void draw_view_choice(const PanelContext& context) {
         "dark: no difference, yellow: 0.25 and more");
 }
 
+void draw_menu(const PanelContext& context, ImVec2 min, ImVec2 max) {
+    if (ImGui::IsWindowHovered(ImGuiHoveredFlags_ChildWindows) &&
+        ImGui::IsMouseReleased(ImGuiMouseButton_Right)) {
+        ImGui::OpenPopup("model_view_menu");
+    }
+    if (!ImGui::BeginPopup("model_view_menu")) return;
+    if (ImGui::MenuItem("Export this panel as PNG")) {
+        request_image(context.ui, min, max, "model", context.snapshot.next_step);
+    }
+    context.ui.probe.item("model_view/menu/png");
+    ImGui::EndPopup();
+}
+
 }  // namespace
 
 void draw_model_view_panel(const PanelContext& context) {
@@ -249,6 +263,8 @@ void draw_model_view_panel(const PanelContext& context) {
     } else {
         draw_texts(context, views);
     }
+    const ImVec2 min = ImGui::GetWindowPos(), size = ImGui::GetWindowSize();
+    draw_menu(context, min, ImVec2(min.x + size.x, min.y + size.y));
 }
 
 }  // namespace halfscope

@@ -211,15 +211,14 @@ void draw_cadence(const PanelContext& context, const char* label, const char* he
     context.ui.probe.value(std::string("measuring/") + label, static_cast<double>(now));
 }
 
-/// Buttons for the pause after each step. The snapshot does not say which pause holds, so the window's own
-/// last choice is marked.
+/// Buttons for the pause after each step.
 void draw_slow_motion(const PanelContext& context, float label_width) {
     row_label(context.theme, "slow motion", context.theme.text,
               "Waits so long after each step, to watch them one by one: off, 0.1 or 0.5 seconds.",
               label_width);
     const float start = ImGui::GetCursorPosX(), spacing = context.theme.px(3);
-    float& chosen_ms = *ImGui::GetStateStorage()->GetFloatRef(ImGui::GetID("slow motion"), 0.0f);
-    constexpr std::pair<const char*, float> kDelays[] = {{"off", 0}, {"0.1 s", 100}, {"0.5 s", 500}};
+    const double chosen_ms = context.snapshot.step_delay_ms;
+    constexpr std::pair<const char*, double> kDelays[] = {{"off", 0}, {"0.1 s", 100}, {"0.5 s", 500}};
     const float right = start + ImGui::GetContentRegionAvail().x;
     for (const auto& [label, delay_ms] : kDelays) {
         const float width = ImGui::CalcTextSize(label).x + 2 * ImGui::GetStyle().FramePadding.x;
@@ -232,13 +231,10 @@ void draw_slow_motion(const PanelContext& context, float label_width) {
             }
         }
         const ToggleLook look = chosen_ms == delay_ms ? ToggleLook::on : ToggleLook::off;
-        if (toggle_button(context.theme, label, look)) {
-            chosen_ms = delay_ms;
-            context.commands.send(SetStepDelayCommand{static_cast<double>(delay_ms)});
-        }
+        if (toggle_button(context.theme, label, look)) context.commands.send(SetStepDelayCommand{delay_ms});
         context.ui.probe.item(std::string("measuring/delay/") + label);
     }
-    context.ui.probe.value("measuring/delay", static_cast<double>(chosen_ms));
+    context.ui.probe.value("measuring/delay", chosen_ms);
 }
 
 void draw_measuring(const PanelContext& context, float label_width) {

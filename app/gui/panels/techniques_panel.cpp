@@ -167,7 +167,7 @@ void draw_scale_buttons(const Row& row) {
 /// A number as text, applied with Enter or when it is left; what is wrong with it stands below it.
 void draw_number(const Row& row) {
     TechniqueEdit& edit = row.context.ui.technique_edit;
-    const bool is_edited = edit.key == row.key.name;
+    const bool is_edited = edit.lane_id == row.lane.id && edit.key == row.key.name;
     std::string text = is_edited ? edit.text : number_shown(row.value);
     const bool has_buttons = row.key.name == "loss_scale";
     const float buttons = has_buttons ? ImGui::CalcTextSize("/2x2").x + row.context.theme.px(34) : 0.0f;
@@ -178,13 +178,13 @@ void draw_number(const Row& row) {
     const bool is_left = ImGui::IsItemDeactivated();
     const bool is_left_unchanged = is_left && !entered && !ImGui::IsItemDeactivatedAfterEdit();
     if (ImGui::IsItemActive() && (is_edited || text != number_shown(row.value)))
-        edit = {row.key.name, text, {}};
+        edit = {row.lane.id, row.key.name, text, {}};
     if (is_left_unchanged && is_edited) {
         edit = {};  // the way out of a refused value: click it and leave it
     } else if ((entered || (is_left && is_edited)) && text != number_shown(row.value)) {
         const std::string refused = why_refused(row.lane.techniques, row.key.name, text);
         if (refused.empty()) send(row, text);
-        edit = refused.empty() ? TechniqueEdit{} : TechniqueEdit{row.key.name, text, refused};
+        edit = refused.empty() ? TechniqueEdit{} : TechniqueEdit{row.lane.id, row.key.name, text, refused};
     } else if (is_left && is_edited) {
         edit = {};
     }
@@ -192,7 +192,12 @@ void draw_number(const Row& row) {
         ImGui::SameLine(0, row.context.theme.px(4));
         draw_scale_buttons(row);
     }
-    if (edit.key == row.key.name && !edit.refusal.empty()) {
+    // The key is what scaling starts with; the present S moves on its own.
+    if (has_buttons && row.lane.techniques.scaler.scaling == LossScaling::dynamic) {
+        dim_text(row.context.theme,
+                 ("now " + scale_label(row.context.theme, row.lane.last.loss_scale)).c_str());
+    }
+    if (edit.lane_id == row.lane.id && edit.key == row.key.name && !edit.refusal.empty()) {
         ImGui::PushTextWrapPos(0.0f);
         coloured_text(row.context.theme.error, edit.refusal.c_str());
         ImGui::PopTextWrapPos();
@@ -314,13 +319,6 @@ float common_label_width(const Theme& theme) {
     return std::min(need, ImGui::GetContentRegionAvail().x * kMostShare);
 }
 
-/// A number typed for one lane must not turn up under another one.
-void forget_edit_of_another_lane(UiState& ui, const LaneSnapshot& lane) {
-    int& edited_lane = *ImGui::GetStateStorage()->GetIntRef(ImGui::GetID("edited lane"), lane.id);
-    if (edited_lane != lane.id) ui.technique_edit = {};
-    edited_lane = lane.id;
-}
-
 }  // namespace
 
 void draw_techniques_panel(const PanelContext& context) {
@@ -335,7 +333,6 @@ void draw_techniques_panel(const PanelContext& context) {
     ImGui::SameLine();
     ImGui::TextUnformatted(lane->name.c_str());
     context.ui.probe.value("techniques/lane", lane->name);
-    forget_edit_of_another_lane(context.ui, *lane);
     ImGui::PushID(lane->id);  // a field that is being typed into belongs to this lane
     ImGui::Indent(context.theme.px(6));
     const float label_width = common_label_width(context.theme);

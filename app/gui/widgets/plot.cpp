@@ -40,16 +40,23 @@ void legend_entry(const PlotSpec& spec, const PlotSeries& series, UiState& ui, c
     if (!visible) draw->AddLine(ImVec2(text.x, y), ImVec2(text.x + name_width, y), theme.text_dim);
 }
 
-/// The line above the area: the value axis' name, then the legend as far as there is room.
+float legend_width(const PlotSeries& series, const Theme& theme) {
+    return ImGui::CalcTextSize(series.label.c_str()).x + theme.px(22);
+}
+
+/// Above the area: the value axis' name and the legend, on a line of its own where one is too short for both.
 void draw_heading(const PlotSpec& spec, UiState& ui, const Theme& theme) {
     const bool is_logarithmic = scale_of(spec) == AxisScale::logarithmic;
+    const float gap = theme.px(14), room = ImGui::GetContentRegionAvail().x;
     dim_text(theme, (spec.y_label + (is_logarithmic ? ", log" : "")).c_str());
-    const float right = ImGui::GetCursorScreenPos().x + ImGui::GetContentRegionAvail().x;
+    const float right = ImGui::GetItemRectMin().x + room;
+    float needed = ImGui::GetItemRectSize().x;
+    for (const PlotSeries& series : spec.series) needed += gap + legend_width(series, theme);
+    bool same_line = needed <= room;
     for (const PlotSeries& series : spec.series) {
-        const float width = ImGui::CalcTextSize(series.label.c_str()).x + theme.px(22);
-        if (ImGui::GetItemRectMax().x + theme.px(14) + width > right) break;
-        ImGui::SameLine(0, theme.px(14));
+        if (same_line) ImGui::SameLine(0, gap);
         legend_entry(spec, series, ui, theme);
+        same_line = ImGui::GetItemRectMax().x + gap + legend_width(series, theme) <= right;
     }
 }
 

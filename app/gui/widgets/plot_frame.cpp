@@ -1,6 +1,7 @@
 #include "gui/widgets/plot_frame.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "gui/widgets/controls.h"
 
@@ -20,7 +21,14 @@ double nice_stride(double least) {
 
 /// Digits enough to tell neighbouring ticks apart.
 std::string linear_label(double value, double stride) {
+    constexpr double kSmallest = 1e-4, kLargest = 1e6;  // beyond, powers of ten read better
     if (std::abs(value) < stride * 1e-6) return "0";
+    if (stride >= kSmallest && std::abs(value) < kLargest) {
+        char text[48];
+        const int decimals = std::max(0, static_cast<int>(std::ceil(-std::log10(stride) - 1e-9)));
+        std::snprintf(text, sizeof text, "%.*f", decimals, value);
+        return text;
+    }
     const double largest = std::max(std::abs(value), stride);
     const int digits = static_cast<int>(std::ceil(std::log10(largest / stride))) + 1;
     return number_text(value, std::clamp(digits, 1, 9));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "gui/widgets/draw.h"
@@ -26,6 +28,36 @@ double largest(const std::vector<double>& values) { return *std::max_element(val
 
 /// What of a shift is not a whole number of bins: bars move by it, so that they stay where their values are.
 float fraction(double shift) { return static_cast<float>(shift - std::lround(shift)); }
+
+/// Ticks of the log2 axis. The bands' edges come first: in the unscaled view they are elsewhere, and what the
+/// reader looks for. Then multiples of 8, where a label still fits.
+void draw_ticks(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, const BandEdges& edges,
+                float bottom) {
+    std::vector<int> exponents;
+    for (const double edge : {edges.subnormal, edges.normal, edges.overflow}) {
+        exponents.push_back(static_cast<int>(std::lround(edge)));
+    }
+    for (int exponent = static_cast<int>(std::floor(axis.low / 8)) * 8; exponent <= axis.high;
+         exponent += 8) {
+        exponents.push_back(exponent);
+    }
+    std::vector<std::pair<float, float>> taken;
+    const float line = ImGui::GetTextLineHeight(), gap = theme.px(4);
+    for (const int exponent : exponents) {
+        if (exponent < axis.low || exponent > axis.high) continue;
+        const std::string label = theme.power_of_two(exponent);
+        const float width = ImGui::CalcTextSize(label.c_str()).x, at = axis.x(exponent);
+        draw->AddLine(ImVec2(at, bottom - theme.px(3)), ImVec2(at, bottom), theme.axis);
+        const float from = at - width * 0.5f, to = at + width * 0.5f;
+        const bool is_free =
+            std::none_of(taken.begin(), taken.end(), [&](const std::pair<float, float>& other) {
+                return from < other.second + gap && to + gap > other.first;
+            });
+        if (!is_free || to > axis.right + theme.px(8) || from < axis.left - theme.px(12)) continue;
+        draw->AddText(ImVec2(from, bottom - line - theme.px(3)), theme.text_dim, label.c_str());
+        taken.emplace_back(from, to);
+    }
+}
 
 }  // namespace
 
@@ -114,17 +146,7 @@ void draw_exponent_axis(ImDrawList* draw, const Theme& theme, const ExponentAxis
             draw->AddText(ImVec2(axis.x(from) + (width - text_width) * 0.5f, top), look.solid, text);
         }
     }
-    float last_right = axis.left - 1000;
-    const float line = ImGui::GetTextLineHeight();
-    for (const int exponent : {-40, -32, -25, -14, 0, 8, 16}) {
-        const std::string label = theme.power_of_two(exponent);
-        const float width = ImGui::CalcTextSize(label.c_str()).x, x = axis.x(exponent) - width * 0.5f;
-        draw->AddLine(ImVec2(axis.x(exponent), bottom - theme.px(3)), ImVec2(axis.x(exponent), bottom),
-                      theme.axis);
-        if (x < last_right + theme.px(4) || x + width > axis.right + theme.px(8)) continue;
-        draw->AddText(ImVec2(x, bottom - line - theme.px(3)), theme.text_dim, label.c_str());
-        last_right = x + width;
-    }
+    draw_ticks(draw, theme, axis, edges, bottom);
 }
 
 }  // namespace halfscope

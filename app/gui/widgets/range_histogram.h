@@ -44,7 +44,8 @@ void draw_bars(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, B
 /// The same as an outline: the reference behind the bars.
 void draw_outline(ImDrawList* draw, ImU32 colour, const ExponentAxis& axis,
                   const ExponentHistogram& histogram, double shift, float top, float bottom, float thickness);
-/// Ticks 2^-40 ... 2^16 with labels below `top`, and the bands' letters and names.
+/// The bands' letters and names below `top`; above `bottom` ticks with labels: the bands' edges and multiples
+/// of 8.
 void draw_exponent_axis(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges,
                         float top, float bottom);
 

@@ -49,8 +49,13 @@ void draw_numbers(ImDrawList* draw, const Theme& theme, const Probe& probe, cons
     float right = max.x - columns.number * static_cast<float>(columns.count() - 1);
     for (const auto& [band, percent] : shown_shares(shares, columns.all_bands)) {
         const bool matters = percent > 0 && band != Band::normal;
+        // A share of nothing is not zero.
         draw_right(draw, right, top, matters ? theme.band(band).solid : theme.text_dim,
-                   percent_text(percent));
+                   shares.denominator == 0 ? "-" : percent_text(percent));
+        right += columns.number;
+    }
+    if (columns.zeros) {
+        draw_right(draw, right, top, theme.text_dim, percent_text(shares.true_zero));
         right += columns.number;
     }
     if (columns.errors) {
@@ -126,7 +131,9 @@ RowColumns choose_columns(float width, ProbeKind kind, const Theme& theme) {
 }
 
 double shown_shift(const Probe& probe, GradientView view) {
-    return view == GradientView::unscaled && probe.scale > 0 ? -std::log2(probe.scale) : 0.0;
+    return view == GradientView::unscaled && probe.scale > 0 && std::isfinite(probe.scale)
+               ? -std::log2(probe.scale)
+               : 0.0;
 }
 
 void draw_column_titles(ImDrawList* draw, const Theme& theme, const RowColumns& columns, float right,
@@ -196,6 +203,10 @@ void tensor_tooltip(const Theme& theme, const Probe& probe, std::int64_t step) {
                 number_text(static_cast<double>(probe.counts.max_abs), 3).c_str());
     if (probe.scale != 1.0)
         ImGui::Text("both contain the loss scale %s", scale_label(theme, probe.scale).c_str());
+    if (probe.relative_error != -1) {
+        ImGui::Text("against the shadow pass: error %s, cosine %s", error_text(probe.relative_error).c_str(),
+                    cosine_text(probe.cosine).c_str());
+    }
     if (probe.updates > 0) {
         ImGui::Text("%s of %s updates swallowed: w + u rounds back to w",
                     count_text(static_cast<std::int64_t>(probe.swallowed)).c_str(),

@@ -11,78 +11,165 @@
 namespace halfscope {
 namespace {
 
-float x_of(const ImVec2& min, const ImVec2& max, double exponent) {
-    return min.x + static_cast<float>((exponent - kWhatIfLowest) / (kWhatIfHighest - kWhatIfLowest)) *
-                       (max.x - min.x);
-}
-float y_of(const ImVec2& min, const ImVec2& max, double percent) {
-    return max.y - static_cast<float>(percent / 100.0) * (max.y - min.y);
-}
-
-void draw_curves(ImDrawList* draw, const Theme& theme, const std::vector<WhatIfPoint>& points, ImVec2 min,
-                 ImVec2 max) {
-    std::vector<ImVec2> flushed, overflow;
-    for (const WhatIfPoint& point : points) {
-        flushed.emplace_back(x_of(min, max, point.exponent), y_of(min, max, point.flushed));
-        overflow.emplace_back(x_of(min, max, point.exponent), y_of(min, max, point.overflow));
+/// The plot's area without labels, and where scales and percentages stand in it.
+struct ScaleArea {
+    ImVec2 min, max;
+    float x(double exponent) const {
+        return min.x + static_cast<float>((exponent - kWhatIfLowest) / (kWhatIfHighest - kWhatIfLowest)) *
+                           (max.x - min.x);
     }
-    const int count = static_cast<int>(points.size());
-    draw_styled_line(draw, flushed.data(), count, theme.band(Band::flushed).solid, theme.px(2),
-                     LineStyle::solid, theme.scale);
-    draw_styled_line(draw, overflow.data(), count, theme.band(Band::overflow).solid, theme.px(2),
-                     LineStyle::dashed, theme.scale);
+    float y(double percent) const { return max.y - static_cast<float>(percent / 100.0) * (max.y - min.y); }
+    bool contains(ImVec2 point) const {
+        return point.x >= min.x && point.x < max.x && point.y >= min.y && point.y < max.y;
+    }
+};
+
+double contained_log2(const Probe& probe) {
+    return probe.scale > 0 && std::isfinite(probe.scale) ? std::log2(probe.scale) : 0.0;
 }
 
-void draw_scales(ImDrawList* draw, const Theme& theme, ImVec2 min, ImVec2 max) {
+bool is_power_of_two(double scale) {
+    int exponent = 0;
+    return std::frexp(scale, &exponent) == 0.5;
+}
+
+void draw_grid(ImDrawList* draw, const Theme& theme, const ScaleArea& area) {
     for (int exponent = kWhatIfLowest; exponent <= kWhatIfHighest; exponent += 8) {
-        const float x = x_of(min, max, exponent);
-        draw->AddLine(ImVec2(x, min.y), ImVec2(x, max.y), theme.grid);
+        const float x = area.x(exponent);
+        draw->AddLine(ImVec2(x, area.min.y), ImVec2(x, area.max.y), theme.grid);
         const std::string label = theme.power_of_two(exponent);
         const float width = ImGui::CalcTextSize(label.c_str()).x;
-        draw->AddText(ImVec2(std::clamp(x - width * 0.5f, min.x, max.x - width), max.y + theme.px(2)),
-                      theme.text_dim, label.c_str());
+        draw->AddText(
+            ImVec2(std::clamp(x - width * 0.5f, area.min.x, std::max(area.min.x, area.max.x - width)),
+                   area.max.y + theme.px(2)),
+            theme.text_dim, label.c_str());
     }
     for (const int percent : {0, 50, 100}) {
-        const float y = y_of(min, max, percent);
-        draw->AddLine(ImVec2(min.x, y), ImVec2(max.x, y), theme.grid);
+        const float y = area.y(percent), line = ImGui::GetTextLineHeight();
+        draw->AddLine(ImVec2(area.min.x, y), ImVec2(area.max.x, y), theme.grid);
         const std::string label = std::to_string(percent) + "%";
-        draw->AddText(ImVec2(min.x - ImGui::CalcTextSize(label.c_str()).x - theme.px(4),
-                             std::clamp(y - ImGui::GetTextLineHeight() * 0.5f, min.y - theme.px(2),
-                                        max.y - ImGui::GetTextLineHeight() * 0.7f)),
+        draw->AddText(ImVec2(area.min.x - ImGui::CalcTextSize(label.c_str()).x - theme.px(4),
+                             std::clamp(y - line * 0.5f, area.min.y - theme.px(2), area.max.y - line * 0.7f)),
                       theme.text_dim, label.c_str());
     }
 }
 
-void draw_window(ImDrawList* draw, const Theme& theme, int largest, ImVec2 min, ImVec2 max) {
-    if (largest < kWhatIfLowest) return;
-    const float x = x_of(min, max, largest);
-    draw->AddLine(ImVec2(x, min.y), ImVec2(x, max.y), theme.good);
-    const std::string text = "no overflow up to " + theme.power_of_two(largest);
+/// Shades the scales that lose least and names the last one without overflow.
+void draw_window(ImDrawList* draw, const Theme& theme, const std::vector<WhatIfPoint>& points,
+                 const ScaleArea& area) {
+    const WhatIfWindow window = best_window(points);
+    const float top = area.min.y + theme.px(2);
+    if (window.is_empty()) {
+        draw_clipped_text(draw, ImVec2(area.min.x + theme.px(4), top), area.max.x - area.min.x, theme.error,
+                          "every scale overflows");
+        return;
+    }
+    const float left = area.x(window.first), right = area.x(window.last);
+    draw->AddRectFilled(ImVec2(left, area.min.y), ImVec2(std::max(right, left + 1), area.max.y),
+                        with_opacity(theme.good, 0.16f));
+    draw->AddLine(ImVec2(right, area.min.y), ImVec2(right, area.max.y), theme.good);
+    const int largest = window.last;
+    const std::string text = largest == kWhatIfHighest
+                                 ? "no overflow up to " + theme.power_of_two(largest) + " and beyond"
+                                 : "no overflow up to " + theme.power_of_two(largest);
     const float width = ImGui::CalcTextSize(text.c_str()).x;
-    draw->AddText(ImVec2(std::max(min.x + theme.px(4), x - width - theme.px(5)), min.y + theme.px(2)),
-                  theme.good, text.c_str());
+    draw_clipped_text(draw, ImVec2(std::max(area.min.x + theme.px(4), right - width - theme.px(5)), top),
+                      area.max.x - area.min.x - theme.px(8), theme.good, text);
 }
 
-void draw_now(ImDrawList* draw, const Theme& theme, double exponent, ImVec2 min, ImVec2 max) {
+/// One curve with its band's letter where it is highest.
+void draw_curve(ImDrawList* draw, const Theme& theme, const std::vector<WhatIfPoint>& points, Band band,
+                const ScaleArea& area) {
+    const bool is_flushed = band == Band::flushed;
+    std::vector<ImVec2> line;
+    for (const WhatIfPoint& point : points) {
+        line.emplace_back(area.x(point.exponent), area.y(is_flushed ? point.flushed : point.overflow));
+    }
+    const BandLook look = theme.band(band);
+    draw_styled_line(draw, line.data(), static_cast<int>(line.size()), look.solid, theme.px(2),
+                     is_flushed ? LineStyle::solid : LineStyle::dashed, theme.scale);
+    const ImVec2 end = is_flushed ? line.front() : line.back();
+    const char letter[2] = {look.letter, '\0'};
+    const ImVec2 size = ImGui::CalcTextSize(letter);
+    // Below a curve at the upper edge, above one at the lower.
+    const float y =
+        end.y - area.min.y > size.y + theme.px(4) ? end.y - size.y - theme.px(2) : end.y + theme.px(2);
+    draw->AddText(ImVec2(is_flushed ? end.x + theme.px(4) : end.x - size.x - theme.px(4), y), look.solid,
+                  letter);
+}
+
+/// The scale in use, and what was counted there: the prediction must run through it.
+void draw_now(ImDrawList* draw, const Theme& theme, const Probe& probe, const ScaleArea& area) {
+    const double exponent = contained_log2(probe);
     if (exponent < kWhatIfLowest || exponent > kWhatIfHighest) return;
-    const float x = x_of(min, max, exponent);
-    draw->AddLine(ImVec2(x, min.y), ImVec2(x, max.y), theme.text, theme.px(1.5f));
-    draw->AddText(ImVec2(x + theme.px(4), min.y + ImGui::GetTextLineHeight() + theme.px(3)), theme.text,
-                  "now");
+    const float x = area.x(exponent);
+    draw->AddLine(ImVec2(x, area.min.y), ImVec2(x, area.max.y), theme.text, theme.px(1.5f));
+    const float width = ImGui::CalcTextSize("now").x;
+    const bool fits_right = x + theme.px(4) + width < area.max.x;
+    draw->AddText(ImVec2(fits_right ? x + theme.px(4) : x - theme.px(4) - width,
+                         area.min.y + ImGui::GetTextLineHeight() + theme.px(3)),
+                  theme.text, "now");
+    const ClassCounts& counts = probe.counts.fp16;
+    const std::uint64_t overflowed = counts.inf - counts.inf_incoming;
+    const std::uint64_t whole = counts.flushed + counts.subnormal + counts.normal + overflowed;
+    if (whole == 0) return;
+    const double unit = 100.0 / static_cast<double>(whole);
+    draw_marker(draw, ImVec2(x, area.y(static_cast<double>(counts.flushed) * unit)), theme.px(4),
+                MarkerShape::circle, theme.band(Band::flushed).solid);
+    draw_marker(draw, ImVec2(x, area.y(static_cast<double>(overflowed) * unit)), theme.px(4),
+                MarkerShape::square, theme.band(Band::overflow).solid);
+}
+
+/// For whom the prediction holds, in the title itself.
+std::string title_of(const Probe& probe, const Techniques& techniques) {
+    if (probe.own_format != Format::fp16) {
+        return "if FP16 stored these with S = ... (here: " + std::string(format_info(probe.own_format).name) +
+               ")";
+    }
+    if (techniques.subnormals == Subnormals::flush) return "if S were ..., subnormals kept (here: flushed)";
+    if (!is_power_of_two(probe.scale)) return "if S were ... (now no power of two: rounded)";
+    return "if S were ...: % F flushed, O overflow";
+}
+
+constexpr const char* kHonestLabel =
+    "representation loss of these gradients; underflow upstream is not predicted";
+
+void draw_tooltip(const Theme& theme, const std::vector<WhatIfPoint>& points, const ScaleArea& area,
+                  float x) {
+    const double along = static_cast<double>((x - area.min.x) / (area.max.x - area.min.x));
+    const auto index = static_cast<std::size_t>(std::clamp(
+        std::lround(along * (kWhatIfHighest - kWhatIfLowest)), 0L, static_cast<long>(points.size()) - 1));
+    const WhatIfPoint& point = points[index];
+    const WhatIfWindow window = best_window(points);
+    begin_tooltip(theme);
+    ImGui::Text("S = %s: F %s%% flushed, O %s%% overflow, of the non-zero finite elements",
+                theme.power_of_two(point.exponent).c_str(), percent_text(point.flushed).c_str(),
+                percent_text(point.overflow).c_str());
+    if (!window.is_empty()) {
+        ImGui::Text("least is lost from %s to %s: nothing overflows, %s%% flushed",
+                    theme.power_of_two(window.first).c_str(), theme.power_of_two(window.last).c_str(),
+                    percent_text(window.flushed).c_str());
+    }
+    dim_text(theme,
+             "Exact for FP16, nearest even, subnormals kept, S a power of two. Circle and square: as counted "
+             "now. Representation loss of these gradients; underflow upstream is not predicted.");
+    end_tooltip();
 }
 
 }  // namespace
 
 std::vector<WhatIfPoint> what_if(const Probe& probe) {
     std::vector<WhatIfPoint> points;
-    const double contained = probe.scale > 0 ? std::log2(probe.scale) : 0.0;
+    const double contained = contained_log2(probe);
     for (int exponent = kWhatIfLowest; exponent <= kWhatIfHighest; ++exponent) {
         const int shift = static_cast<int>(std::lround(exponent - contained));
         const ExponentHistogram::Prediction predicted = probe.counts.histogram.predict(shift);
-        const auto whole = static_cast<double>(std::max<std::uint64_t>(
-            1, predicted.flushed + predicted.subnormal + predicted.normal + predicted.inf));
-        points.push_back({exponent, 100.0 * static_cast<double>(predicted.flushed) / whole,
-                          100.0 * static_cast<double>(predicted.inf) / whole});
+        const std::uint64_t whole =
+            predicted.flushed + predicted.subnormal + predicted.normal + predicted.inf;
+        if (whole == 0) return {};
+        const double unit = 100.0 / static_cast<double>(whole);
+        points.push_back({exponent, static_cast<double>(predicted.flushed) * unit,
+                          static_cast<double>(predicted.inf) * unit});
     }
     return points;
 }
@@ -95,37 +182,47 @@ int largest_without_overflow(const std::vector<WhatIfPoint>& points) {
     return largest;
 }
 
+WhatIfWindow best_window(const std::vector<WhatIfPoint>& points) {
+    WhatIfWindow window;
+    // Flushing falls and overflow rises with S, so the best scales end at the last one without overflow.
+    for (const WhatIfPoint& point : points) {
+        if (point.overflow != 0) break;
+        if (window.is_empty() || point.flushed < window.flushed) {
+            window.first = point.exponent;
+            window.flushed = point.flushed;
+        }
+        window.last = point.exponent;
+    }
+    return window;
+}
+
 void draw_what_if(ImDrawList* draw, const Theme& theme, const Probe& probe, const Techniques& techniques,
                   ImVec2 min, ImVec2 max) {
-    const float line = ImGui::GetTextLineHeight();
-    const bool applies = techniques.storage == Format::fp16 && techniques.subnormals == Subnormals::keep;
-    draw_clipped_text(draw, min, max.x - min.x, theme.text,
-                      applies ? "what if S were ...  % of non-zero values: F flushed, O overflow"
-                              : "what if these were stored in FP16 with a scale of ...");
-    const ImVec2 area_min(min.x + theme.px(40), min.y + line + theme.px(6));
-    const ImVec2 area_max(max.x - theme.px(6), max.y - 2 * line - theme.px(6));
-    if (area_max.y - area_min.y < theme.px(24)) return;
-    draw->AddRectFilled(area_min, area_max, theme.plot_background);
+    const float line = ImGui::GetTextLineHeight(), width = max.x - min.x;
+    // Never cut: it says what the curves do not.
+    const float label_height = ImGui::CalcTextSize(kHonestLabel, nullptr, false, width).y;
+    draw_clipped_text(draw, min, width, theme.text, title_of(probe, techniques));
+    const ScaleArea area{ImVec2(min.x + theme.px(42), min.y + line + theme.px(6)),
+                         ImVec2(max.x - theme.px(6), max.y - line - label_height - theme.px(6))};
+    if (area.max.y - area.min.y < theme.px(24) || area.max.x - area.min.x < theme.px(60)) return;
+    draw->AddRectFilled(area.min, area.max, theme.plot_background);
     const std::vector<WhatIfPoint> points = what_if(probe);
-    draw_scales(draw, theme, area_min, area_max);
-    draw_curves(draw, theme, points, area_min, area_max);
-    draw_window(draw, theme, largest_without_overflow(points), area_min, area_max);
-    draw_now(draw, theme, probe.scale > 0 ? std::log2(probe.scale) : 0.0, area_min, area_max);
-    compat::add_rectangle(draw, area_min, area_max, theme.panel_border, 0, 1);
-    draw_clipped_text(draw, ImVec2(min.x, max.y - line), max.x - min.x, theme.text_dim,
-                      "these values' own loss; what was lost further up is not predicted");
+    if (points.empty()) {
+        draw_clipped_text(draw, ImVec2(area.min.x + theme.px(6), (area.min.y + area.max.y - line) * 0.5f),
+                          area.max.x - area.min.x - theme.px(8), theme.text_dim,
+                          "no finite value but zeros: no scale brings them back");
+        return;
+    }
+    draw_grid(draw, theme, area);
+    draw_window(draw, theme, points, area);
+    draw_curve(draw, theme, points, Band::flushed, area);
+    draw_curve(draw, theme, points, Band::overflow, area);
+    draw_now(draw, theme, probe, area);
+    compat::add_rectangle(draw, area.min, area.max, theme.panel_border, 0, 1);
+    draw->AddText(ImGui::GetFont(), ImGui::GetFontSize(), ImVec2(min.x, max.y - label_height), theme.text_dim,
+                  kHonestLabel, nullptr, width);
     const ImVec2 mouse = ImGui::GetIO().MousePos;
-    const bool hovered =
-        mouse.x >= area_min.x && mouse.x < area_max.x && mouse.y >= area_min.y && mouse.y < area_max.y;
-    if (!hovered || !ImGui::IsWindowHovered()) return;
-    const double exact =
-        kWhatIfLowest + static_cast<double>((mouse.x - area_min.x) / (area_max.x - area_min.x)) *
-                            (kWhatIfHighest - kWhatIfLowest);
-    const auto index = static_cast<std::size_t>(std::lround(exact) - kWhatIfLowest);
-    begin_tooltip(theme);
-    ImGui::Text("at S = %s: %s%% flushed, %s%% overflow", theme.power_of_two(points[index].exponent).c_str(),
-                percent_text(points[index].flushed).c_str(), percent_text(points[index].overflow).c_str());
-    end_tooltip();
+    if (area.contains(mouse) && ImGui::IsWindowHovered()) draw_tooltip(theme, points, area, mouse.x);
 }
 
 }  // namespace halfscope

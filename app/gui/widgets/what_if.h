@@ -3,6 +3,8 @@
 // says so. Used by the gradients panel.
 #pragma once
 
+#include <vector>
+
 #include "gui/theme.h"
 #include "gui/ui_state.h"
 #include "session/snapshot.h"
@@ -16,9 +18,18 @@ struct WhatIfPoint {
 };
 inline constexpr int kWhatIfLowest = -8, kWhatIfHighest = 32;
 
+/// Empty where the probe has no finite value but zeros: nothing can be predicted of them.
 std::vector<WhatIfPoint> what_if(const Probe& probe);
 /// The largest exponent without overflow; kWhatIfLowest - 1 where every one overflows.
 int largest_without_overflow(const std::vector<WhatIfPoint>& points);
+
+/// The scales that lose least: no overflow, and of those the fewest flushed.
+struct WhatIfWindow {
+    int first = 0, last = -1;  ///< exponents; last < first: every scale overflows
+    double flushed = 0;        ///< percent, within it
+    bool is_empty() const { return last < first; }
+};
+WhatIfWindow best_window(const std::vector<WhatIfPoint>& points);
 
 void draw_what_if(ImDrawList* draw, const Theme& theme, const Probe& probe, const Techniques& techniques,
                   ImVec2 min, ImVec2 max);
