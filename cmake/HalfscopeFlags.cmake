@@ -4,6 +4,9 @@ add_library(halfscope_flags INTERFACE)
 target_compile_options(halfscope_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off -fno-math-errno -fno-trapping-math $<$<CXX_COMPILER_ID:GNU>:-fvect-cost-model=dynamic> -Wall -Wextra -Wpedantic -Wshadow>
   $<$<COMPILE_LANGUAGE:CUDA>:-fmad=false --prec-div=true --prec-sqrt=true --ftz=false -Xcompiler=-ffp-contract=off>)
+# nvcc merely warns where a formula for both devices calls what only the host has, and then fails on the device.
+target_compile_options(halfscope_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CUDA>:-Werror=cross-execution-space-call>)
 # gcc 12 sees overlaps in std::string's operator+ that are not there (GCC bug 105329).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(halfscope_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)

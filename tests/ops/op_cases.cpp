@@ -1,6 +1,9 @@
 #include "op_cases.h"
 
 #include <cmath>
+#include <utility>
+
+#include "backend/cpu_backend.h"
 
 namespace halfscope {
 namespace {
@@ -65,9 +68,14 @@ PrecisionPolicy stored_in(Format format) {
 }
 
 PreparedCase prepare(const OpCase& op, const Extents& extents, const PrecisionPolicy& policy, int threads) {
+    return prepare(op, extents, policy, make_cpu_backend(threads));
+}
+
+PreparedCase prepare(const OpCase& op, const Extents& extents, const PrecisionPolicy& policy,
+                     std::unique_ptr<Backend> backend) {
     GraphBuilder builder;
     op.build(builder, extents);
-    PreparedCase prepared{std::make_unique<OpHarness>(builder.finish(), policy, threads), {}};
+    PreparedCase prepared{std::make_unique<OpHarness>(builder.finish(), policy, std::move(backend)), {}};
     OpHarness& harness = *prepared.harness;
     oracle::Problem& problem = prepared.problem;
     problem.extents = extents;

@@ -38,6 +38,8 @@ struct PreparedCase {
 };
 PreparedCase prepare(const OpCase& op, const oracle::Extents& extents, const PrecisionPolicy& policy,
                      int threads = 2);
+PreparedCase prepare(const OpCase& op, const oracle::Extents& extents, const PrecisionPolicy& policy,
+                     std::unique_ptr<Backend> backend);
 
 /// ||a - b|| / ||b||, or the absolute norm where b is 0; NaN where either holds NaN.
 double relative_error(const std::vector<float>& a, const oracle::Array& b);

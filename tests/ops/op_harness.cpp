@@ -59,9 +59,12 @@ std::vector<float> HostTensor::values() const {
 }
 
 OpHarness::OpHarness(Graph graph, const PrecisionPolicy& policy, int threads)
+    : OpHarness(std::move(graph), policy, make_cpu_backend(threads)) {}
+
+OpHarness::OpHarness(Graph graph, const PrecisionPolicy& policy, std::unique_ptr<Backend> backend)
     : graph_(std::move(graph)),
       plan_(graph_, policy, PlanPasses::forward_and_backward, {}),
-      backend_(make_cpu_backend(threads)),
+      backend_(std::move(backend)),
       memory_(*backend_, plan_.total_bytes()) {}
 
 TensorView OpHarness::view(TensorId id, const PlannedBuffer& buffer) {
@@ -90,15 +93,28 @@ TensorView OpHarness::gradient_view(TensorId id) {
     return view;
 }
 
+// Backends convert what lies in their own memory alone.
+TensorView OpHarness::staged(const DeviceMemory& memory, const TensorView& like) {
+    TensorView view;
+    view.data = memory.data();
+    view.rows = like.rows;
+    view.cols = like.cols;
+    view.row_stride = like.cols;
+    return view;
+}
+
 void OpHarness::write(const TensorView& to, const std::vector<float>& values) {
-    HostTensor from(Format::fp32, values, to.rows);
-    backend_->convert(to, from.view());
+    const DeviceMemory memory(*backend_, values.size() * sizeof(float));
+    backend_->upload(memory.data(), values.data(), memory.bytes());
+    backend_->convert(to, staged(memory, to));
 }
 
 std::vector<float> OpHarness::read(const TensorView& from) {
-    HostTensor to(Format::fp32, std::vector<float>(static_cast<std::size_t>(from.elements())), from.rows);
-    backend_->convert(to.view(), from);
-    return to.values();
+    std::vector<float> values(static_cast<std::size_t>(from.elements()));
+    const DeviceMemory memory(*backend_, values.size() * sizeof(float));
+    backend_->convert(staged(memory, from), from);
+    backend_->download(values.data(), memory.data(), memory.bytes());
+    return values;
 }
 
 void OpHarness::set_value(TensorId id, const std::vector<float>& values) {

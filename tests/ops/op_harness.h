@@ -1,6 +1,6 @@
-// Runs one recorded operation on the CPU backend with buffers laid out by its Plan: a lane without training.
-// Used by the tests of ops/. Must not compute anything itself: expected values come from oracle.h or from the
-// test.
+// Runs one recorded operation on a backend (the CPU's unless told otherwise) with buffers laid out by its
+// Plan: a lane without training. Used by the tests of ops/ and tests/gpu. Must not compute anything itself:
+// expected values come from oracle.h or from the test.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +39,7 @@ class OpHarness {
   public:
     /// The graph's last node is the operation under test.
     OpHarness(Graph graph, const PrecisionPolicy& policy, int threads = 2);
+    OpHarness(Graph graph, const PrecisionPolicy& policy, std::unique_ptr<Backend> backend);
 
     const Graph& graph() const { return graph_; }
     const Node& node() const { return graph_.nodes().back(); }
@@ -68,6 +69,7 @@ class OpHarness {
     TensorView view(TensorId id, const PlannedBuffer& buffer);
     TensorView value_view(TensorId id);
     TensorView gradient_view(TensorId id);
+    static TensorView staged(const DeviceMemory& memory, const TensorView& like);
     std::vector<float> read(const TensorView& from);
     void write(const TensorView& to, const std::vector<float>& values);
     void run(bool backward);

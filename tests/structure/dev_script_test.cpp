@@ -164,11 +164,30 @@ TEST_F(DevScript, KnowsOtherDistributionsNames) {
 }
 
 TEST_F(DevScript, GpuSaysWhichToolIsMissing) {
-    for (const char* name : {"cmake", "ninja", "g++"}) program(name, "exit 0");
+    for (const char* name : {"cmake", "g++", "nvcc"}) program(name, "exit 0");
     const Outcome outcome = dev("gpu");
     EXPECT_EQ(outcome.status, 1);
-    // Where the CUDA Toolkit stands in its usual place the script finds nvcc by itself.
-    EXPECT_TRUE(contains(outcome.output, "is missing on this machine")) << outcome.output;
+    EXPECT_TRUE(contains(outcome.output, "ninja is missing on this machine")) << outcome.output;
+}
+
+TEST_F(DevScript, GpuBuildsForTheGpuThatTheDriverNames) {
+    for (const char* name : {"g++", "ninja", "nvcc"}) program(name, "exit 0");
+    program("cmake", "echo \"$*\" >>\"$LOG\"; [[ $1 == --preset ]]");  // the build fails: nothing is run
+    const Outcome without = dev("gpu");
+    EXPECT_EQ(without.status, 1);
+    EXPECT_FALSE(contains(logged(), "CMAKE_CUDA_ARCHITECTURES")) << logged();
+    program("nvidia-smi", "printf '9.0\\n8.9\\n'");
+    dev("gpu");
+    EXPECT_TRUE(contains(logged(), "CMAKE_CUDA_ARCHITECTURES=90\n")) << logged();
+}
+
+TEST_F(DevScript, GpuIgnoresADriverThatDoesNotWork) {
+    for (const char* name : {"g++", "ninja", "nvcc"}) program(name, "exit 0");
+    program("cmake", "echo \"$*\" >>\"$LOG\"; [[ $1 == --preset ]]");
+    program("nvidia-smi", "echo 'NVIDIA-SMI has failed'; exit 9");
+    dev("gpu");
+    EXPECT_TRUE(contains(logged(), "--preset gpu")) << logged();
+    EXPECT_FALSE(contains(logged(), "CMAKE_CUDA_ARCHITECTURES")) << logged();
 }
 
 }  // namespace

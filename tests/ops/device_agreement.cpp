@@ -1,0 +1,290 @@
+#include "device_agreement.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "backend/cpu_backend.h"
+#include "numerics/rounding.h"
+#include "op_cases.h"
+
+namespace halfscope {
+namespace {
+
+bool same(float a, float b) { return bits_of(a) == bits_of(b) || (std::isnan(a) && std::isnan(b)); }
+
+void expect_same(const std::vector<float>& found, const std::vector<float>& expected,
+                 const std::string& what) {
+    ASSERT_EQ(found.size(), expected.size()) << what;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        ASSERT_TRUE(same(found[i], expected[i]))
+            << what << " element " << i << " of " << found.size() << ": " << std::hexfloat << found[i]
+            << " instead of " << expected[i];
+    }
+}
+
+struct NamedPolicy {
+    const char* name;
+    PrecisionPolicy policy;
+};
+
+std::vector<NamedPolicy> policies() {
+    std::vector<NamedPolicy> all{{"fp32", stored_in(Format::fp32)}, {"fp16", stored_in(Format::fp16)},
+                                 {"bf16", stored_in(Format::bf16)}, {"e4m3", stored_in(Format::e4m3)},
+                                 {"e5m2", stored_in(Format::e5m2)}, {"tf32", stored_in(Format::fp32)},
+                                 {"poor", stored_in(Format::fp16)}};
+    all[5].policy.arithmetic.matmul_operands = Format::tf32;
+    Arithmetic& poor = all[6].policy.arithmetic;
+    poor.accumulate = Accumulate::fp16;
+    poor.reduction_format = Format::fp16;
+    poor.eps_format = Format::fp16;
+    poor.loss_reduction = LossReduction::sum;
+    poor.subnormals = Subnormals::flush;
+    return all;
+}
+
+/// Everything one forward and one backward pass leave: output, saved tensors, gradients.
+void expect_same_passes(OpHarness& found, OpHarness& expected, const std::string& what) {
+    for (OpHarness* harness : {&found, &expected}) {
+        harness->forward();
+        harness->backward();
+    }
+    const Node& node = expected.node();
+    expect_same(found.output(), expected.output(), what + ", output");
+    for (TensorId id : node.saved)
+        expect_same(found.value(id), expected.value(id), what + ", " + expected.graph().tensor(id).name);
+    for (TensorId id : node.inputs) {
+        const TensorInfo& info = expected.graph().tensor(id);
+        if (info.role != TensorRole::parameter) continue;
+        expect_same(found.gradient(id), expected.gradient(id), what + ", gradient of " + info.name);
+    }
+}
+
+/// Finite values of every size the format has, with the special ones at the front.
+std::vector<float> values_for_counting() {
+    std::vector<float> values{0.0f, -0.0f, INFINITY, -INFINITY, NAN, 0x1p-149f, 65504.0f, 65520.0f, 0x1p-25f};
+    const RandomKey key{17, 1, 0};
+    while (values.size() < 3000) {
+        const std::uint32_t bits = random_word(key, values.size());
+        values.push_back(float_of(bits));
+    }
+    return values;
+}
+
+bool same_sum(double a, double b) {
+    return a == b || (std::isnan(a) && std::isnan(b)) || std::fabs(a - b) <= 1e-12 * std::fabs(b);
+}
+
+void expect_same_counts(const TensorCounts& found, const TensorCounts& expected, const std::string& what) {
+    EXPECT_EQ(found.own, expected.own) << what;
+    EXPECT_EQ(found.fp16, expected.fp16) << what;
+    EXPECT_TRUE(found.histogram == expected.histogram) << what;
+    EXPECT_EQ(found.min_abs, expected.min_abs) << what;
+    EXPECT_EQ(found.max_abs, expected.max_abs) << what;
+    // The order of this sum is no part of the contract: TensorCounts::add_span.
+    EXPECT_TRUE(same_sum(found.sum_of_squares, expected.sum_of_squares)) << what;
+}
+
+/// Tensors of one parameter in a backend's memory.
+class DeviceTensor {
+  public:
+    DeviceTensor(Backend& backend, Format format, const std::vector<float>& values)
+        : backend_(backend), memory_(backend, values.size() * sizeof(float)) {
+        view_.data = memory_.data();
+        view_.rows = 1;
+        view_.cols = view_.row_stride = static_cast<std::int64_t>(values.size());
+        view_.format = format;
+        set(values);
+    }
+    void set(const std::vector<float>& values) {
+        HostTensor host(view_.format, values);
+        backend_.upload(memory_.data(), host.view().data, bytes());
+    }
+    std::vector<float> values() const {
+        HostTensor host(view_.format, std::vector<float>(static_cast<std::size_t>(view_.cols)));
+        backend_.download(host.view().data, memory_.data(), bytes());
+        return host.values();
+    }
+    const TensorView& view() const { return view_; }
+
+  private:
+    std::uint64_t bytes() const {
+        return static_cast<std::uint64_t>(view_.cols * format_info(view_.format).bytes);
+    }
+    Backend& backend_;
+    DeviceMemory memory_;
+    TensorView view_;
+};
+
+/// A plain struct that a device fills.
+template <class T>
+class DeviceRecord {
+  public:
+    explicit DeviceRecord(Backend& backend) : backend_(backend), memory_(backend, sizeof(T)) {
+        const T empty{};
+        backend_.upload(memory_.data(), &empty, sizeof(T));
+    }
+    T* get() { return reinterpret_cast<T*>(memory_.data()); }
+    T read() const {
+        T copy;
+        backend_.download(&copy, memory_.data(), sizeof(T));
+        return copy;
+    }
+
+  private:
+    Backend& backend_;
+    DeviceMemory memory_;
+};
+
+enum class WeightKeeping : std::uint8_t { master, nearest, stochastic, kahan };
+
+struct UpdateCase {
+    OptimizerKind optimizer = OptimizerKind::adam;
+    bool has_momentum = true;
+    WeightKeeping keeping = WeightKeeping::master;
+    Format storage = Format::fp16;
+    Format state = Format::fp32;
+};
+
+std::vector<UpdateCase> update_cases() {
+    std::vector<UpdateCase> cases;
+    for (OptimizerKind optimizer : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw})
+        for (WeightKeeping keeping :
+             {WeightKeeping::master, WeightKeeping::nearest, WeightKeeping::stochastic, WeightKeeping::kahan})
+            for (Format storage : {Format::fp16, Format::bf16, Format::e4m3})
+                for (Format state : {Format::fp32, Format::fp16})
+                    cases.push_back({optimizer, true, keeping, storage, state});
+    for (WeightKeeping keeping :
+         {WeightKeeping::master, WeightKeeping::nearest, WeightKeeping::stochastic, WeightKeeping::kahan})
+        cases.push_back({OptimizerKind::sgd, false, keeping, Format::fp16, Format::fp32});
+    return cases;
+}
+
+struct UpdateResult {
+    std::vector<float> weight, master, moment1, moment2, compensation;
+    UpdateCounts counts;
+};
+
+/// Three updates of 700 weights with gradients 256 times too large.
+UpdateResult run_updates(const UpdateCase& c, Backend& backend) {
+    constexpr std::int64_t kCount = 700;
+    constexpr float kScale = 256.0f;
+    const std::vector<float> zeros(kCount);
+    const bool is_kahan = c.keeping == WeightKeeping::kahan;
+    const std::vector<float> start = normal_values(kCount, 1);
+    DeviceTensor weight(backend, c.storage, start), master(backend, Format::fp32, start);
+    DeviceTensor gradient(backend, c.storage, zeros), compensation(backend, c.storage, zeros);
+    DeviceTensor moment1(backend, c.state, zeros), moment2(backend, c.state, zeros);
+    DeviceRecord<UpdateCounts> counts(backend);
+    UpdateCall call;
+    call.optimizer.kind = c.optimizer;
+    call.optimizer.state_format = c.state;
+    call.optimizer.weight_decay = 0.01f;
+    call.gradient = gradient.view();
+    call.weight = weight.view();
+    if (c.keeping == WeightKeeping::master) call.master = master.view();
+    if (c.has_momentum) call.moment1 = moment1.view();
+    if (c.optimizer != OptimizerKind::sgd) call.moment2 = moment2.view();
+    if (is_kahan) call.compensation = compensation.view();
+    if (is_kahan) call.rounding = UpdateRounding::kahan;
+    if (c.keeping == WeightKeeping::stochastic) call.rounding = UpdateRounding::stochastic;
+    call.inverse_scale = 1.0f / kScale;
+    call.loss_scale = kScale;
+    call.clip_factor = 0.75f;
+    call.random = RandomKey{5, 6, 0};
+    call.counts = counts.get();
+    double power1 = 1, power2 = 1;
+    for (std::uint32_t step = 0; step < 3; ++step) {
+        gradient.set(normal_values(kCount, 2 + step, 0.01f * kScale));
+        power1 *= call.optimizer.beta1;
+        power2 *= call.optimizer.beta2;
+        call.optimizer.bias_correction1 = static_cast<float>(1 - power1);
+        call.optimizer.bias_correction2 = static_cast<float>(1 - power2);
+        call.decay_order = step == 1 ? UnscaleOrder::before_unscale : UnscaleOrder::after_unscale;
+        call.random.step = step;
+        backend.update(call);
+    }
+    return {weight.values(),  master.values(),       moment1.values(),
+            moment2.values(), compensation.values(), counts.read()};
+}
+
+}  // namespace
+
+void expect_operations_agree(const MakeBackend& make_backend) {
+    for (const NamedPolicy& named : policies()) {
+        for (const OpCase& op : op_cases()) {
+            for (const oracle::Extents& extents : case_extents()) {
+                PreparedCase found = prepare(op, extents, named.policy, make_backend());
+                PreparedCase expected = prepare(op, extents, named.policy);
+                expect_same_passes(*found.harness, *expected.harness,
+                                   extents_text(op, extents) + " " + named.name);
+                if (testing::Test::HasFatalFailure()) return;
+            }
+        }
+    }
+}
+
+void expect_dropout_agrees(const MakeBackend& make_backend) {
+    for (Format format : {Format::fp32, Format::fp16}) {
+        for (float probability : {0.0f, 0.1f, 0.5f}) {
+            const auto dropout = [&](std::unique_ptr<Backend> backend) {
+                GraphBuilder builder;
+                const TensorId x = builder.parameter("x", {40, 61}, Initializer::constant(0.0f));
+                builder.dropout("drop", x, probability);
+                OpHarness harness(builder.finish(), stored_in(format), std::move(backend));
+                harness.set_value(x, normal_values(40 * 61, 1));
+                harness.set_output_gradient(normal_values(40 * 61, 2));
+                return harness;
+            };
+            OpHarness found = dropout(make_backend()), expected = dropout(make_cpu_backend(2));
+            expect_same_passes(found, expected, "dropout " + std::to_string(probability));
+        }
+    }
+}
+
+void expect_updates_agree(const MakeBackend& make_backend) {
+    const std::unique_ptr<Backend> other = make_backend(), cpu = make_cpu_backend(2);
+    for (const UpdateCase& c : update_cases()) {
+        const UpdateResult found = run_updates(c, *other), expected = run_updates(c, *cpu);
+        const std::string what = "optimizer " + std::to_string(static_cast<int>(c.optimizer)) +
+                                 ", weights kept " + std::to_string(static_cast<int>(c.keeping)) + " in " +
+                                 format_info(c.storage).name + ", state in " + format_info(c.state).name;
+        expect_same(found.weight, expected.weight, what + ", weight");
+        expect_same(found.master, expected.master, what + ", master");
+        expect_same(found.moment1, expected.moment1, what + ", first moment");
+        expect_same(found.moment2, expected.moment2, what + ", second moment");
+        expect_same(found.compensation, expected.compensation, what + ", compensation");
+        EXPECT_EQ(found.counts.updates, expected.counts.updates) << what;
+        EXPECT_EQ(found.counts.swallowed, expected.counts.swallowed) << what;
+        expect_same_counts(found.counts.values, expected.counts.values, what);
+    }
+}
+
+void expect_counts_agree(const MakeBackend& make_backend) {
+    const std::unique_ptr<Backend> other = make_backend(), cpu = make_cpu_backend(2);
+    const std::vector<float> values = values_for_counting();
+    for (Format format : {Format::fp32, Format::fp16, Format::bf16, Format::e4m3, Format::e5m2}) {
+        for (Subnormals subnormals : {Subnormals::keep, Subnormals::flush}) {
+            const auto stored = [&](Backend& backend, TensorCounts& counts) {
+                DeviceTensor in(backend, Format::fp32, values), out(backend, format, values);
+                DeviceRecord<TensorCounts> record(backend);
+                TensorView view = out.view();
+                view.subnormals = subnormals;
+                view.counts = record.get();
+                backend.convert(view, in.view());
+                counts = record.read();
+                return out.values();
+            };
+            TensorCounts found, expected;
+            const std::vector<float> found_values = stored(*other, found);
+            const std::string what = std::string("stored in ") + format_info(format).name;
+            expect_same(found_values, stored(*cpu, expected), what);
+            expect_same_counts(found, expected, what);
+            EXPECT_EQ(found.own.count(), values.size()) << what;
+        }
+    }
+}
+
+}  // namespace halfscope

@@ -1,0 +1,21 @@
+// Every operation, dropout, the optimizer's updates and the counts of probes, run on another Backend and on
+// the CPU's: each stored value must have the same bits. NaNs count as equal, because processors do not agree
+// on the bits of a NaN that arithmetic makes. Used by plain_backend_test.cpp and by tests/gpu.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "backend/backend.h"
+
+namespace halfscope {
+
+using MakeBackend = std::function<std::unique_ptr<Backend>()>;
+
+// Each reports differences as failures of the running test.
+void expect_operations_agree(const MakeBackend& make_backend);
+void expect_dropout_agrees(const MakeBackend& make_backend);
+void expect_updates_agree(const MakeBackend& make_backend);
+void expect_counts_agree(const MakeBackend& make_backend);
+
+}  // namespace halfscope
