@@ -1,0 +1,89 @@
+// Behaviour signatures: a hash of all weights after twenty steps of each scenario under each preset. The bits
+// are promised on every machine and for any number of threads, so the expected texts stand here. Where a
+// change of arithmetic is meant, the test prints the new table.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <map>
+#include <string>
+
+#include "backend/cpu_backend.h"
+#include "train/experiment.h"
+
+namespace halfscope {
+namespace {
+
+constexpr int kSteps = 20;
+
+/// Small enough to be run often; large enough that every kernel has a tail and more than one block.
+const std::map<std::string, std::map<std::string, double>> kSettings{
+    {"spiral-mlp", {{"points", 300}, {"batch", 300}}},
+    {"image-fit", {{"size", 17}, {"width", 33}}},
+    {"char-gru", {{"batch", 5}, {"time", 11}, {"hidden", 21}, {"embedding", 9}}}};
+
+std::string signature_of(const std::string& scenario, const std::string& preset, int threads) {
+    ScenarioSettings settings;
+    settings.parameters = kSettings.at(scenario);
+    const std::unique_ptr<Backend> backend = make_cpu_backend(threads);
+    Experiment experiment(*backend, find_scenario(scenario).create(settings),
+                          {{"lane", find_preset(preset)->techniques}});
+    for (int step = 0; step < kSteps; ++step) experiment.step({});
+    return experiment.lanes().front().signature();
+}
+
+const std::map<std::string, std::map<std::string, std::string>> kExpected{
+    {"spiral-mlp",
+     {{"fp32", "7075478dc1c4eef1"},
+      {"fp16", "59e066af6aca21f1"},
+      {"fp16-master", "8771ef5283a23152"},
+      {"fp16-scaled", "bc9c21171abc5b9f"},
+      {"mixed", "47943041ba5ec89b"},
+      {"paper", "10af0da4e66820a8"},
+      {"bf16", "bd09b678ba068bed"}}},
+    {"image-fit",
+     {{"fp32", "28da37930320b653"},
+      {"fp16", "c66e9d656ebca9e1"},
+      {"fp16-master", "d62e23b7f2b6d5a0"},
+      {"fp16-scaled", "f97afcdf40bc0b75"},
+      {"mixed", "35152ac8b5f098ce"},
+      {"paper", "c729f7351e752d52"},
+      {"bf16", "1cffc57b92a86fd7"}}},
+    {"char-gru",
+     {{"fp32", "a328ae13483b901a"},
+      {"fp16", "9df2e90ef6e4c8a0"},
+      {"fp16-master", "a0c6558c6b90d485"},
+      {"fp16-scaled", "384a50b9b8fdfeb9"},
+      {"mixed", "53daa912ca5d94d1"},
+      {"paper", "00f1cf20b8424eae"},
+      {"bf16", "4fefa1cc0a3a866e"}}},
+};
+
+TEST(Signature, OfEveryScenarioAndPresetIsTheRecordedOneOnOneAndOnThreeThreads) {
+    bool all_equal = true;
+    std::string table;
+    for (const auto& scenario : scenarios()) {
+        const std::string name = scenario->info().name;
+        ASSERT_TRUE(kSettings.contains(name)) << name << " has no signature settings";
+        table += "    {\"" + name + "\",\n     {";
+        for (const Preset& preset : presets()) {
+            const std::string one = signature_of(name, preset.name, 1);
+            EXPECT_EQ(signature_of(name, preset.name, 3), one) << name << " " << preset.name;
+            const auto row = kExpected.find(name);
+            const bool known = row != kExpected.end() && row->second.contains(preset.name);
+            const std::string expected = known ? row->second.at(preset.name) : "none";
+            EXPECT_EQ(one, expected) << name << " " << preset.name;
+            all_equal = all_equal && one == expected;
+            table += "{\"" + preset.name + "\", \"" + one + "\"}, ";
+        }
+        table += "}},\n";
+    }
+    if (!all_equal) std::printf("%s", table.c_str());
+}
+
+TEST(Signature, TellsPresetsApart) {
+    EXPECT_NE(signature_of("image-fit", "fp32", 1), signature_of("image-fit", "mixed", 1));
+    EXPECT_NE(signature_of("image-fit", "mixed", 1), signature_of("image-fit", "fp16-scaled", 1));
+}
+
+}  // namespace
+}  // namespace halfscope
