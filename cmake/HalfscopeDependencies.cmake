@@ -53,8 +53,8 @@ endfunction()
 
 # What the window is made of. Imported targets live in one folder, so that every folder that links the window asks anew.
 macro(halfscope_find_window_libraries)
-  set(OpenGL_GL_PREFERENCE GLVND)
   find_package(PkgConfig REQUIRED)
+  set(OpenGL_GL_PREFERENCE LEGACY)  # libGL: all that a bare libgl-dev brings
   find_package(OpenGL REQUIRED)
   find_package(glfw3 3.3 REQUIRED)
   pkg_check_modules(IMGUI REQUIRED IMPORTED_TARGET imgui)
