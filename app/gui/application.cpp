@@ -25,9 +25,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Seconds between frames: where a person acts, and where only training goes on (drawing and training share
-// the cores).
-constexpr double kActiveFrame = 1.0 / 60, kTrainingFrame = 1.0 / 30, kIdleWait = 0.5;
+// Seconds between frames: where a person acts, where only training goes on (drawing and training share the
+// cores), and where nobody looks before a screenshot.
+constexpr double kActiveFrame = 1.0 / 60, kTrainingFrame = 1.0 / 30, kUnwatchedFrame = 0.2, kIdleWait = 0.5;
 // Frames drawn after each input event: hover, release and popups need a few to settle.
 constexpr int kFramesAfterInput = 6;
 constexpr double kActiveSeconds = 1.0;
@@ -119,6 +119,11 @@ class Application {
     }
 
     bool is_active() const { return seconds_since(last_input_) < kActiveSeconds; }
+    double frame_interval_s() const {
+        const bool waits_for_steps = !options_.screenshot.empty() && frames_drawn_ >= options_.frames;
+        if (waits_for_steps) return kUnwatchedFrame;
+        return is_active() || driver_ ? kActiveFrame : kTrainingFrame;
+    }
     bool must_go_on() {
         return frames_to_draw_ > 0 || workbench_.ui().messages.is_animating() ||
                !options_.screenshot.empty() || (driver_ && driver_->is_waiting());
@@ -126,8 +131,7 @@ class Application {
 
     /// Sleeps until something happens, at most until the next frame may be drawn.
     void wait() {
-        const double interval = is_active() || driver_ ? kActiveFrame : kTrainingFrame;
-        const double to_frame = interval - seconds_since(last_frame_);
+        const double to_frame = frame_interval_s() - seconds_since(last_frame_);
         const bool pending = must_go_on() || trainer_.snapshot()->generation != drawn_generation_;
         // Woken by each new snapshot, it looks again whether a frame is due.
         window_.wait_events(pending ? std::max(to_frame, 0.0) : kIdleWait);
@@ -139,8 +143,7 @@ class Application {
     }
 
     bool is_due() {
-        const double interval = is_active() || driver_ ? kActiveFrame : kTrainingFrame;
-        if (seconds_since(last_frame_) < interval * 0.9) return false;
+        if (seconds_since(last_frame_) < frame_interval_s() * 0.9) return false;
         return must_go_on() || trainer_.snapshot()->generation != drawn_generation_ || frames_drawn_ == 0;
     }
 
@@ -151,7 +154,8 @@ class Application {
         if (workbench_.prepare(window_.content_scale())) window_.rebuild_font_texture();
         const PanelContext context = workbench_.context(*snapshot, trainer_.timeline(), trainer_);
         handle_input(context);
-        window_.begin_frame();
+        // A picture taken without a person shows no tooltip of wherever the pointer happens to be.
+        window_.begin_frame(options_.screenshot.empty() ? Window::Mouse::here : Window::Mouse::away);
         workbench_.draw(context, seconds_since(start_));
         ImGui::Render();
         window_.render(workbench_.theme().window_background);

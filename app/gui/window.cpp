@@ -8,7 +8,7 @@
 #include <backends/imgui_impl_opengl3.h>
 
 #include <algorithm>
-#include <csignal>
+#include <cfloat>
 #include <utility>
 
 namespace halfscope {
@@ -109,9 +109,10 @@ void Window::wait_events(double seconds) {
 
 void Window::wake() { glfwPostEmptyEvent(); }
 
-void Window::begin_frame() {
+void Window::begin_frame(Mouse mouse) {
     ImGui_ImplOpenGL3_NewFrame();
     ImGui_ImplGlfw_NewFrame();
+    if (mouse == Mouse::away) ImGui::GetIO().MousePos = ImVec2(-FLT_MAX, -FLT_MAX);
     ImGui::NewFrame();
 }
 

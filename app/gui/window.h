@@ -41,7 +41,9 @@ class Window {
     /// Number of input events so far: drawing goes on for some frames after each.
     long input_events() const { return input_events_; }
 
-    void begin_frame();
+    /// With `Mouse::away` the pointer counts as outside the window, wherever it stands.
+    enum class Mouse { here, away };
+    void begin_frame(Mouse mouse = Mouse::here);
     /// Renders ImGui's draw data to framebuffer 0; present() shows it.
     void render(unsigned int clear_color);
     void present();
