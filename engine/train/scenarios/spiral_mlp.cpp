@@ -30,7 +30,8 @@ ScenarioInfo describe() {
         "divides it by the "
         "batch size; the first layers' gradients fall below 2^-25, FP16 flushes them to zero, and plain FP16 "
         "stays near "
-        "chance. A loss scale of 8 is already enough here (Micikevicius et al. 2018, section 3.2). The batch "
+        "chance. A loss scale of 8 already brings learning back here (Micikevicius et al. 2018, section "
+        "3.2). The batch "
         "size is the honest "
         "knob: at 2048 the harm is mild. Master weights make no difference in this scenario.";
     info.metric_name = "accuracy";
