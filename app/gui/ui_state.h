@@ -63,6 +63,7 @@ struct LaneEdit {
     std::string name, preset = "mixed", branch_from;
     int renamed_id = -1;
     std::string new_name;
+    bool takes_focus = false;  ///< the name field is to take the keyboard in the next frame
 };
 
 struct Dialogs {

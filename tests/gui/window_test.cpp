@@ -110,6 +110,59 @@ TEST(Window, PauseStepAndRestartDoWhatTheySay) {
     EXPECT_EQ(window.lane("fp16")["signature"], signature) << "the same seed and steps give the same weights";
 }
 
+std::vector<std::string> lane_names(DrivenWindow& window) {
+    std::vector<std::string> names;
+    const nlohmann::json snapshot = window.snapshot();
+    for (const nlohmann::json& lane : snapshot["lanes"]) names.push_back(lane["name"]);
+    return names;
+}
+
+/// Commands take effect between two steps: waits until the lanes are these, and says what they are at last.
+std::vector<std::string> lanes_in_the_end(DrivenWindow& window, const std::vector<std::string>& expected) {
+    for (int round = 0; round < 100 && lane_names(window) != expected; ++round) window.wait_frames(2);
+    return lane_names(window);
+}
+
+TEST(Window, LanesAreRemovedAddedAndRenamedByClicks) {
+    NEEDS_A_WINDOW();
+    using Names = std::vector<std::string>;
+    DrivenWindow window(small_spiral());
+    window.wait_step(3);
+    window.click("lanes/fp16/remove");
+    EXPECT_EQ(lanes_in_the_end(window, {"fp32", "mixed"}), (Names{"fp32", "mixed"}));
+    window.click("lanes/add");
+    window.click("lanes/add/preset/bf16");
+    window.click("lanes/add/confirm");
+    EXPECT_EQ(lanes_in_the_end(window, {"fp32", "mixed", "bf16"}), (Names{"fp32", "mixed", "bf16"}));
+    EXPECT_EQ(window.lane("bf16")["techniques"]["storage"], "bf16");
+    window.double_click("lanes/bf16");
+    window.type("wide");
+    window.key("Return");
+    EXPECT_EQ(lanes_in_the_end(window, {"fp32", "mixed", "wide"}), (Names{"fp32", "mixed", "wide"}));
+}
+
+TEST(Window, APlotsMenuWritesItsCsv) {
+    NEEDS_A_WINDOW();
+    DrivenWindow window(small_spiral());
+    window.wait_step(20);
+    window.key("space");
+    window.wait_value("status/state", "paused");
+    window.click("loss/area", 3);
+    window.click("loss/menu/csv");
+    window.wait_frames(3);
+    const std::string note = window.value("message/note");
+    ASSERT_EQ(note.rfind("wrote ", 0), 0u) << note;
+    const std::string path = note.substr(6);
+    std::ifstream file(path);
+    std::string line;
+    ASSERT_TRUE(std::getline(file, line));
+    EXPECT_EQ(line, "lane,series,first_step,last_step,minimum,maximum,last,nonfinite");
+    int rows = 0;
+    while (std::getline(file, line)) ++rows;
+    EXPECT_EQ(rows, 3 * window.snapshot()["step"].get<int>()) << "a row for each step of each lane";
+    std::filesystem::remove(path);
+}
+
 TEST(Window, ResizingKeepsEveryTileInside) {
     NEEDS_A_WINDOW();
     DrivenWindow window(small_spiral());

@@ -1,6 +1,7 @@
 #include "gui/panels/lanes_panel.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "gui/imgui_compat.h"
 #include "gui/run_actions.h"
@@ -51,21 +52,21 @@ void draw_remove(const PanelContext& context, const LaneSnapshot& lane) {
 void draw_rename(const PanelContext& context, const LaneSnapshot& lane, float width) {
     LaneEdit& edit = context.ui.lane_edit;
     ImGui::SetNextItemWidth(width);
-    ImGui::SetKeyboardFocusHere();
+    // Once: asked for in every frame, it would end the edit that it begins.
+    if (std::exchange(edit.takes_focus, false)) ImGui::SetKeyboardFocusHere();
     const bool entered = ImGui::InputText(
         "##rename", &edit.new_name, ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_AutoSelectAll);
     context.ui.probe.item("lanes/" + lane.name + "/rename");
     if (entered && edit.new_name != lane.name)
         context.commands.send(RenameLaneCommand{lane.name, edit.new_name});
-    // Escape deactivates the field; without this the focus above would take it back at once.
-    const bool was_left = ImGui::IsItemDeactivated();
-    const bool clicked_elsewhere = ImGui::IsMouseClicked(ImGuiMouseButton_Left) && !ImGui::IsItemHovered();
-    if (entered || was_left || clicked_elsewhere) edit.renamed_id = -1;
+    // Enter, Escape and a click elsewhere all end it.
+    if (entered || ImGui::IsItemDeactivated()) edit.renamed_id = -1;
 }
 
 void start_rename(const PanelContext& context, const LaneSnapshot& lane) {
     context.ui.lane_edit.renamed_id = lane.id;
     context.ui.lane_edit.new_name = lane.name;
+    context.ui.lane_edit.takes_focus = true;
 }
 
 /// Name and preset; a click selects, a double click renames.
