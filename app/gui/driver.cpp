@@ -159,11 +159,11 @@ std::optional<bool> has_come(const std::string& word, const std::string& rest, c
 }  // namespace
 
 Driver::Driver(std::function<void()> wake)
-    : wake_(std::move(wake)), reader_([this](std::stop_token stop) { read_lines(std::move(stop)); }) {}
+    : wake_(std::move(wake)), reader_([this](const std::stop_token& stop) { read_lines(stop); }) {}
 
 Driver::~Driver() = default;
 
-void Driver::read_lines(std::stop_token stop) {
+void Driver::read_lines(const std::stop_token& stop) {
     std::string pending;
     while (!stop.stop_requested()) {
         // Never blocked for long in read(): the program must be able to end while stdin stays open.

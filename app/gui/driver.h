@@ -39,7 +39,7 @@ class Driver {
     bool is_finished();
 
   private:
-    void read_lines(std::stop_token stop);
+    void read_lines(const std::stop_token& stop);
     bool obey(const std::string& line, const PanelContext& context, const DriverActions& actions);
 
     std::function<void()> wake_;

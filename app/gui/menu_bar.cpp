@@ -31,7 +31,8 @@ void draw_run_menu(const PanelContext& context) {
     }
     ImGui::Separator();
     const LaneSnapshot* lane = selected_lane(context.snapshot, context.ui);
-    if (ImGui::MenuItem("Branch the selected lane", "B", false, lane != nullptr)) branch_lane(context, *lane);
+    if (ImGui::MenuItem("Branch the selected lane", "B", false, lane != nullptr) && lane)
+        branch_lane(context, *lane);
     if (ImGui::MenuItem("Halve its loss scale", "[")) multiply_loss_scale(context, 0.5);
     if (ImGui::MenuItem("Double its loss scale", "]")) multiply_loss_scale(context, 2.0);
     ImGui::EndMenu();

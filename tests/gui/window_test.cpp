@@ -123,7 +123,7 @@ std::vector<std::string> lanes_in_the_end(DrivenWindow& window, const std::vecto
     return lane_names(window);
 }
 
-TEST(Window, LanesAreRemovedAddedAndRenamedByClicks) {
+TEST(Window, LanesAreRemovedAndAddedByClicks) {
     NEEDS_A_WINDOW();
     using Names = std::vector<std::string>;
     DrivenWindow window(small_spiral());
@@ -135,10 +135,6 @@ TEST(Window, LanesAreRemovedAddedAndRenamedByClicks) {
     window.click("lanes/add/confirm");
     EXPECT_EQ(lanes_in_the_end(window, {"fp32", "mixed", "bf16"}), (Names{"fp32", "mixed", "bf16"}));
     EXPECT_EQ(window.lane("bf16")["techniques"]["storage"], "bf16");
-    window.double_click("lanes/bf16");
-    window.type("wide");
-    window.key("Return");
-    EXPECT_EQ(lanes_in_the_end(window, {"fp32", "mixed", "wide"}), (Names{"fp32", "mixed", "wide"}));
 }
 
 TEST(Window, APlotsMenuWritesItsCsv) {
