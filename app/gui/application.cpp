@@ -125,8 +125,9 @@ class Application {
         return is_active() || driver_ ? kActiveFrame : kTrainingFrame;
     }
     bool must_go_on() {
-        return frames_to_draw_ > 0 || workbench_.ui().messages.is_animating() ||
-               !options_.screenshot.empty() || (driver_ && driver_->is_waiting());
+        return frames_to_draw_ > 0 || window_.has_input_waiting() ||
+               workbench_.ui().messages.is_animating() || !options_.screenshot.empty() ||
+               (driver_ && driver_->is_waiting());
     }
 
     /// Sleeps until something happens, at most until the next frame may be drawn.
@@ -153,6 +154,7 @@ class Application {
         drawn_generation_ = snapshot->generation;
         if (workbench_.prepare(window_.content_scale())) window_.rebuild_font_texture();
         const PanelContext context = workbench_.context(*snapshot, trainer_.timeline(), trainer_);
+        window_.deliver_input();
         handle_input(context);
         // A picture taken without a person shows no tooltip of wherever the pointer happens to be.
         window_.begin_frame(options_.screenshot.empty() ? Window::Mouse::here : Window::Mouse::away);
@@ -167,7 +169,8 @@ class Application {
     }
 
     void handle_input(const PanelContext& context) {
-        const bool typing = ImGui::GetIO().WantTextInput;
+        // A name field takes a frame or two to get the keyboard; a letter typed meanwhile is no command.
+        const bool typing = ImGui::GetIO().WantTextInput || context.ui.lane_edit.renamed_id >= 0;
         for (const KeyPress& press : window_.take_keys()) {
             if (typing && press.key != GLFW_KEY_ESCAPE && press.key < GLFW_KEY_F1) continue;
             handle_key(press, context);

@@ -2,7 +2,10 @@
 // version checks of its own. Only 1.86 (Debian 12) is tested.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include <imgui.h>
 // std::string text fields: beside imgui.h on Debian and Ubuntu, in ImGui's own tree elsewhere.
@@ -59,6 +62,17 @@ inline void add_polyline(ImDrawList* draw, const ImVec2* points, int count, ImU3
     draw->AddPolyline(points, count, colour, thickness, ImDrawFlags_None);
 #else
     draw->AddPolyline(points, count, colour, ImDrawFlags_None, thickness);
+#endif
+}
+
+/// Tells ImGui of the mouse as it was delivered. Since 1.87 the backend's callbacks have done so.
+template <std::size_t N>
+void set_mouse_state([[maybe_unused]] std::optional<ImVec2> cursor,
+                     [[maybe_unused]] const bool (&buttons)[N]) {
+#if IMGUI_VERSION_NUM < 18700
+    ImGuiIO& io = ImGui::GetIO();
+    if (cursor && ImGui::IsMousePosValid(&io.MousePos)) io.MousePos = *cursor;
+    std::copy(buttons, buttons + N, io.MouseDown);
 #endif
 }
 

@@ -68,30 +68,78 @@ Window::~Window() {
 }
 
 void Window::install_callbacks() {
-    // Installed before ImGui's backend, which chains them: 1.86 has no key names of its own beyond 22.
-    glfwSetKeyCallback(window_, [](GLFWwindow* window, int key, int, int action, int modifiers) {
-        Window& self = owner(window);
-        ++self.input_events_;
-        if (action != GLFW_RELEASE) self.keys_.push_back({key, modifiers});
+    // ImGui's backend gets every event from deliver_input(), in its order and no two that one frame cannot
+    // tell apart.
+    using Kind = InputEvent::Kind;
+    glfwSetKeyCallback(window_, [](GLFWwindow* window, int key, int scancode, int action, int modifiers) {
+        owner(window).receive({Kind::key, key, scancode, action, modifiers, 0, 0});
     });
-    glfwSetMouseButtonCallback(window_,
-                               [](GLFWwindow* window, int, int, int) { ++owner(window).input_events_; });
-    glfwSetScrollCallback(window_, [](GLFWwindow* window, double, double) { ++owner(window).input_events_; });
-    glfwSetCharCallback(window_, [](GLFWwindow* window, unsigned int) { ++owner(window).input_events_; });
-    glfwSetCursorPosCallback(window_,
-                             [](GLFWwindow* window, double, double) { ++owner(window).input_events_; });
+    glfwSetMouseButtonCallback(window_, [](GLFWwindow* window, int button, int action, int modifiers) {
+        owner(window).receive({Kind::button, button, 0, action, modifiers, 0, 0});
+    });
+    glfwSetScrollCallback(window_, [](GLFWwindow* window, double x, double y) {
+        owner(window).receive({Kind::scroll, 0, 0, 0, 0, x, y});
+    });
+    glfwSetCharCallback(window_, [](GLFWwindow* window, unsigned int character) {
+        owner(window).receive({Kind::character, static_cast<int>(character), 0, 0, 0, 0, 0});
+    });
+    glfwSetCursorPosCallback(window_, [](GLFWwindow* window, double x, double y) {
+        owner(window).receive({Kind::cursor, 0, 0, 0, 0, x, y});
+    });
     glfwSetWindowRefreshCallback(window_, [](GLFWwindow* window) { ++owner(window).input_events_; });
     glfwSetFramebufferSizeCallback(window_,
                                    [](GLFWwindow* window, int, int) { ++owner(window).input_events_; });
-    glfwSetWindowFocusCallback(window_, [](GLFWwindow* window, int) { ++owner(window).input_events_; });
+    glfwSetWindowFocusCallback(window_, [](GLFWwindow* window, int focused) {
+        ++owner(window).input_events_;
+        ImGui_ImplGlfw_WindowFocusCallback(window, focused);
+    });
+    glfwSetCursorEnterCallback(window_, [](GLFWwindow* window, int entered) {
+        ++owner(window).input_events_;
+        ImGui_ImplGlfw_CursorEnterCallback(window, entered);
+    });
+    glfwSetMonitorCallback(ImGui_ImplGlfw_MonitorCallback);
     glfwSetDropCallback(window_, [](GLFWwindow* window, int count, const char** paths) {
         owner(window).drop(std::vector<std::string>(paths, paths + count));
     });
 }
 
+void Window::receive(const InputEvent& event) {
+    ++input_events_;
+    queue_.push(event);
+}
+
+void Window::deliver_input() {
+    for (const InputEvent& event : queue_.take_frame()) {
+        switch (event.kind) {
+            case InputEvent::Kind::cursor:
+#if IMGUI_VERSION_NUM >= 18700
+                ImGui_ImplGlfw_CursorPosCallback(window_, event.x, event.y);
+#endif
+                cursor_ = ImVec2(static_cast<float>(event.x), static_cast<float>(event.y));
+                break;
+            case InputEvent::Kind::button:
+                ImGui_ImplGlfw_MouseButtonCallback(window_, event.code, event.action, event.modifiers);
+                if (event.code < IM_ARRAYSIZE(buttons_down_))
+                    buttons_down_[event.code] = event.action == GLFW_PRESS;
+                break;
+            case InputEvent::Kind::scroll:
+                ImGui_ImplGlfw_ScrollCallback(window_, event.x, event.y);
+                break;
+            case InputEvent::Kind::key:
+                ImGui_ImplGlfw_KeyCallback(window_, event.code, event.scancode, event.action,
+                                           event.modifiers);
+                if (event.action != GLFW_RELEASE) keys_.push_back({event.code, event.modifiers});
+                break;
+            case InputEvent::Kind::character:
+                ImGui_ImplGlfw_CharCallback(window_, static_cast<unsigned int>(event.code));
+                break;
+        }
+    }
+}
+
 void Window::start_imgui() {
+    ImGui_ImplGlfw_InitForOpenGL(window_, false);
     install_callbacks();
-    ImGui_ImplGlfw_InitForOpenGL(window_, true);
     ImGui_ImplOpenGL3_Init("#version 330 core");
     imgui_started_ = true;
 }
@@ -112,6 +160,9 @@ void Window::wake() { glfwPostEmptyEvent(); }
 void Window::begin_frame(Mouse mouse) {
     ImGui_ImplOpenGL3_NewFrame();
     ImGui_ImplGlfw_NewFrame();
+    // Before 1.87 the backend has just asked GLFW for the state of now, which may be ahead of what was
+    // delivered.
+    compat::set_mouse_state(cursor_, buttons_down_);
     if (mouse == Mouse::away) ImGui::GetIO().MousePos = ImVec2(-FLT_MAX, -FLT_MAX);
     ImGui::NewFrame();
 }

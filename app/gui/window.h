@@ -2,9 +2,13 @@
 // draws nothing itself.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <imgui.h>
+
+#include "gui/input_queue.h"
 #include "program/exit_codes.h"
 
 struct GLFWwindow;
@@ -41,6 +45,11 @@ class Window {
     /// Number of input events so far: drawing goes on for some frames after each.
     long input_events() const { return input_events_; }
 
+    /// Hands ImGui and take_keys() the input that the next frame is to see; the rest waits for the frames
+    /// after it.
+    void deliver_input();
+    bool has_input_waiting() const { return !queue_.empty(); }
+
     /// With `Mouse::away` the pointer counts as outside the window, wherever it stands.
     enum class Mouse { here, away };
     void begin_frame(Mouse mouse = Mouse::here);
@@ -62,7 +71,12 @@ class Window {
 
   private:
     void install_callbacks();
+    void receive(const InputEvent& event);
+
     GLFWwindow* window_ = nullptr;
+    InputQueue queue_;
+    std::optional<ImVec2> cursor_;  ///< as delivered; none before the pointer first moved
+    bool buttons_down_[ImGuiMouseButton_COUNT] = {};
     long input_events_ = 0;
     bool imgui_started_ = false;
     std::vector<KeyPress> keys_;

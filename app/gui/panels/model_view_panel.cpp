@@ -152,7 +152,8 @@ void draw_pictures(const PanelContext& context, const std::vector<View>& views) 
     float side = 0;
     const int count = static_cast<int>(views.size());
     for (int columns = 1; columns <= count; ++columns) {
-        const auto rows = static_cast<float>((count + columns - 1) / columns);
+        const int whole_rows = (count + columns - 1) / columns;
+        const auto rows = static_cast<float>(whole_rows);
         const float width = (room.x - gap * static_cast<float>(columns - 1)) / static_cast<float>(columns);
         const float height = (room.y - gap * (rows - 1)) / rows - caption;
         if (std::min(width, height) > side) {
@@ -162,8 +163,8 @@ void draw_pictures(const PanelContext& context, const std::vector<View>& views) 
     }
     side = std::floor(std::max(side, theme.px(24)));
     for (int index = 0; index < count; ++index) {
-        const auto column = static_cast<float>(index % best_columns),
-                   row = static_cast<float>(index / best_columns);
+        const int whole_row = index / best_columns;
+        const auto column = static_cast<float>(index % best_columns), row = static_cast<float>(whole_row);
         // Short pictures in a wide panel share out the width, so that captions have room.
         const float cell = std::max(
             side, (room.x - gap * static_cast<float>(best_columns - 1)) / static_cast<float>(best_columns));

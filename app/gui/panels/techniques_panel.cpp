@@ -179,14 +179,13 @@ void draw_number(const Row& row) {
     const bool is_left_unchanged = is_left && !entered && !ImGui::IsItemDeactivatedAfterEdit();
     if (ImGui::IsItemActive() && (is_edited || text != number_shown(row.value)))
         edit = {row.lane.id, row.key.name, text, {}};
-    if (is_left_unchanged && is_edited) {
-        edit = {};  // the way out of a refused value: click it and leave it
-    } else if ((entered || (is_left && is_edited)) && text != number_shown(row.value)) {
+    const bool is_done = entered || (is_left && is_edited);
+    if (is_done && !is_left_unchanged && text != number_shown(row.value)) {
         const std::string refused = why_refused(row.lane.techniques, row.key.name, text);
         if (refused.empty()) send(row, text);
         edit = refused.empty() ? TechniqueEdit{} : TechniqueEdit{row.lane.id, row.key.name, text, refused};
     } else if (is_left && is_edited) {
-        edit = {};
+        edit = {};  // also the way out of a refused value: click it and leave it
     }
     if (has_buttons) {
         ImGui::SameLine(0, row.context.theme.px(4));

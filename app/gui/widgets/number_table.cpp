@@ -29,6 +29,7 @@ float name_need(const Theme& theme, const std::string& title, const std::vector<
 std::vector<float> column_needs(const Theme& theme, const std::vector<NumberColumn>& columns,
                                 const std::vector<NumberRow>& rows) {
     std::vector<float> needs;
+    needs.reserve(columns.size());
     for (const NumberColumn& column : columns) needs.push_back(text_width(column.title));
     if (theme.mono_font) compat::push_font(theme.mono_font);
     for (const NumberRow& row : rows) {

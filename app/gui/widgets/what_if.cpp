@@ -82,6 +82,7 @@ void draw_curve(ImDrawList* draw, const Theme& theme, const std::vector<WhatIfPo
                 const ScaleArea& area) {
     const bool is_flushed = band == Band::flushed;
     std::vector<ImVec2> line;
+    line.reserve(points.size());
     for (const WhatIfPoint& point : points) {
         line.emplace_back(area.x(point.exponent), area.y(is_flushed ? point.flushed : point.overflow));
     }
