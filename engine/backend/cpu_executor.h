@@ -11,6 +11,7 @@
 
 #include "backend/cpu_convert.h"
 #include "backend/cpu_gemm.h"
+#include "backend/cpu_indirect_product.h"
 #include "backend/cpu_segment.h"
 #include "backend/thread_pool.h"
 #include "numerics/accumulate.h"
@@ -81,6 +82,23 @@ class CpuExecutor {
     }
 
     template <class F, class... In>
+    void column_reduce(const TensorView& out, Reduction reduction, F f, const TensorView& extent,
+                       const In&... in) {
+        if (reduction.rounding == Format::fp32) return column_reduce(out, f, extent, in...);
+        const std::int64_t rows = extent.rows, cols = extent.cols;
+        const auto loaders = prepare(rows, cols, extent, in...);
+        float* sums = scratch(cols);
+        // Each column is one chain from the first row to the last: columns are shared out, rows are not.
+        pool_.parallel_for(cols, std::max<std::int64_t>(kMinimumColumns, grain(rows, 1)),
+                           [&](std::int64_t begin, std::int64_t end) {
+                               sum_columns_by_blocks(reduction.rounding, rows, cols, begin, end, f, loaders,
+                                                     sums);
+                           });
+        store_all(out, sums);
+        release_scratch();
+    }
+
+    template <class F, class... In>
     void column_reduce(const TensorView& out, F f, const TensorView& extent, const In&... in) {
         const std::int64_t rows = extent.rows, cols = extent.cols;
         const auto loaders = prepare(rows, cols, extent, in...);
@@ -118,6 +136,15 @@ class CpuExecutor {
     }
 
     void gemm(const TensorView& out, const Operand& a, const Operand& b, const GemmOptions& options);
+    void convolve(const TensorView& out, const TensorView& x, const TensorView& weight,
+                  const SlidingWindow& window, const GemmOptions& options);
+    void convolve_input_gradient(const TensorView& out, const TensorView& dy, const TensorView& weight,
+                                 const SlidingWindow& window, const GemmOptions& options);
+    void convolve_weight_gradient(const TensorView& out, const TensorView& dy, const TensorView& x,
+                                  const SlidingWindow& window, const GemmOptions& options);
+    void pool(const TensorView& out, const TensorView& x, const SlidingWindow& window, Pooling pooling);
+    void pool_gradient(const TensorView& out, const TensorView& dy, const TensorView& x,
+                       const SlidingWindow& window, Pooling pooling);
     void gather_rows(const TensorView& out, const TensorView& table, const std::int32_t* tokens);
     void scatter_add_rows(const TensorView& out, const std::int32_t* tokens, const TensorView& gradient);
 
@@ -154,11 +181,10 @@ class CpuExecutor {
             });
     }
 
-    ThreadPool& pool() { return pool_; }
-
   private:
     static constexpr std::int64_t kSegment = kCpuSegment;
-    static constexpr std::int64_t kColumnChunk = 256;  // part of the contract: ops/executor.h
+    static constexpr std::int64_t kColumnChunk = 256;    // part of the contract: ops/executor.h
+    static constexpr std::int64_t kMinimumColumns = 16;  // of one task: a cache line
     static constexpr std::int64_t kGrainElements =
         8192;  // fewer elements than this run inline: waking a thread costs more
 
@@ -220,6 +246,25 @@ class CpuExecutor {
         return fold.finish();
     }
 
+    /// Columns [begin, end): ascending over rows, the running sums rounded after each block of 16.
+    template <class F, class... Loaders>
+    static void sum_columns_by_blocks(Format rounding, std::int64_t rows, std::int64_t cols,
+                                      std::int64_t begin, std::int64_t end, F f,
+                                      const std::tuple<Loaders...>& loaders, float* sums) {
+        alignas(64) float terms[1][kSegment];
+        const auto one = [f](std::int64_t i, auto... x) { return Values<1>{{f(i, x...)}}; };
+        std::fill(sums + begin, sums + end, 0.0f);
+        for (std::int64_t row = 0; row < rows; ++row) {
+            for (std::int64_t col = begin; col < end; col += kSegment) {
+                const std::int64_t width = std::min(kSegment, end - col);
+                evaluate<1>(Segment{row * cols + col, row, col, width, cols}, one, loaders, terms);
+                for (std::int64_t c = 0; c < width; ++c) sums[col + c] += terms[0][c];
+            }
+            if ((row + 1) % kAddendsPerBlock == 0 || row + 1 == rows)
+                round_in_place(rounding, sums + begin, end - begin, Subnormals::keep);
+        }
+    }
+
     template <class... In>
     auto prepare([[maybe_unused]] std::int64_t rows, [[maybe_unused]] std::int64_t cols, const In&... in) {
         return std::make_tuple(prepare_one(rows, cols, in)...);
@@ -242,6 +287,17 @@ class CpuExecutor {
     }
 
     void store_all(const TensorView& out, const float* values);
+
+    // cpu_convolution.cpp, cpu_pooling.cpp
+    /// Extents of a picture's frame, where its first pixel lies in it, and how far apart its pixels.
+    struct Frame {
+        std::int64_t height, width, margin_y, margin_x, spacing;
+    };
+    const float* frame(const TensorView& view, std::int64_t images, std::int64_t height, std::int64_t width,
+                       const Frame& frame, Format operands);
+    const float* weights(const TensorView& weight, Format operands);
+    float* widened(const TensorView& view);
+    void store_product(const TensorView& out, const IndirectProduct& product);
     void merge(const TensorView& view, CountsBuffer& counts, int output) {
         if (!view.counts) return;
         const std::lock_guard lock(counts_mutex_);

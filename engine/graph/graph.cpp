@@ -28,6 +28,18 @@ const char* op_name(OpKind kind) {
             return "layer_norm";
         case OpKind::dropout:
             return "dropout";
+        case OpKind::conv2d:
+            return "conv2d";
+        case OpKind::batch_norm:
+            return "batch_norm";
+        case OpKind::max_pool:
+            return "max_pool";
+        case OpKind::average_pool:
+            return "average_pool";
+        case OpKind::add:
+            return "add";
+        case OpKind::concat:
+            return "concat";
     }
     return "unknown";
 }

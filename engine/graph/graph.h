@@ -20,6 +20,10 @@ class Graph {
     const std::vector<TensorId>& inputs() const { return inputs_; }
     /// Trained tensors in the order they were declared.
     const std::vector<TensorId>& parameters() const { return parameters_; }
+    /// Running statistics and the like, in the order they were declared.
+    const std::vector<TensorId>& buffers() const { return buffers_; }
+    /// How many nodes read a tensor that has a gradient: backward adds up as many contributions.
+    int readers(TensorId id) const { return readers_[static_cast<std::size_t>(id)]; }
     /// The scalar loss [1], FP32; kNoTensor in a graph made for inference alone.
     TensorId loss() const { return loss_; }
     /// What metrics and pictures read: logits or predicted values.
@@ -36,6 +40,8 @@ class Graph {
     std::vector<Node> nodes_;
     std::vector<TensorId> inputs_;
     std::vector<TensorId> parameters_;
+    std::vector<TensorId> buffers_;
+    std::vector<int> readers_;
     TensorId loss_ = kNoTensor;
     TensorId prediction_ = kNoTensor;
 };

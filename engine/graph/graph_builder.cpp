@@ -1,88 +1,15 @@
 #include "graph/graph_builder.h"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <utility>
 
+#include "graph/graph_building.h"
+
 namespace halfscope {
-namespace {
 
-// Bounds that keep every product of extents below within 64 bits; what fits into memory is the Plan's and the
-// backend's say.
-constexpr std::int64_t kMaxExtent = std::int64_t{1} << 40;
-constexpr std::int64_t kMaxElements = std::int64_t{1} << 60;
-
-[[noreturn]] void refuse(const std::string& layer, const std::string& reason) {
-    throw std::invalid_argument(layer + ": " + reason);
-}
-
-std::string shape_text(const Shape& shape) {
-    std::string text = "[";
-    for (int axis = 0; axis < shape.rank; ++axis) {
-        if (axis > 0) text += ", ";
-        text += std::to_string(shape[axis]);
-    }
-    return text + "]";
-}
-
-void check_extent(const std::string& layer, const char* what, std::int64_t extent) {
-    if (extent < 1) refuse(layer, std::string(what) + " must be at least 1, not " + std::to_string(extent));
-    if (extent > kMaxExtent) throw std::length_error(layer + ": " + what + " is too large");
-}
-
-void check_shape(const std::string& layer, const Shape& shape) {
-    if (shape.rank < 1) refuse(layer, "a tensor needs at least one axis");
-    std::int64_t elements = 1;
-    for (int axis = 0; axis < shape.rank; ++axis) {
-        check_extent(layer, "every extent", shape[axis]);
-        if (__builtin_mul_overflow(elements, shape[axis], &elements) || elements > kMaxElements) {
-            throw std::length_error(layer + ": a tensor of shape " + shape_text(shape) + " is too large");
-        }
-    }
-}
-
-/// The shape with another innermost extent.
-Shape with_columns(Shape shape, std::int64_t columns) {
-    shape.extents[static_cast<std::size_t>(shape.rank - 1)] = columns;
-    return shape;
-}
-
-/// Checks that an op can compute with this tensor and hands back its description by value: adding tensors
-/// moves them.
-TensorInfo float_input(const Graph& graph, const std::string& layer, TensorId id) {
-    if (id < 0 || static_cast<std::size_t>(id) >= graph.tensors().size())
-        refuse(layer, "its input does not exist");
-    const TensorInfo& info = graph.tensor(id);
-    const bool fits = info.role == TensorRole::input || info.role == TensorRole::activation ||
-                      info.role == TensorRole::parameter;
-    if (!fits) refuse(layer, "cannot compute with tensor '" + info.name + "'");
-    return info;
-}
-
-TensorInfo token_input(const Graph& graph, const std::string& layer, TensorId id) {
-    if (id < 0 || static_cast<std::size_t>(id) >= graph.tensors().size())
-        refuse(layer, "its tokens do not exist");
-    const TensorInfo& info = graph.tensor(id);
-    if (info.role != TensorRole::tokens) refuse(layer, "'" + info.name + "' does not hold tokens");
-    return info;
-}
-
-TensorInfo described(std::string name, const Shape& shape, TensorRole role, bool needs_gradient = false,
-                     Initializer initializer = {}) {
-    TensorInfo info;
-    info.name = std::move(name);
-    info.shape = shape;
-    info.role = role;
-    info.needs_gradient = needs_gradient;
-    info.initializer = initializer;
-    return info;
-}
-
-float inverse_root(std::int64_t extent) {
-    return static_cast<float>(1.0 / std::sqrt(static_cast<double>(extent)));
-}
-
-}  // namespace
+using namespace building;
 
 TensorId GraphBuilder::add(TensorInfo info) {
     if (info.name.empty()) throw std::invalid_argument("a tensor needs a name");
@@ -117,6 +44,12 @@ TensorId GraphBuilder::tokens(const std::string& name, Shape shape) {
 TensorId GraphBuilder::parameter(const std::string& name, Shape shape, Initializer initializer) {
     const TensorId id = add(described(name, shape, TensorRole::parameter, true, initializer));
     graph_.parameters_.push_back(id);
+    return id;
+}
+
+TensorId GraphBuilder::buffer(const std::string& name, Shape shape, float value) {
+    const TensorId id = add(described(name, shape, TensorRole::buffer, false, Initializer::constant(value)));
+    graph_.buffers_.push_back(id);
     return id;
 }
 
@@ -268,17 +201,15 @@ TensorId GraphBuilder::mean_squared_error(const std::string& name, TensorId pred
 }
 
 Graph GraphBuilder::finish() {
-    // Ops store gradients and do not add to them, so a second reader would silently drop the first one's
-    // share.
-    std::vector<const Node*> reader(graph_.tensors_.size(), nullptr);
+    graph_.readers_.assign(graph_.tensors_.size(), 0);
     for (const Node& node : graph_.nodes_) {
-        for (TensorId id : node.inputs) {
-            const TensorInfo& info = graph_.tensor(id);
+        for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+            const TensorInfo& info = graph_.tensor(node.inputs[i]);
             if (!info.needs_gradient) continue;
-            const Node*& first = reader[static_cast<std::size_t>(id)];
-            if (first != nullptr)
-                refuse(node.name, "'" + info.name + "' is already read by '" + first->name + "'");
-            first = &node;
+            // Its two contributions would go to one place in one pass.
+            if (std::count(node.inputs.begin(), node.inputs.end(), node.inputs[i]) > 1)
+                refuse(node.name, "it reads '" + info.name + "' twice");
+            ++graph_.readers_[static_cast<std::size_t>(node.inputs[i])];
         }
     }
     if (graph_.prediction_ == kNoTensor && !graph_.nodes_.empty())

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/sliding_window.h"
 #include "graph/tensor.h"
 
 namespace halfscope {
@@ -22,9 +23,15 @@ enum class OpKind : std::uint8_t {
     mean_squared_error,     // (prediction, target) -> loss  statistics: row_loss [rows,1]
     embedding,              // (tokens, weight) -> y
     gru,                    // (x, weight_ih, weight_hh, bias_ih, bias_hh) -> y
-    layer_norm,  // (x, weight, bias) -> y        statistics: mean, inverse_deviation, two gradient sums
-                 // [rows,1]
-    dropout      // (x) -> y
+    layer_norm,    // (x, weight, bias) -> y        statistics: mean, inverse_deviation, two gradient sums
+                   // [rows,1]
+    dropout,       // (x) -> y
+    conv2d,        // (x, weight) -> y
+    batch_norm,    // (x, weight, bias, running_mean, running_var) -> y   statistics as layer_norm's, [1,C]
+    max_pool,      // (x) -> y
+    average_pool,  // (x) -> y
+    add,           // (a, b) -> y
+    concat         // (a, b) -> y                   along the innermost axis
 };
 
 /// The op's name in files, the command line and the window.
@@ -37,8 +44,10 @@ struct Node {
     TensorId output = kNoTensor;      // y, or the scalar loss [1]
     std::vector<TensorId> saved;      // forward leaves them for backward, in the order the op documents
     std::vector<TensorId> workspace;  // backward's scratch, in the order the op documents
-    float amount = 0.0f;              // dropout: probability; layer_norm: eps
+    float amount = 0.0f;              // dropout: probability; layer_norm, batch_norm: eps
     std::int64_t time_steps = 1;  // gru: extent of the time axis, which matrix views of [B, T, C] do not show
+    SlidingWindow window{};       // conv2d and poolings
+    float momentum = 0.0f;        // batch_norm: share of the batch in the running statistics
 };
 
 }  // namespace halfscope

@@ -12,6 +12,7 @@ constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 62;
 MemoryCategory value_category(TensorRole role) {
     switch (role) {
         case TensorRole::parameter:
+        case TensorRole::buffer:
             return MemoryCategory::weights;
         case TensorRole::workspace:
             return MemoryCategory::gradients;
@@ -40,7 +41,10 @@ const char* memory_category_name(MemoryCategory category) {
 
 Plan::Plan(const Graph& graph, const PrecisionPolicy& policy, PlanPasses passes,
            const std::vector<StateBuffer>& state)
-    : policy_(policy), values_(graph.tensors().size()), gradients_(graph.tensors().size()) {
+    : policy_(policy),
+      values_(graph.tensors().size()),
+      gradients_(graph.tensors().size()),
+      branches_(graph.tensors().size()) {
     constexpr int kTokenBytes = 4;
     const bool backward = passes == PlanPasses::forward_and_backward;
     for (std::size_t id = 0; id < graph.tensors().size(); ++id) {
@@ -54,8 +58,12 @@ Plan::Plan(const Graph& graph, const PrecisionPolicy& policy, PlanPasses passes,
         const TensorInfo& info = graph.tensors()[id];
         if (!info.needs_gradient) continue;
         const Format format = policy.gradient_format(info);
-        gradients_[id] =
-            reserve(info.shape.elements(), format, format_info(format).bytes, MemoryCategory::gradients);
+        const auto reserve_gradient = [&] {
+            return reserve(info.shape.elements(), format, format_info(format).bytes,
+                           MemoryCategory::gradients);
+        };
+        gradients_[id] = reserve_gradient();
+        if (graph.readers(static_cast<TensorId>(id)) > 1) branches_[id] = reserve_gradient();
     }
     states_.reserve(graph.parameters().size());
     for (TensorId id : graph.parameters()) {

@@ -59,6 +59,11 @@ class Plan {
     const PrecisionPolicy& policy() const { return policy_; }
     const PlannedBuffer& value(TensorId id) const { return values_[static_cast<std::size_t>(id)]; }
     const PlannedBuffer& gradient(TensorId id) const { return gradients_[static_cast<std::size_t>(id)]; }
+    /// Where a tensor with several readers receives the contributions of all but the first, to be added; not
+    /// planned where one node reads it.
+    const PlannedBuffer& branch_gradient(TensorId id) const {
+        return branches_[static_cast<std::size_t>(id)];
+    }
     /// State buffer `slot` (index into the constructor's list) of the parameter with index `parameter` in
     /// Graph::parameters().
     const PlannedBuffer& state(std::size_t parameter, std::size_t slot) const {
@@ -74,6 +79,7 @@ class Plan {
     PrecisionPolicy policy_;
     std::vector<PlannedBuffer> values_;
     std::vector<PlannedBuffer> gradients_;
+    std::vector<PlannedBuffer> branches_;
     std::vector<std::vector<PlannedBuffer>> states_;
     std::uint64_t total_bytes_ = 0;
     MemoryUse memory_;

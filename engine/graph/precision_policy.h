@@ -12,9 +12,12 @@ struct PrecisionPolicy {
     Format storage = Format::fp32;  ///< compute weights, activations and their gradients, weight gradients
     Arithmetic arithmetic;
 
-    /// The format of a tensor's value: storage, except targets and statistics, which are always FP32.
+    /// The format of a tensor's value: storage, except targets, statistics and buffers, which are always
+    /// FP32.
     Format value_format(const TensorInfo& info) const {
-        return info.role == TensorRole::target || info.role == TensorRole::statistic ? Format::fp32 : storage;
+        const bool always_fp32 = info.role == TensorRole::target || info.role == TensorRole::statistic ||
+                                 info.role == TensorRole::buffer;
+        return always_fp32 ? Format::fp32 : storage;
     }
     /// The format of its gradient.
     Format gradient_format(const TensorInfo&) const { return storage; }

@@ -41,6 +41,7 @@ enum class TensorRole : std::uint8_t {
     target,      ///< floats fed from a batch that a loss reads, always FP32
     tokens,      ///< 32-bit integers fed from a batch: token ids or class labels
     parameter,   ///< trained
+    buffer,      ///< FP32, kept from step to step beside the parameters, not trained (running statistics)
     activation,  ///< computed by a node, stored in the lane's storage format, has a gradient
     saved,  ///< computed by a node for its own backward pass, in storage format, without a gradient buffer
     statistic,  ///< computed by a node, always FP32 (row statistics, losses)
@@ -63,7 +64,7 @@ struct TensorInfo {
     Shape shape;
     TensorRole role = TensorRole::activation;
     bool needs_gradient = false;
-    Initializer initializer;  ///< parameters only
+    Initializer initializer;  ///< parameters and buffers
 };
 
 }  // namespace halfscope

@@ -12,9 +12,28 @@
 //       those of the first in..., a TensorView.
 //   column_reduce(out, f, in...)
 //       out(0, col) = store(sum over rows of f(i, in(i)...)); out is 1 x cols; extents as above.
+//   column_reduce(out, reduction, f, in...)
+//       The same, summed as `reduction` says (sum only).
 //   gemm(out, Operand a, Operand b, GemmOptions)
 //       out = store(a b + bias); one chain of fused multiply-adds in ascending k from 0 for each element,
 //       then the bias (1 x cols) is added in FP32.
+//   convolve(out, x, weight, window, GemmOptions)
+//       out(p, o) = store(sum over c, tap of x(pixel under tap of p, c) * weight(o, (c, tap))): the gemm of
+//       the matrix of windows, k over (C, kh, kw). x is pixels x C, weight O x (C kh kw), out positions x O.
+//       In the padding x is 0, and 0 times infinity is NaN. All three products take accumulate and operands
+//       from GemmOptions; no bias.
+//   convolve_input_gradient(out, dy, weight, window, GemmOptions)
+//       out(pixel, c) = store(sum over o, tap of dy(position whose tap lies on pixel, o) * weight(o, (c,
+//       tap))), k over (O, kh, kw); where no position has that tap on the pixel dy is 0.
+//   convolve_weight_gradient(out, dy, x, window, GemmOptions)
+//       out(o, (c, tap)) = store(sum over p of dy(p, o) * x(pixel under tap of p, c)), k over positions (N,
+//       OH, OW).
+//   pool(out, x, window, Pooling)
+//       Each channel for itself. average: sum over the window's taps in row-major order, in FP32, / taps.
+//       maximum: the largest value inside the picture; NaN wins.
+//   pool_gradient(out, dy, x, window, Pooling)
+//       out(pixel) = store(sum over windows that hold it, ascending, in FP32): average: dy, and the sum /
+//       taps; maximum: dy of the windows whose first maximum it is.
 //   gather_rows(out, table, tokens)
 //       out(row, :) = store(table(tokens[row], :))
 //   scatter_add_rows(out, tokens, gradient)
@@ -39,12 +58,14 @@
 //       Ascending, the running sum rounded to that format after each block of 16 addends (and at the end).
 //   column_reduce
 //       Rows in chunks of 256, ascending within a chunk from 0, chunk sums added ascending from 0, all in
-//       FP32.
+//       FP32. With a reduction in another format: rows ascending, the running sum rounded to it after each
+//       block of 16 addends (and at the end).
 #pragma once
 
 #include <cstdint>
 
 #include "graph/arithmetic.h"
+#include "graph/sliding_window.h"
 #include "ops/tensor_view.h"
 
 namespace halfscope {
@@ -74,6 +95,7 @@ template <class... Views>
 Outputs(Views...) -> Outputs<static_cast<int>(sizeof...(Views))>;
 
 enum class Fold : std::uint8_t { sum, maximum };
+enum class Pooling : std::uint8_t { average, maximum };
 struct Reduction {
     Fold fold = Fold::sum;
     Format rounding = Format::fp32;

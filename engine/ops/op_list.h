@@ -3,13 +3,19 @@
 #pragma once
 
 #include "graph/node.h"
+#include "ops/add.h"
+#include "ops/average_pool.h"
+#include "ops/batch_norm.h"
 #include "ops/bias_add.h"
+#include "ops/concat.h"
+#include "ops/conv2d.h"
 #include "ops/dropout.h"
 #include "ops/embedding.h"
 #include "ops/gelu.h"
 #include "ops/gru.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
+#include "ops/max_pool.h"
 #include "ops/mean_squared_error.h"
 #include "ops/relu.h"
 #include "ops/sigmoid.h"
@@ -47,6 +53,18 @@ void visit_op(OpKind kind, Visitor&& visitor) {
             return visitor(LayerNorm{});
         case OpKind::dropout:
             return visitor(Dropout{});
+        case OpKind::conv2d:
+            return visitor(Conv2dOp{});
+        case OpKind::batch_norm:
+            return visitor(BatchNorm{});
+        case OpKind::max_pool:
+            return visitor(MaxPool{});
+        case OpKind::average_pool:
+            return visitor(AveragePool{});
+        case OpKind::add:
+            return visitor(Add{});
+        case OpKind::concat:
+            return visitor(Concat{});
     }
 }
 

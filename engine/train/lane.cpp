@@ -145,6 +145,10 @@ void Lane::State::initialize_weights() {
         backend.convert(record, source);
         if (slots.master >= 0) backend.convert(training->flat_value(p), record);
     }
+    for (std::size_t b = 0; b < graph.buffers().size(); ++b) {
+        const std::vector<float> values = initial_values(graph.tensor(graph.buffers()[b]), seed());
+        backend.upload(training->flat_buffer(b).data, values.data(), values.size() * sizeof(float));
+    }
 }
 
 void Lane::State::rebuild(const Techniques& next, const State& from) {
@@ -166,14 +170,15 @@ std::vector<float> Lane::State::predict(const Batch& batch) {
     if (!evaluation) {
         Plan plan(graph, techniques.policy(), PlanPasses::forward_only, {});
         auto made = std::make_unique<LaneBuffers>(backend, graph, std::move(plan));
-        for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
-            const std::string& wanted = graph.tensor(graph.parameters()[p]).name;
-            const std::vector<TensorId>& trained = training->graph().parameters();
-            const auto found = std::find(trained.begin(), trained.end(), training->graph().find(wanted));
-            if (found == trained.end()) {
+        std::vector<TensorId> shared = graph.parameters();
+        shared.insert(shared.end(), graph.buffers().begin(), graph.buffers().end());
+        for (TensorId id : shared) {
+            const std::string& wanted = graph.tensor(id).name;
+            const TensorId trained = training->graph().find(wanted);
+            if (trained == kNoTensor) {
                 throw std::logic_error("the evaluation graph reads '" + wanted + "', which is not trained");
             }
-            made->alias_parameter(p, training->flat_value(static_cast<std::size_t>(found - trained.begin())));
+            made->alias(id, training->value(trained));
         }
         evaluation = std::move(made);
     }

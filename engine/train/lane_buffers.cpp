@@ -101,8 +101,12 @@ TensorView LaneBuffers::state(std::size_t parameter, std::size_t slot) const {
     return flat(plan_.state(parameter, slot), graph_->parameters()[parameter]);
 }
 
-void LaneBuffers::alias_parameter(std::size_t parameter, const TensorView& elsewhere) {
-    const TensorId id = graph_->parameters()[parameter];
+TensorView LaneBuffers::flat_buffer(std::size_t buffer) const {
+    const TensorId id = graph_->buffers()[buffer];
+    return flat(plan_.value(id), id);
+}
+
+void LaneBuffers::alias(TensorId id, const TensorView& elsewhere) {
     const Shape& shape = graph_->tensor(id).shape;
     aliases_[static_cast<std::size_t>(id)] = elsewhere.reshaped(shape.rows(), shape.columns());
 }
@@ -178,27 +182,56 @@ void LaneBuffers::forward(const PassSettings& settings, TensorId last) {
     }
 }
 
+/// Where a node's input gradients go: into the tensor's gradient, or, when another reader has been there
+/// before, beside it. What is counted is what the tensor's gradient is in the end.
+void LaneBuffers::gather_gradients(const Node& node, const PassSettings& settings, std::vector<int>& received,
+                                   Call& call) const {
+    call.input_gradients.clear();
+    for (TensorId id : node.inputs) {
+        const auto index = static_cast<std::size_t>(id);
+        TensorView target = gradient(id);
+        if (target && received[index]++ > 0) {
+            target = view(plan_.branch_gradient(id), graph_->tensor(id).shape);
+        } else if (target && settings.counts && graph_->readers(id) == 1) {
+            target.counts = &settings.counts->gradients[index];
+        }
+        call.input_gradients.push_back(target);
+    }
+}
+
+void LaneBuffers::add_branches(const Node& node, const PassSettings& settings,
+                               const std::vector<int>& received) {
+    static const Node sum{OpKind::add, "gradient sum", {}, kNoTensor, {}, {}};
+    for (TensorId id : node.inputs) {
+        const auto index = static_cast<std::size_t>(id);
+        if (!gradient(id) || received[index] < 2) continue;
+        const TensorView parts[] = {gradient(id), view(plan_.branch_gradient(id), graph_->tensor(id).shape)};
+        OpCall call;
+        call.node = &sum;
+        call.inputs = parts;
+        call.output = parts[0];
+        if (settings.counts && received[index] == graph_->readers(id))
+            call.output.counts = &settings.counts->gradients[index];
+        backend_->forward(call);
+    }
+}
+
 void LaneBuffers::backward(const PassSettings& settings) {
     Call call;
+    std::vector<int> received(graph_->tensors().size(), 0);
     for (auto node = graph_->nodes().rbegin(); node != graph_->nodes().rend(); ++node) {
         gather_inputs(*node, settings, call);
-        call.input_gradients.clear();
-        call.workspace.clear();
-        bool wanted = false;
-        for (TensorId id : node->inputs) {
-            TensorView gradient_view = gradient(id);
-            wanted = wanted || gradient_view;
-            if (gradient_view && settings.counts) {
-                gradient_view.counts = &settings.counts->gradients[static_cast<std::size_t>(id)];
-            }
-            call.input_gradients.push_back(gradient_view);
-        }
+        gather_gradients(*node, settings, received, call);
+        const bool wanted = std::any_of(call.input_gradients.begin(), call.input_gradients.end(),
+                                        [](const TensorView& target) { return bool(target); });
         if (!wanted) continue;
+        call.workspace.clear();
         for (TensorId id : node->workspace) call.workspace.push_back(value(id));
         call.op.input_gradients = call.input_gradients;
         call.op.workspace = call.workspace;
         if (node->output != graph_->loss()) call.op.output_gradient = gradient(node->output);
         backend_->backward(call.op);
+        add_branches(*node, settings, received);
     }
 }
 

@@ -53,8 +53,10 @@ class LaneBuffers {
     TensorView flat_value(std::size_t parameter) const;
     TensorView flat_gradient(std::size_t parameter) const;
     TensorView state(std::size_t parameter, std::size_t slot) const;
-    /// Reads a parameter from elsewhere (the evaluation graph uses the training graph's weights).
-    void alias_parameter(std::size_t parameter, const TensorView& elsewhere);
+    /// 1 x n view of a buffer (index in Graph::buffers()).
+    TensorView flat_buffer(std::size_t buffer) const;
+    /// Reads a parameter or a buffer from elsewhere (the evaluation graph uses what the training graph has).
+    void alias(TensorId id, const TensorView& elsewhere);
 
     /// Uploads a batch and converts floats to their format. A tensor without numbers is left alone. Throws
     /// std::invalid_argument where sizes differ from the graph.
@@ -72,6 +74,9 @@ class LaneBuffers {
     TensorView view(const PlannedBuffer& buffer, const Shape& shape) const;
     TensorView flat(const PlannedBuffer& buffer, TensorId id) const;
     struct Call;
+    void gather_gradients(const Node& node, const PassSettings& settings, std::vector<int>& received,
+                          Call& call) const;
+    void add_branches(const Node& node, const PassSettings& settings, const std::vector<int>& received);
     void gather_inputs(const Node& node, const PassSettings& settings, Call& call) const;
 
     Backend* backend_;

@@ -29,6 +29,8 @@ void transfer_state(Backend& backend, const LaneBuffers& from, const StateSlots&
         copy_slot(backend, from, from_slots.moment2, to, to_slots.moment2, p);
         copy_slot(backend, from, from_slots.compensation, to, to_slots.compensation, p);
     }
+    for (std::size_t b = 0; b < to.graph().buffers().size(); ++b)
+        backend.convert(to.flat_buffer(b), from.flat_buffer(b));
 }
 
 }  // namespace halfscope

@@ -199,14 +199,48 @@ const Refusal kRefusals[] = {
          b.mean_squared_error("second", x, y);
      },
      "second"},
-    {"activation read twice",
+    {"activation read twice by one node",
      [](GraphBuilder& b) {
          const TensorId h = b.linear("fc", b.input("x", {4, 3}), 3, WeightInit::he_normal);
-         b.relu("one", h);
-         b.relu("two", h);
+         b.add("sum", h, h);
          b.finish();
      },
-     "two"},
+     "sum"},
+    {"sum of unlike shapes",
+     [](GraphBuilder& b) {
+         b.add("sum", b.input("x", {4, 3}), b.input("z", {3, 4}));
+     },
+     "sum"},
+    {"joining unlike rows",
+     [](GraphBuilder& b) {
+         b.concat("both", b.input("x", {4, 3}), b.input("z", {3, 4}));
+     },
+     "both"},
+    {"convolution of a matrix",
+     [](GraphBuilder& b) {
+         b.conv2d("conv", b.input("x", {4, 3}), {});
+     },
+     "conv"},
+    {"kernel larger than the picture",
+     [](GraphBuilder& b) {
+         b.conv2d("conv", b.input("x", {1, 2, 2, 1}), {8, 5, 1, 1});
+     },
+     "conv"},
+    {"padding as wide as the kernel",
+     [](GraphBuilder& b) {
+         b.conv2d("conv", b.input("x", {1, 9, 9, 1}), {8, 3, 1, 3});
+     },
+     "conv"},
+    {"stride 0",
+     [](GraphBuilder& b) {
+         b.max_pool("pool", b.input("x", {1, 9, 9, 1}), 2, 0, 0);
+     },
+     "pool"},
+    {"momentum above 1",
+     [](GraphBuilder& b) {
+         b.batch_norm("norm", b.input("x", {4, 3}), 1e-5f, 1.5f);
+     },
+     "norm"},
 };
 
 TEST(GraphBuilder, RefusesWhatDoesNotFitAndNamesTheLayer) {

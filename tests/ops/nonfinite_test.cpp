@@ -26,10 +26,12 @@ bool any_nonfinite(const std::vector<float>& values) {
     return std::any_of(values.begin(), values.end(), [](float x) { return !std::isfinite(x); });
 }
 
-/// An element that is read for sure: of the row of the first token in an embedding's table, else the last
-/// one.
+/// An element that is read for sure: of the row of the first token in an embedding's table, the first pixel
+/// (a window need not reach the last), else the last one.
 std::size_t poisoned_element(const PreparedCase& prepared, const std::vector<float>& values) {
-    if (prepared.harness->node().op != OpKind::embedding) return values.size() - 1;
+    const OpKind op = prepared.harness->node().op;
+    if (op == OpKind::max_pool || op == OpKind::average_pool) return 0;
+    if (op != OpKind::embedding) return values.size() - 1;
     return static_cast<std::size_t>(prepared.problem.tokens[0] * prepared.problem.extents.out);
 }
 
@@ -54,8 +56,11 @@ TEST(Nonfinite, NanInAnInputReachesTheOutput) {
 
 TEST(Nonfinite, NanInAnInputReachesItsGradientWhereTheOpIsNotLinear) {
     for (const OpCase& op : op_cases()) {
-        // In these the gradient of x does not depend on x.
-        if (op.op == OpKind::linear || op.op == OpKind::bias_add || op.op == OpKind::embedding) continue;
+        // In these the gradient of x does not depend on x, or on where its maximum lies alone.
+        constexpr OpKind kLinear[] = {OpKind::linear, OpKind::bias_add, OpKind::embedding,
+                                      OpKind::conv2d, OpKind::add,      OpKind::average_pool,
+                                      OpKind::concat, OpKind::max_pool};
+        if (std::find(std::begin(kLinear), std::end(kLinear), op.op) != std::end(kLinear)) continue;
         PreparedCase prepared = prepare(op, kExtents, stored_in(Format::fp16));
         poison_input(prepared, NAN);
         prepared.harness->forward();
@@ -92,10 +97,11 @@ TEST(Nonfinite, NanAndInfinityInTheOutputGradientReachEveryGradient) {
             if (harness.is_loss()) {
                 harness.loss_gradient = poison;
             } else {
-                // At a place where a rectifier is active, or its NaN would rightly stop there.
+                // At places where a rectifier is active, or its NaN would rightly stop there.
                 const std::vector<float> y = harness.output();
                 std::vector<float> dy = harness.gradient(harness.node().output);
-                dy[static_cast<std::size_t>(std::max_element(y.begin(), y.end()) - y.begin())] = poison;
+                for (std::size_t i = 0; i < y.size(); ++i)
+                    if (y[i] > 0.0f) dy[i] = poison;
                 harness.set_output_gradient(dy);
             }
             harness.backward();

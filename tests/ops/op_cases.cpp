@@ -40,6 +40,33 @@ void build_gru(GraphBuilder& b, const Extents& e) {
     b.gru("op", differentiable(b, {e.batch, e.time, e.in}), e.out);
 }
 void build_layer_norm(GraphBuilder& b, const Extents& e) { b.layer_norm("op", matrix(b, e), kCaseEps); }
+void build_batch_norm(GraphBuilder& b, const Extents& e) { b.batch_norm("op", matrix(b, e), kCaseEps, 0.1f); }
+/// Pictures [batch, time + 1, 3, in].
+TensorId pictures(GraphBuilder& b, const Extents& e) {
+    return differentiable(b, {e.batch, e.time + 1, 3, e.in});
+}
+template <int kernel, int stride, int padding>
+void build_conv2d(GraphBuilder& b, const Extents& e) {
+    b.conv2d("op", pictures(b, e), {e.out, kernel, stride, padding, WeightInit::he_normal});
+}
+template <int kernel, int stride, int padding>
+void build_max_pool(GraphBuilder& b, const Extents& e) {
+    b.max_pool("op", pictures(b, e), kernel, stride, padding);
+}
+template <int kernel, int stride>
+void build_average_pool(GraphBuilder& b, const Extents& e) {
+    b.average_pool("op", pictures(b, e), kernel, stride);
+}
+void build_global_average_pool(GraphBuilder& b, const Extents& e) {
+    b.global_average_pool("op", pictures(b, e));
+}
+TensorId second(GraphBuilder& b, const Shape& shape) {
+    return b.parameter("second", shape, Initializer::constant(0.0f));
+}
+void build_add(GraphBuilder& b, const Extents& e) { b.add("op", matrix(b, e), second(b, {e.rows(), e.in})); }
+void build_concat(GraphBuilder& b, const Extents& e) {
+    b.concat("op", matrix(b, e), second(b, {e.rows(), e.out}));
+}
 
 }  // namespace
 
@@ -57,6 +84,17 @@ const std::vector<OpCase>& op_cases() {
         {OpKind::embedding, build_embedding, oracle::embedding, true, true, 2, true},
         {OpKind::gru, build_gru, oracle::gru, false, false, 24, false},
         {OpKind::layer_norm, build_layer_norm, oracle::layer_norm, true, true, 2, true},
+        {OpKind::batch_norm, build_batch_norm, oracle::batch_norm, true, true, 2, true},
+        {OpKind::conv2d, build_conv2d<3, 1, 1>, oracle::conv2d, true, true, 2, true},
+        {OpKind::conv2d, build_conv2d<3, 2, 1>, oracle::conv2d, true, true, 2, true},
+        {OpKind::conv2d, build_conv2d<1, 2, 0>, oracle::conv2d, true, true, 2, true},
+        {OpKind::conv2d, build_conv2d<2, 1, 1>, oracle::conv2d, true, true, 2, true},
+        {OpKind::max_pool, build_max_pool<2, 2, 0>, oracle::max_pool, true, true, 2, true},
+        {OpKind::max_pool, build_max_pool<3, 2, 1>, oracle::max_pool, true, true, 2, true},
+        {OpKind::average_pool, build_average_pool<2, 1>, oracle::average_pool, true, true, 2, true},
+        {OpKind::average_pool, build_global_average_pool, oracle::average_pool, true, true, 2, true},
+        {OpKind::add, build_add, oracle::add, true, true, 2, true},
+        {OpKind::concat, build_concat, oracle::concat, true, true, 2, true},
     };
     return cases;
 }
@@ -80,6 +118,9 @@ PreparedCase prepare(const OpCase& op, const Extents& extents, const PrecisionPo
     oracle::Problem& problem = prepared.problem;
     problem.extents = extents;
     problem.amount = harness.node().amount;
+    const SlidingWindow& window = harness.node().window;
+    problem.window = {window.images,       window.height, window.width,  window.kernel_height,
+                      window.kernel_width, window.stride, window.padding};
     std::uint32_t stream = 0;
     for (TensorId id : harness.node().inputs) {
         const TensorInfo& info = harness.graph().tensor(id);
@@ -92,8 +133,9 @@ PreparedCase prepare(const OpCase& op, const Extents& extents, const PrecisionPo
             continue;
         }
         // Weight matrices are scaled as initialisers do, so that sums stay near 1 whatever the fan-in.
-        const bool is_weight = info.role == TensorRole::parameter && info.name != "x" && info.shape.rank == 2;
-        const float deviation = is_weight ? 1.0f / std::sqrt(static_cast<float>(info.shape.columns())) : 1.0f;
+        const bool is_weight = info.name.rfind("op.weight", 0) == 0 && info.shape.rank >= 2;
+        const std::int64_t fan_in = is_weight ? count / info.shape[0] : 1;
+        const float deviation = 1.0f / std::sqrt(static_cast<float>(fan_in));
         harness.set_value(id, normal_values(count, stream, deviation));
         const std::vector<float> stored = harness.value(id);
         problem.inputs.emplace_back(stored.begin(), stored.end());

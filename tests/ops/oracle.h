@@ -16,12 +16,19 @@ struct Extents {
     std::int64_t rows() const { return batch * time; }
 };
 
+/// Pictures [images, height, width, channels] under a sliding window; the output positions follow from it.
+struct Window {
+    std::int64_t images = 1, height = 1, width = 1, kernel_height = 1, kernel_width = 1, stride = 1,
+                 padding = 0;
+};
+
 struct Problem {
     Extents extents;
     std::vector<Array> inputs;         ///< in the order of node.h's OpKind; tokens are empty
     std::vector<std::int32_t> tokens;  ///< token ids or labels, one for each row
     Array output_gradient;             ///< for losses one value, S
-    double amount = 0;                 ///< layer_norm: eps
+    double amount = 0;                 ///< layer_norm, batch_norm: eps
+    Window window;                     ///< conv2d and poolings
 };
 
 struct Solution {
@@ -42,5 +49,11 @@ Solution mean_squared_error(const Problem&);
 Solution embedding(const Problem&);
 Solution gru(const Problem&);
 Solution layer_norm(const Problem&);
+Solution batch_norm(const Problem&);
+Solution conv2d(const Problem&);
+Solution max_pool(const Problem&);
+Solution average_pool(const Problem&);
+Solution add(const Problem&);
+Solution concat(const Problem&);
 
 }  // namespace halfscope::oracle

@@ -145,10 +145,18 @@ struct RowReduceBody {
 template <class F, class In>
 struct ColumnReduceBody {
     TensorView out;
+    Format rounding;
     std::int64_t rows;
     F f;
     In in;
     HALFSCOPE_HD void operator()(std::int64_t col) const {
+        if (rounding != Format::fp32) {
+            BlockRounder sum(rounding);
+            for (std::int64_t row = 0; row < rows; ++row)
+                sum.add(in.call(f, Element{row * out.cols + col, row, col}));
+            store(out, {col, 0, col}, sum.finish());
+            return;
+        }
         float total = 0.0f, chunk = 0.0f;
         for (std::int64_t row = 0; row < rows; ++row) {
             chunk += in.call(f, Element{row * out.cols + col, row, col});
@@ -179,6 +187,124 @@ struct GemmBody {
         float result = sum.finish();
         if (options.bias) result += value(options.bias, {0, 0, e.col});
         store(out, e, result);
+    }
+};
+
+/// What the three products of a convolution share: factors by position in the picture, 0 where there is none.
+struct WindowedFactors {
+    SlidingWindow window;
+    GemmOptions options;
+    HALFSCOPE_HD float rounded(float x) const {
+        return options.operands == Format::tf32 ? round_to(Format::tf32, x) : x;
+    }
+    HALFSCOPE_HD float pixel(const TensorView& view, std::int64_t row, std::int64_t channel) const {
+        return row < 0 ? 0.0f : rounded(value(view, {0, row, channel}));
+    }
+    HALFSCOPE_HD float weight(const TensorView& weight, std::int64_t output, std::int64_t channel,
+                              std::int64_t tap) const {
+        return rounded(value(weight, {0, output, channel * window.taps() + tap}));
+    }
+    HALFSCOPE_HD BlockRounder start() const {
+        return BlockRounder(options.accumulate == Accumulate::fp16 ? Format::fp16 : Format::fp32);
+    }
+};
+
+struct ConvolveBody {
+    TensorView out, x, weight;
+    WindowedFactors factors;
+    HALFSCOPE_HD void operator()(std::int64_t item) const {
+        const Element e = element_of(item, out.cols);
+        const SlidingWindow& w = factors.window;
+        BlockRounder sum = factors.start();
+        for (std::int64_t c = 0; c < x.cols; ++c)
+            for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
+                const std::int64_t from = w.pixel_under(e.row, tap / w.kernel_width, tap % w.kernel_width);
+                sum.add_product(factors.pixel(x, from, c), factors.weight(weight, e.col, c, tap));
+            }
+        store(out, e, sum.finish());
+    }
+};
+
+struct ConvolveInputGradientBody {
+    TensorView out, dy, weight;
+    WindowedFactors factors;
+    HALFSCOPE_HD void operator()(std::int64_t item) const {
+        const Element e = element_of(item, out.cols);
+        const SlidingWindow& w = factors.window;
+        BlockRounder sum = factors.start();
+        for (std::int64_t o = 0; o < dy.cols; ++o)
+            for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
+                const std::int64_t from = w.position_over(e.row, tap / w.kernel_width, tap % w.kernel_width);
+                sum.add_product(factors.pixel(dy, from, o), factors.weight(weight, o, e.col, tap));
+            }
+        store(out, e, sum.finish());
+    }
+};
+
+struct ConvolveWeightGradientBody {
+    TensorView out, dy, x;
+    WindowedFactors factors;
+    HALFSCOPE_HD void operator()(std::int64_t item) const {
+        const Element e = element_of(item, out.cols);
+        const SlidingWindow& w = factors.window;
+        const std::int64_t channel = e.col / w.taps(), tap = e.col % w.taps();
+        BlockRounder sum = factors.start();
+        for (std::int64_t p = 0; p < dy.rows; ++p) {
+            const std::int64_t from = w.pixel_under(p, tap / w.kernel_width, tap % w.kernel_width);
+            sum.add_product(factors.pixel(dy, p, e.row), factors.pixel(x, from, channel));
+        }
+        store(out, e, sum.finish());
+    }
+};
+
+struct Pooled {
+    float value;
+    std::int64_t winner;  ///< pixel of the maximum
+};
+HALFSCOPE_HD inline Pooled pooled(const TensorView& x, const SlidingWindow& w, Pooling pooling,
+                                  std::int64_t position, std::int64_t channel) {
+    Pooled result{0.0f, -1};
+    for (std::int64_t tap = 0; tap < w.taps(); ++tap) {
+        const std::int64_t from = w.pixel_under(position, tap / w.kernel_width, tap % w.kernel_width);
+        if (from < 0) continue;
+        const float v = value(x, {0, from, channel});
+        if (pooling == Pooling::average) {
+            result.value += v;
+        } else if (result.winner < 0 || v > result.value || (v != v && result.value == result.value)) {
+            result = {v, from};
+        }
+    }
+    return result;
+}
+
+struct PoolBody {
+    TensorView out, x;
+    SlidingWindow window;
+    Pooling pooling;
+    HALFSCOPE_HD void operator()(std::int64_t item) const {
+        const Element e = element_of(item, out.cols);
+        const float result = pooled(x, window, pooling, e.row, e.col).value;
+        store(out, e, pooling == Pooling::average ? result / static_cast<float>(window.taps()) : result);
+    }
+};
+
+struct PoolGradientBody {
+    TensorView out, dy, x;
+    SlidingWindow window;
+    Pooling pooling;
+    HALFSCOPE_HD void operator()(std::int64_t item) const {
+        const Element e = element_of(item, out.cols);
+        float sum = 0.0f;
+        // A later tap lies on an earlier window: taps from the last one are windows ascending.
+        for (std::int64_t tap = window.taps(); tap-- > 0;) {
+            const std::int64_t position =
+                window.position_over(e.row, tap / window.kernel_width, tap % window.kernel_width);
+            if (position < 0) continue;
+            if (pooling == Pooling::maximum && pooled(x, window, pooling, position, e.col).winner != e.row)
+                continue;
+            sum += value(dy, {0, position, e.col});
+        }
+        store(out, e, pooling == Pooling::average ? sum / static_cast<float>(window.taps()) : sum);
     }
 };
 
@@ -249,8 +375,34 @@ class PlainExecutor {
     }
     template <class F, class... In>
     void column_reduce(const TensorView& out, F f, const TensorView& extent, const In&... in) {
+        column_reduce(out, Reduction{}, f, extent, in...);
+    }
+    template <class F, class... In>
+    void column_reduce(const TensorView& out, Reduction reduction, F f, const TensorView& extent,
+                       const In&... in) {
         using Body = ColumnReduceBody<F, Inputs<TensorView, In...>>;
-        device_.run(extent.cols, work_for(out), Body{out, extent.rows, f, inputs(extent, in...)});
+        device_.run(extent.cols, work_for(out),
+                    Body{out, reduction.rounding, extent.rows, f, inputs(extent, in...)});
+    }
+    void convolve(const TensorView& out, const TensorView& x, const TensorView& weight,
+                  const SlidingWindow& window, const GemmOptions& options) {
+        device_.run(out.elements(), work_for(out), ConvolveBody{out, x, weight, {window, options}});
+    }
+    void convolve_input_gradient(const TensorView& out, const TensorView& dy, const TensorView& weight,
+                                 const SlidingWindow& window, const GemmOptions& options) {
+        device_.run(out.elements(), work_for(out),
+                    ConvolveInputGradientBody{out, dy, weight, {window, options}});
+    }
+    void convolve_weight_gradient(const TensorView& out, const TensorView& dy, const TensorView& x,
+                                  const SlidingWindow& window, const GemmOptions& options) {
+        device_.run(out.elements(), work_for(out), ConvolveWeightGradientBody{out, dy, x, {window, options}});
+    }
+    void pool(const TensorView& out, const TensorView& x, const SlidingWindow& window, Pooling pooling) {
+        device_.run(out.elements(), work_for(out), PoolBody{out, x, window, pooling});
+    }
+    void pool_gradient(const TensorView& out, const TensorView& dy, const TensorView& x,
+                       const SlidingWindow& window, Pooling pooling) {
+        device_.run(out.elements(), work_for(out), PoolGradientBody{out, dy, x, window, pooling});
     }
     void gemm(const TensorView& out, const Operand& a, const Operand& b, const GemmOptions& options) {
         device_.run(out.elements(), work_for(out), GemmBody{out, a, b, options});

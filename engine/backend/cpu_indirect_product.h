@@ -1,0 +1,31 @@
+// Matrix product whose left operand is read through offsets: what convolutions need, without a copy of every
+// window. Called by cpu_convolution.cpp only. The order of summation is that of cpu_gemm.h: one chain of
+// fused multiply-adds in ascending s for each element, whatever the threads and blocks. It must not round,
+// count or store results.
+#pragma once
+
+#include <cstdint>
+
+#include "backend/cpu_gemm.h"
+#include "backend/thread_pool.h"
+
+namespace halfscope {
+
+/// C[i, j] = sum over s of a[row_offset[i] + step_offset[s]] * b[s * b_pitch + j]. The columns of b are
+/// padded with zeros to b_pitch, a multiple of indirect_column_multiple().
+struct IndirectProduct {
+    const float* a = nullptr;
+    const std::int64_t* row_offset = nullptr;   ///< m of them, in elements
+    const std::int64_t* step_offset = nullptr;  ///< k of them
+    const float* b = nullptr;
+    std::int64_t b_pitch = 0;
+    std::int64_t m = 0, n = 0, k = 0;
+    Accumulate accumulate = Accumulate::fp32;
+};
+
+std::int64_t indirect_column_multiple();
+
+/// Hands each row's segments of at most kGemmSegment columns to `sink`, as cpu_gemm does.
+void cpu_indirect_product(ThreadPool& pool, const IndirectProduct& product, GemmSink sink);
+
+}  // namespace halfscope

@@ -1,0 +1,55 @@
+// How a small window slides over pictures: the geometry of convolutions and poolings. Pictures are
+// channels-last, [images, height, width, channels], so that a tensor's matrix view has one pixel a row and
+// one channel a column. Made by GraphBuilder, carried by Node, read by ops and executors.
+#pragma once
+
+#include <cstdint>
+
+#include "numerics/portability.h"
+
+namespace halfscope {
+
+struct SlidingWindow {
+    std::int64_t images = 1;
+    std::int64_t height = 1, width = 1;  ///< of the pictures it slides over
+    std::int64_t kernel_height = 1, kernel_width = 1;
+    std::int64_t stride = 1;
+    std::int64_t padding = 0;                    ///< on each side, of zeros (maximum: of nothing)
+    std::int64_t out_height = 1, out_width = 1;  ///< positions of the window
+
+    HALFSCOPE_HD std::int64_t taps() const { return kernel_height * kernel_width; }
+    HALFSCOPE_HD std::int64_t pixels() const { return images * height * width; }
+    HALFSCOPE_HD std::int64_t positions() const { return images * out_height * out_width; }
+
+    /// Number of positions along one axis: floor((extent + 2 padding - kernel) / stride) + 1.
+    static std::int64_t positions_along(std::int64_t extent, std::int64_t kernel, std::int64_t stride,
+                                        std::int64_t padding) {
+        return extent + 2 * padding < kernel ? 0 : (extent + 2 * padding - kernel) / stride + 1;
+    }
+
+    /// Row of the picture's matrix view under tap (tap_row, tap_column) at window position `position` (a row
+    /// of the output's matrix view); -1 where that lies in the padding.
+    HALFSCOPE_HD std::int64_t pixel_under(std::int64_t position, std::int64_t tap_row,
+                                          std::int64_t tap_column) const {
+        const std::int64_t column = position % out_width, row = position / out_width % out_height;
+        const std::int64_t image = position / (out_width * out_height);
+        const std::int64_t y = row * stride - padding + tap_row, x = column * stride - padding + tap_column;
+        if (y < 0 || y >= height || x < 0 || x >= width) return -1;
+        return (image * height + y) * width + x;
+    }
+
+    /// The position (row of the output's matrix view) whose tap (tap_row, tap_column) lies on `pixel`; -1
+    /// where there is none.
+    HALFSCOPE_HD std::int64_t position_over(std::int64_t pixel, std::int64_t tap_row,
+                                            std::int64_t tap_column) const {
+        const std::int64_t column = pixel % width, row = pixel / width % height;
+        const std::int64_t image = pixel / (width * height);
+        const std::int64_t y = row + padding - tap_row, x = column + padding - tap_column;
+        if (y < 0 || x < 0 || y % stride != 0 || x % stride != 0) return -1;
+        if (y / stride >= out_height || x / stride >= out_width) return -1;
+        return (image * out_height + y / stride) * out_width + x / stride;
+    }
+    bool operator==(const SlidingWindow&) const = default;
+};
+
+}  // namespace halfscope

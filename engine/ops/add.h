@@ -1,0 +1,29 @@
+// Sum of two tensors: a residual connection, and the sum of gradients that reach one tensor from several
+// readers. Run by backends through op_list.h.
+#pragma once
+
+#include "ops/executor.h"
+#include "ops/op_call.h"
+
+namespace halfscope {
+
+/// Inputs a, b of equal extents; output y = a + b. Saves nothing.
+struct Add {
+    struct Forward {
+        HALFSCOPE_HD float operator()(std::int64_t, float a, float b) const { return a + b; }
+    };
+
+    template <class Executor>
+    static void forward(Executor& executor, const OpCall& call) {
+        executor.map(call.output, Forward{}, call.inputs[0], call.inputs[1]);
+    }
+
+    template <class Executor>
+    static void backward(Executor& executor, const OpCall& call) {
+        for (const TensorView& gradient : call.input_gradients) {
+            if (gradient) executor.copy(gradient, call.output_gradient);
+        }
+    }
+};
+
+}  // namespace halfscope
