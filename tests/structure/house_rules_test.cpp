@@ -62,6 +62,19 @@ TEST(Dependencies, TheEngineKnowsNoWindowAndNoLibrary) {
     EXPECT_EQ(findings_for("engine/session/x.cpp", "#include <sys/mman.h>"), 0u);
 }
 
+TEST(Dependencies, OnlyDataKnowsTheLibrariesOfReaders) {
+    for (const char* target : {"<zlib.h>", "<stb/stb_image.h>"}) {
+        const std::string line = std::string("#include ") + target;
+        EXPECT_EQ(findings_for("engine/data/x.cpp", line), 0u) << target;
+        for (const char* folder : {"numerics", "ops", "train", "session"}) {
+            EXPECT_EQ(findings_for(std::string("engine/") + folder + "/x.cpp", line), 1u) << folder << target;
+        }
+    }
+    EXPECT_EQ(findings_for("engine/data/x.cpp", "#include <stb_image.h>"), 1u);
+    EXPECT_EQ(findings_for("engine/data/x.cpp", "#include <zlib-ng.h>"), 1u);
+    EXPECT_EQ(findings_for("engine/data/x.cpp", "#include <nlohmann/json.hpp>"), 1u);
+}
+
 TEST(Dependencies, QuotedIncludesNameTheirFolder) {
     EXPECT_EQ(findings_for("engine/ops/x.cpp", "#include \"tensor_view.h\""), 1u);
     EXPECT_EQ(findings_for("engine/ops/x.cpp", "#include \"../graph/node.h\""), 1u);
