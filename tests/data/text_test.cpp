@@ -4,46 +4,24 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <string>
 
-#include "data/data_error.h"
 #include "data/grammar_text.h"
 #include "data/text_corpus.h"
 #include "data/text_file.h"
+#include "temporary_folder.h"
 
 namespace halfscope {
 namespace {
 
-class TextFile : public testing::Test {
+class TextFile : public TemporaryFolder {
   protected:
-    TextFile()
-        : folder_(std::filesystem::temp_directory_path() / ("halfscope_text_" + std::to_string(getpid()))) {
-        std::filesystem::create_directories(folder_);
-    }
-    ~TextFile() override { std::filesystem::remove_all(folder_); }
-
-    std::string path(const std::string& name) const { return (folder_ / name).string(); }
-    std::string write(const std::string& name, const std::string& bytes) const {
-        std::ofstream(path(name), std::ios::binary) << bytes;
-        return path(name);
-    }
     /// The refusal's sentence; it must name the file.
     static std::string refusal_of(const std::string& file) {
-        try {
-            (void)read_text_file(file);
-        } catch (const DataError& error) {
-            EXPECT_NE(std::string(error.what()).find(file), std::string::npos) << error.what();
-            return error.what();
-        }
-        return "accepted";
+        return refusal_naming(file, [&] { return read_text_file(file); });
     }
-
-    std::filesystem::path folder_;
 };
-
-#define EXPECT_SAYS(sentence, part) EXPECT_NE((sentence).find(part), std::string::npos) << (sentence)
 
 TEST_F(TextFile, IsReadByteByByte) {
     const std::string text = "gr\xC3\xBC\xC3\x9F\r\n\t" + std::string(2000, 'x');

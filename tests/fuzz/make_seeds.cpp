@@ -1,0 +1,97 @@
+// Writes the seeds of every fuzz target: small valid files and some that are nearly valid. Usage: make_seeds
+// FOLDER; it makes FOLDER/fuzz_idx, FOLDER/fuzz_picture and FOLDER/fuzz_text.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "data/grammar_text.h"
+#include "support/file_samples.h"
+
+namespace {
+
+using namespace halfscope;
+using samples::idx;
+using samples::idx_images;
+using samples::idx_labels;
+namespace fs = std::filesystem;
+
+class SeedFolder {
+  public:
+    explicit SeedFolder(const fs::path& folder) : folder_(folder) {
+        fs::remove_all(folder_);
+        fs::create_directories(folder_);
+    }
+    void add(const std::string& bytes) const {
+        std::ofstream(folder_ / std::to_string(next_++), std::ios::binary) << bytes;
+    }
+    /// Two files in one input, as fuzz_idx takes them.
+    void add_pair(const std::string& images, const std::string& labels) const {
+        std::string length;
+        length += static_cast<char>(images.size() & 0xFFu);
+        length += static_cast<char>(images.size() >> 8 & 0xFFu);
+        add(length + images + labels);
+    }
+
+  private:
+    fs::path folder_;
+    mutable int next_ = 0;
+};
+
+void make_idx(const SeedFolder& seeds) {
+    seeds.add_pair(idx_images(3, 2, 4), idx_labels(3));
+    seeds.add_pair(idx_images(2, 5, 5), idx_labels(3));
+    seeds.add_pair(idx(0x803, {0xFFFFFFFF, 0xFFFFFFFF, 2}, 9), idx_labels(1));
+    seeds.add_pair(idx_labels(1), idx_images(1, 1, 1));
+#ifdef HALFSCOPE_HAS_ZLIB
+    const std::string images = samples::packed(idx_images(3, 2, 4)), labels = samples::packed(idx_labels(3));
+    seeds.add_pair(images, labels);
+    seeds.add_pair(images, idx_labels(3));
+    seeds.add_pair(samples::packed(idx_images(20, 9, 9)), samples::packed(idx_labels(20)));
+    seeds.add_pair(
+        samples::packed(idx_images(3, 2, 4).substr(0, 7)) + samples::packed(idx_images(3, 2, 4).substr(7)),
+        labels);
+    seeds.add_pair(samples::packed(idx_images(1, 1, 1) + std::string(100000, '\0')), labels);
+#endif
+}
+
+void make_pictures(const SeedFolder& seeds) {
+    seeds.add("no picture");
+#ifdef HALFSCOPE_HAS_STB
+    for (int channels = 1; channels <= 4; ++channels) {
+        std::vector<unsigned char> pixels;
+        for (int i = 0; i < 9 * 7 * channels; ++i) pixels.push_back(static_cast<unsigned char>(i * i * 5));
+        seeds.add(samples::png(9, 7, channels, pixels));
+        if (channels == 1 || channels == 3) seeds.add(samples::jpeg(9, 7, channels, pixels));
+    }
+    seeds.add(samples::jpeg(40, 40, 3, samples::plain(40, 40, {200, 10, 99})));
+#ifdef HALFSCOPE_HAS_ZLIB
+    seeds.add(samples::png_around(4, 5, std::string(25, '\1')));
+    seeds.add(samples::png_around(4, 5, std::string(100000, '\0')));
+#endif
+#endif
+}
+
+void make_texts(const SeedFolder& seeds) {
+    seeds.add("short");
+    seeds.add(make_grammar_text(1200, 0));
+    std::string all;
+    for (int i = 0; i < 1200; ++i) all += static_cast<char>(1 + i % 255);
+    seeds.add(all);
+    std::string accents;
+    for (int i = 0; i < 300; ++i) accents += "\xC3\xA9\xE2\x82\xAC \xF0\x9F\x99\x82";
+    seeds.add(accents);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    if (count != 2) {
+        std::fputs("usage: make_seeds FOLDER\n", stderr);
+        return 2;
+    }
+    const fs::path folder(arguments[1]);
+    make_idx(SeedFolder(folder / "fuzz_idx"));
+    make_pictures(SeedFolder(folder / "fuzz_picture"));
+    make_texts(SeedFolder(folder / "fuzz_text"));
+    return 0;
+}
