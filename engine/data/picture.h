@@ -1,6 +1,6 @@
 // Decodes one PNG or JPEG picture and resizes it, by stb_image and stb_image_resize. Called by image_folder.
-// Nothing else of the engine includes stb; a build without it refuses. Must not hand stb what it has not
-// looked at: stb trusts declared extents, and fills in what is missing of a JPEG.
+// Nothing else of the engine includes stb; a build without it refuses. Must not hand stb what
+// picture_header has not looked through: stb trusts what a file declares.
 #pragma once
 
 #include <cstdint>
