@@ -64,42 +64,44 @@ endmacro()
 
 # Libraries that the engine does without where they are missing; then gzipped files and pictures are refused. Sets
 # HALFSCOPE_ZLIB_TARGET and HALFSCOPE_STB_TARGET to what to link, or to nothing.
-set(HALFSCOPE_ZLIB_TARGET "")
-set(HALFSCOPE_STB_TARGET "")
-if(HALFSCOPE_ZLIB)
-  find_package(ZLIB QUIET)
-  if(TARGET ZLIB::ZLIB)
-    set_target_properties(ZLIB::ZLIB PROPERTIES IMPORTED_GLOBAL TRUE)
-    set(HALFSCOPE_ZLIB_TARGET ZLIB::ZLIB)
-  else()
-    message(STATUS "No zlib (zlib1g-dev): gzipped files will be refused")
+macro(halfscope_find_file_libraries)
+  set(HALFSCOPE_ZLIB_TARGET "")
+  set(HALFSCOPE_STB_TARGET "")
+  if(HALFSCOPE_ZLIB)
+    find_package(ZLIB QUIET)
+    if(TARGET ZLIB::ZLIB)
+      set_target_properties(ZLIB::ZLIB PROPERTIES IMPORTED_GLOBAL TRUE)
+      set(HALFSCOPE_ZLIB_TARGET ZLIB::ZLIB)
+    else()
+      message(STATUS "No zlib (zlib1g-dev): gzipped files will be refused")
+    endif()
   endif()
-endif()
-if(HALFSCOPE_STB)
-  find_package(PkgConfig QUIET)
-  if(PKG_CONFIG_FOUND)
-    pkg_check_modules(HALFSCOPE_STB_MODULE QUIET IMPORTED_TARGET GLOBAL stb)
+  if(HALFSCOPE_STB)
+    find_package(PkgConfig QUIET)
+    if(PKG_CONFIG_FOUND)
+      pkg_check_modules(HALFSCOPE_STB_MODULE QUIET IMPORTED_TARGET GLOBAL stb)
+    endif()
+    if(TARGET PkgConfig::HALFSCOPE_STB_MODULE)
+      # Debian's stb is a compiled library; elsewhere it may be headers alone, which do not link.
+      include(CheckCXXSourceCompiles)
+      set(CMAKE_REQUIRED_LIBRARIES PkgConfig::HALFSCOPE_STB_MODULE)
+      check_cxx_source_compiles([[
+        #include <stb/stb_image.h>
+        #if __has_include(<stb/stb_image_resize2.h>)
+        #include <stb/stb_image_resize2.h>
+        #define resize stbir_resize_uint8_linear
+        #else
+        #include <stb/stb_image_resize.h>
+        #define resize stbir_resize_uint8
+        #endif
+        int main() { return &stbi_load_from_memory != nullptr && &resize != nullptr ? 0 : 1; }
+      ]] HALFSCOPE_STB_LINKS)
+      unset(CMAKE_REQUIRED_LIBRARIES)
+    endif()
+    if(HALFSCOPE_STB_LINKS)
+      set(HALFSCOPE_STB_TARGET PkgConfig::HALFSCOPE_STB_MODULE)
+    else()
+      message(STATUS "No stb (libstb-dev): folders of pictures will be refused")
+    endif()
   endif()
-  if(TARGET PkgConfig::HALFSCOPE_STB_MODULE)
-    # Debian's stb is a compiled library; elsewhere it may be headers alone, which do not link.
-    include(CheckCXXSourceCompiles)
-    set(CMAKE_REQUIRED_LIBRARIES PkgConfig::HALFSCOPE_STB_MODULE)
-    check_cxx_source_compiles([[
-      #include <stb/stb_image.h>
-      #if __has_include(<stb/stb_image_resize2.h>)
-      #include <stb/stb_image_resize2.h>
-      #define resize stbir_resize_uint8_linear
-      #else
-      #include <stb/stb_image_resize.h>
-      #define resize stbir_resize_uint8
-      #endif
-      int main() { return &stbi_load_from_memory != nullptr && &resize != nullptr ? 0 : 1; }
-    ]] HALFSCOPE_STB_LINKS)
-    unset(CMAKE_REQUIRED_LIBRARIES)
-  endif()
-  if(HALFSCOPE_STB_LINKS)
-    set(HALFSCOPE_STB_TARGET PkgConfig::HALFSCOPE_STB_MODULE)
-  else()
-    message(STATUS "No stb (libstb-dev): folders of pictures will be refused")
-  endif()
-endif()
+endmacro()

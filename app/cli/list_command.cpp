@@ -12,7 +12,7 @@ namespace halfscope {
 const char* const kListFooter =
     R"(--json prints one object:
   version
-  scenarios   [{name, title, description, metric_name, higher_is_better, validation, steps, reads_text,
+  scenarios   [{name, title, description, metric_name, higher_is_better, validation, steps, reads_text, reads_images,
                 parameters [{name, kind (integer, real, choice), default, minimum, maximum, choices, help}],
                 lanes [{lane, techniques}], tensors [{name, shape, role (parameter, input, target, tokens)}]}]
               tensors are those of the default settings: what a batch feeds and what is trained
@@ -107,6 +107,7 @@ Json scenario_json(const Scenario& scenario) {
             {"validation", info.validation},
             {"steps", info.steps},
             {"reads_text", info.reads_text},
+            {"reads_images", info.reads_images},
             {"parameters", std::move(parameters)},
             {"lanes", std::move(lanes)},
             {"tensors", tensors_json(scenario)}};

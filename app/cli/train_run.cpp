@@ -162,7 +162,9 @@ int run_training(const TrainOptions& options) {
         experiment.lanes.empty() ? default_lanes(scenario.info()) : experiment.lanes;
     const std::unique_ptr<Backend> backend = open_device(experiment);
     catch_interrupts();
-    TrainRun run(options, scenario.create(settings), *backend, lanes);
+    const std::shared_ptr<const Workload> workload = scenario.create(settings);
+    if (!workload->note().empty()) std::fprintf(stderr, "halfscope-cli: %s\n", workload->note().c_str());
+    TrainRun run(options, workload, *backend, lanes);
     return run.run(backend->name());
 }
 

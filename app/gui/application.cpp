@@ -177,7 +177,7 @@ class Application {
         }
         const std::vector<std::string> files = window_.take_dropped_files();
         if (files.empty()) return;
-        open_text_file(context, files.front());
+        open_data_file(context, files.front());
         if (files.size() > 1) {
             context.ui.messages.note("only the first of the dropped files is opened: " + files.front());
         }

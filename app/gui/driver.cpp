@@ -72,6 +72,7 @@ Json snapshot_object(const Snapshot& snapshot) {
             {"step", snapshot.next_step},
             {"seed", snapshot.settings.seed},
             {"text", snapshot.settings.text_path},
+            {"images", snapshot.settings.images_path},
             {"parameters", snapshot.settings.parameters},
             {"lanes", lanes}};
 }

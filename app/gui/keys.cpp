@@ -21,7 +21,7 @@ constexpr std::array<KeyHelp, 17> kHelp{{
     {"T", "light or dark"},
     {"Tab", "fold or unfold the left column"},
     {"Ctrl +  Ctrl -  Ctrl 0", "larger, smaller, normal"},
-    {"Ctrl O", "open a text file (or drop one on the window)"},
+    {"Ctrl O", "open a text or pictures (or drop them on the window)"},
     {"Ctrl Q", "quit"},
     {"Esc", "close dialogs and dismiss messages"},
     {"F1", "this list"},
@@ -30,9 +30,9 @@ constexpr std::array<KeyHelp, 17> kHelp{{
 }};
 
 void close_everything(UiState& ui) {
-    const std::string path = ui.dialogs.text_path;
+    const std::string path = ui.dialogs.data_path;
     ui.dialogs = {};
-    ui.dialogs.text_path = path;
+    ui.dialogs.data_path = path;
     for (MessageLog::Entry& entry : ui.messages.entries()) entry.dismissed = true;
 }
 
@@ -51,7 +51,7 @@ bool handle_control_key(int key, UiState& ui) {
             change_ui_scale(ui, 0);
             return true;
         case GLFW_KEY_O:
-            ui.dialogs.open_text = true;
+            ui.dialogs.open_data = true;
             return true;
         case GLFW_KEY_Q:
             ui.requests.quit = true;

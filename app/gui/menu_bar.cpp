@@ -11,7 +11,7 @@ namespace {
 
 void draw_file_menu(UiState& ui) {
     if (!ImGui::BeginMenu("File")) return;
-    if (ImGui::MenuItem("Open a text file...", "Ctrl O")) ui.dialogs.open_text = true;
+    if (ImGui::MenuItem("Open text or pictures...", "Ctrl O")) ui.dialogs.open_data = true;
     ImGui::Separator();
     if (ImGui::MenuItem("Screenshot", "F2")) ui.requests.screenshot = true;
     if (ImGui::MenuItem("Export all curves as CSV")) ui.requests.export_history = true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "data/image_source.h"
 #include "gui/imgui_compat.h"
 #include "gui/keys.h"
 #include "gui/widgets/controls.h"
@@ -11,7 +12,7 @@ namespace halfscope {
 namespace {
 
 constexpr int kMostToasts = 5;
-constexpr const char* kTextScenario = "char-gru";
+constexpr const char *kTextScenario = "char-gru", *kImageScenario = "digits-cnn";
 
 /// One message with its symbol; errors stay until they are clicked away. Returns its height.
 float draw_toast(const PanelContext& context, MessageLog::Entry& entry, int index, ImVec2 bottom_right) {
@@ -187,24 +188,27 @@ void draw_about(const PanelContext& context) {
     ImGui::End();
 }
 
-void draw_open_text(const PanelContext& context) {
+void draw_open_data(const PanelContext& context) {
     Dialogs& dialogs = context.ui.dialogs;
-    if (begin_dialog(context, "Open a text file", dialogs.open_text, 560)) {
+    if (begin_dialog(context, "Open a text or pictures", dialogs.open_data, 560)) {
         ImGui::TextWrapped(
-            "A GRU learns to write like it, byte by byte; the last tenth is kept for validation. "
-            "Files can also be dropped on the window.");
+            "A text: a GRU learns to write like it, byte by byte. An IDX file of pictures, gzipped or not, "
+            "or a "
+            "folder with one sub-folder of PNG or JPEG files for each class: a residual network learns to "
+            "tell them "
+            "apart. A tenth is kept for validation. Files and folders can also be dropped on the window.");
         if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
         ImGui::SetNextItemWidth(-1);
-        const bool entered = ImGui::InputTextWithHint("##path", "path of the file", &dialogs.text_path,
-                                                      ImGuiInputTextFlags_EnterReturnsTrue);
-        context.ui.probe.item("open_text/path");
+        const bool entered = ImGui::InputTextWithHint(
+            "##path", "path of the file or folder", &dialogs.data_path, ImGuiInputTextFlags_EnterReturnsTrue);
+        context.ui.probe.item("open_data/path");
         const bool clicked = ImGui::Button("Train on it");
-        context.ui.probe.item("open_text/open");
+        context.ui.probe.item("open_data/open");
         ImGui::SameLine();
-        if (ImGui::Button("Cancel")) dialogs.open_text = false;
-        if ((entered || clicked) && !dialogs.text_path.empty()) {
-            dialogs.open_text = false;
-            open_text_file(context, dialogs.text_path);
+        if (ImGui::Button("Cancel")) dialogs.open_data = false;
+        if ((entered || clicked) && !dialogs.data_path.empty()) {
+            dialogs.open_data = false;
+            open_data_file(context, dialogs.data_path);
         }
     }
     ImGui::End();
@@ -212,13 +216,14 @@ void draw_open_text(const PanelContext& context) {
 
 }  // namespace
 
-void open_text_file(const PanelContext& context, const std::string& path) {
+void open_data_file(const PanelContext& context, const std::string& path) {
     OpenScenarioCommand command;
-    command.scenario = kTextScenario;
+    const bool is_images = looks_like_images(path);
+    command.scenario = is_images ? kImageScenario : kTextScenario;
     command.settings.seed = context.snapshot.settings.seed;
-    command.settings.text_path = path;
+    (is_images ? command.settings.images_path : command.settings.text_path) = path;
     // Sliders and lanes stay where the network stays the same.
-    if (context.snapshot.scenario.name == kTextScenario) {
+    if (context.snapshot.scenario.name == command.scenario) {
         command.settings.parameters = context.snapshot.settings.parameters;
         for (const LaneSnapshot& lane : context.snapshot.lanes) {
             command.lanes.push_back({lane.name, lane.techniques});
@@ -234,7 +239,7 @@ void draw_overlays(const PanelContext& context) {
     if (dialogs.paper) draw_paper(context);
     if (dialogs.log) draw_log(context);
     if (dialogs.about) draw_about(context);
-    if (dialogs.open_text) draw_open_text(context);
+    if (dialogs.open_data) draw_open_data(context);
     draw_toasts(context);
 }
 

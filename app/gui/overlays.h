@@ -1,5 +1,5 @@
 // What lies over the tiles: messages that came up, and the dialogs for keys, the paper's results, messages so
-// far, opening a text and about. Drawn by the Workbench after everything else.
+// far, opening data and about. Drawn by the Workbench after everything else.
 #pragma once
 
 #include "gui/panels/panel.h"
@@ -8,7 +8,8 @@ namespace halfscope {
 
 void draw_overlays(const PanelContext& context);
 
-/// Trains char-gru on a text file, with the present lanes. Used by the dialog and for dropped files.
-void open_text_file(const PanelContext& context, const std::string& path);
+/// Trains digits-cnn on a folder or an IDX file of pictures, char-gru on anything else as text, with the
+/// present lanes where the scenario stays. Used by the dialog and for what is dropped.
+void open_data_file(const PanelContext& context, const std::string& path);
 
 }  // namespace halfscope

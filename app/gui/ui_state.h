@@ -67,8 +67,8 @@ struct LaneEdit {
 };
 
 struct Dialogs {
-    bool keys = false, about = false, paper = false, log = false, open_text = false;
-    std::string text_path;  ///< edited in open_text
+    bool keys = false, about = false, paper = false, log = false, open_data = false;
+    std::string data_path;  ///< edited in open_data
 };
 
 /// What panels and menus ask of the application, done after the frame.

@@ -68,7 +68,15 @@ ScenarioSettings parse_settings(const ScenarioInfo& info, const ExperimentText& 
     if (!text.text.empty() && !info.reads_text) {
         throw InputError("--text: the scenario '" + info.name + "' reads no text; leave --text out");
     }
+    if (!text.images.empty() && !info.reads_images) {
+        throw InputError("--images: the scenario '" + info.name + "' reads no pictures; leave --images out");
+    }
+    if (!text.labels.empty() && text.images.empty()) {
+        throw InputError("--labels: labels need pictures; give --images as well");
+    }
     settings.text_path = text.text;
+    settings.images_path = text.images;
+    settings.labels_path = text.labels;
     return settings;
 }
 
@@ -104,6 +112,16 @@ void declare_experiment_options(CLI::App& command, ExperimentText& text) {
     repeated("--set", text.settings, "A setting of the scenario; again for more", "key=value");
     command.add_option("--text", text.text, "Text to train on, for scenarios that read text")
         ->type_name("FILE");
+    command
+        .add_option("--images", text.images,
+                    "Pictures to train on, for scenarios that read pictures: an IDX file (gzipped or not), "
+                    "or a folder "
+                    "with one sub-folder of PNG or JPEG files for each class")
+        ->type_name("PATH");
+    command
+        .add_option("--labels", text.labels,
+                    "The IDX file of labels, where it is not found beside the images")
+        ->type_name("PATH");
     command
         .add_option("--threads", text.threads,
                     "CPU threads (default: all cores); results do not depend on it")

@@ -18,7 +18,7 @@ namespace halfscope {
 
 /// The options as typed; empty where not given.
 struct ExperimentText {
-    std::string scenario, device = "auto", seed, text, threads;
+    std::string scenario, device = "auto", seed, text, images, labels, threads;
     std::vector<std::string> lanes, settings;
 };
 

@@ -102,6 +102,7 @@ void Session::open(const OpenScenarioCommand& command, RunState state_then) {
     std::vector<int> ids(lanes.size());
     std::iota(ids.begin(), ids.end(), 0);
     start_experiment(std::move(workload), lanes, ids);
+    if (!workload_->note().empty()) say(Message::Kind::note, workload_->note());
     state_ = state_then;
     if (state_ == RunState::paused) pause();
 }

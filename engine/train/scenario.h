@@ -41,14 +41,17 @@ struct ScenarioInfo {
     std::string validation;  ///< what the metric is measured on, one sentence
     std::vector<ScenarioParameter> parameters;
     std::vector<LaneDefault> lanes;
-    std::int64_t steps = 500;  ///< length of the schedule; a run may go on beyond it
-    bool reads_text = false;   ///< takes --text FILE
+    std::int64_t steps = 500;   ///< length of the schedule; a run may go on beyond it
+    bool reads_text = false;    ///< takes --text FILE
+    bool reads_images = false;  ///< takes --images FILE|FOLDER and --labels FILE
 };
 
 struct ScenarioSettings {
     std::map<std::string, double> parameters;  ///< those that differ from the defaults
     std::uint64_t seed = 0;
-    std::string text_path;  ///< --text; empty: built-in text
+    std::string text_path;    ///< --text; empty: built-in text
+    std::string images_path;  ///< --images, an IDX file or a folder; empty: built-in pictures
+    std::string labels_path;  ///< --labels, an IDX file; empty: found beside the images
 };
 
 /// The numbers of one batch, in the order of Graph::inputs(): floats for input/target, integers for tokens.
@@ -81,10 +84,17 @@ struct Marker {
     float x = 0, y = 0;  ///< in picture coordinates, 0..1 from the top left
     int label = 0;
 };
+/// A line of text below a part of the picture, in picture coordinates.
+struct PictureLabel {
+    float x = 0, y = 0;  ///< upper left corner
+    float width = 0;     ///< room
+    std::string text;
+};
 struct ModelView {
-    std::vector<Picture> pictures;  ///< of this lane
-    std::vector<Marker> markers;    ///< validation points drawn over the picture
-    std::string text;               ///< generated sample, UTF-8 with unprintable bytes replaced
+    std::vector<Picture> pictures;     ///< of this lane; NaN channels are left to the background
+    std::vector<Marker> markers;       ///< validation points drawn over the picture
+    std::vector<PictureLabel> labels;  ///< written over the picture
+    std::string text;                  ///< generated sample, UTF-8 with unprintable bytes replaced
 };
 
 /// Runs the evaluation graph at the lane's current weights and formats. Returns the prediction [rows, cols]
@@ -113,6 +123,8 @@ class Workload {
     virtual ModelView view(const Predict& predict) const = 0;
     /// The reference beside the lanes (the target picture); empty where there is none.
     virtual ModelView target_view() const { return {}; }
+    /// What was done to the data on reading, one sentence for whoever gave it; empty: nothing.
+    virtual std::string note() const { return {}; }
 };
 
 class Scenario {

@@ -76,6 +76,13 @@ ScenarioSettings resolve_settings(const ScenarioInfo& info, const ScenarioSettin
         throw InputError("scenario '" + info.name + "' reads no text file; leave out '" + settings.text_path +
                          "'");
     }
+    if (!settings.images_path.empty() && !info.reads_images) {
+        throw InputError("scenario '" + info.name + "' reads no pictures; leave out '" +
+                         settings.images_path + "'");
+    }
+    if (!settings.labels_path.empty() && settings.images_path.empty()) {
+        throw InputError("labels '" + settings.labels_path + "' need pictures; give --images as well.");
+    }
     for (const auto& [name, value] : settings.parameters) check_value(find_parameter(info, name), value);
     ScenarioSettings resolved = settings;
     for (const ScenarioParameter& parameter : info.parameters) {

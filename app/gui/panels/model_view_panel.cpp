@@ -47,13 +47,22 @@ ImU32 class_mix(const Theme& theme, const float* values, int classes) {
         ImVec4(towards(red, paper.x), towards(green, paper.y), towards(blue, paper.z), 1.0f));
 }
 
-PixelBlock pixels_of(const Picture& picture, const Theme& theme) {
+/// NaN in every channel is the background: what lies between the pictures of a sheet.
+bool is_background(const float* values) {
+    return std::isnan(values[0]) && std::isnan(values[1]) && std::isnan(values[2]);
+}
+
+PixelBlock pixels_of(const ModelView& view, const Theme& theme) {
+    const Picture& picture = view.pictures.front();
+    const bool has_gaps = !view.labels.empty();
     PixelBlock block{picture.width, picture.height, {}};
     const auto channels = static_cast<std::size_t>(picture.channels);
     block.pixels.reserve(picture.values.size() / channels);
     for (std::size_t at = 0; at + channels <= picture.values.size(); at += channels) {
         const float* values = picture.values.data() + at;
-        block.pixels.push_back(picture.kind == Picture::Kind::rgb
+        const bool is_gap = has_gaps && is_background(values);
+        block.pixels.push_back(is_gap ? theme.panel_background
+                               : picture.kind == Picture::Kind::rgb
                                    ? rgb_colour(values)
                                    : class_mix(theme, values, picture.channels));
     }
@@ -93,6 +102,19 @@ void draw_points(const ModelView& view, ImVec2 min, float side, const Theme& the
     }
 }
 
+/// Centred in its room, as large as fits there.
+void draw_labels(const ModelView& view, ImVec2 min, ImVec2 max, const Theme& theme) {
+    ImDrawList* draw = ImGui::GetWindowDrawList();
+    for (const PictureLabel& label : view.labels) {
+        const float room = label.width * (max.x - min.x);
+        const ImVec2 size = ImGui::CalcTextSize(label.text.c_str());
+        const ImVec2 at(min.x + label.x * (max.x - min.x) + std::max(0.0f, (room - size.x) * 0.5f),
+                        min.y + label.y * (max.y - min.y));
+        draw_clipped_text(draw, at, std::max(room, size.x < room * 1.15f ? size.x : room), theme.text,
+                          label.text);
+    }
+}
+
 std::string metric_text(const Snapshot& snapshot, const LaneSnapshot& lane) {
     if (lane.validation_step < 0) return "not validated yet";
     const double metric = lane.validation.metric;
@@ -129,16 +151,28 @@ void draw_picture(const PanelContext& context, const View& view, ImVec2 min, flo
         view.key + (differs ? "/difference" : ""), view.version,
         [&] {
             return differs ? difference_of(picture, context.snapshot.target->pictures.front())
-                           : pixels_of(picture, context.theme);
+                           : pixels_of(*view.model, context.theme);
         },
         picture.kind == Picture::Kind::rgb ? TextureCache::Filter::nearest : TextureCache::Filter::linear);
-    const ImVec2 max(min.x + side, min.y + side);
+    const float scale = side / static_cast<float>(std::max(picture.width, picture.height));
+    const ImVec2 max(min.x + scale * static_cast<float>(picture.width),
+                     min.y + scale * static_cast<float>(picture.height));
     ImDrawList* draw = ImGui::GetWindowDrawList();
     draw->AddImage(texture, min, max);
     compat::add_rectangle(draw, min, max,
                           view.lane ? context.theme.lane(view.lane->id).colour : context.theme.axis, 0.0f,
                           context.theme.px(1.5f));
     draw_points(*view.model, min, side, context.theme);
+    draw_labels(*view.model, min, max, context.theme);
+    if (view.lane && !view.model->labels.empty()) {
+        // A sheet says what it shows when pointed at; its place in the caption is the metric's.
+        if (ImGui::IsMouseHoveringRect(min, max) && ImGui::IsWindowHovered(ImGuiHoveredFlags_ChildWindows)) {
+            begin_tooltip(context.theme);
+            ImGui::TextUnformatted(picture.caption.c_str());
+            end_tooltip();
+        }
+        context.ui.probe.value("model_view/" + view.lane->name + "/sheet", picture.caption);
+    }
     context.ui.probe.rectangle("model_view/" + (view.lane ? view.lane->name : std::string("target")), min,
                                max);
 }

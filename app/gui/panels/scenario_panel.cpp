@@ -155,27 +155,40 @@ void draw_choice(const PanelContext& context) {
     help_marker(context.theme, help.c_str());
 }
 
-void draw_text_source(const PanelContext& context) {
-    const std::string& path = context.snapshot.settings.text_path;
-    const std::string shown =
-        path.empty() ? "text: built-in grammar text" : "text: " + path.substr(path.rfind('/') + 1);
+/// What a scenario that reads files trains on, and how to give it another.
+void draw_data_source(const PanelContext& context) {
+    const ScenarioInfo& scenario = context.snapshot.scenario;
+    const ScenarioSettings& settings = context.snapshot.settings;
+    const std::string& path = scenario.reads_text ? settings.text_path : settings.images_path;
+    const std::string what = scenario.reads_text ? "text" : "pictures";
+    const std::string built_in = scenario.reads_text ? "built-in grammar text" : "built-in digits";
+    const std::string shown = what + ": " + (path.empty() ? built_in : path.substr(path.rfind('/') + 1));
     wrapped_dim_text(context.theme, shown.c_str());
-    item_tooltip(context.theme, path.empty() ? "Drop a text file on the window to train on it." : path);
-    context.ui.probe.value("scenario/text", shown);
-    if (ImGui::SmallButton("Open a text file...")) context.ui.dialogs.open_text = true;
-    context.ui.probe.item("scenario/open_text");
-    item_tooltip(context.theme, "Any text file, byte by byte; or drop one on the window (Ctrl O)");
+    const std::string help =
+        scenario.reads_text
+            ? "Any text file, byte by byte; or drop one on the window (Ctrl O)"
+            : "An IDX file, gzipped or not, or a folder with one sub-folder of PNG or JPEG files "
+              "for each class; or drop it on the window (Ctrl O)";
+    item_tooltip(context.theme, path.empty() ? help : path);
+    context.ui.probe.value("scenario/" + what, shown);
+    if (ImGui::SmallButton(("Open " + what + "...").c_str())) context.ui.dialogs.open_data = true;
+    context.ui.probe.item("scenario/open_data");
+    item_tooltip(context.theme, help);
     if (path.empty()) {
-        wrapped_dim_text(context.theme, "or drop a text file on the window");
+        wrapped_dim_text(context.theme, scenario.reads_text
+                                            ? "or drop a text file on the window"
+                                            : "or drop a folder or an IDX file on the window");
         return;
     }
     ImGui::SameLine();
     if (ImGui::SmallButton("Built-in")) {
-        ScenarioSettings settings = context.snapshot.settings;
-        settings.text_path.clear();
-        reopen(context, std::move(settings));
+        ScenarioSettings changed = settings;
+        changed.text_path.clear();
+        changed.images_path.clear();
+        changed.labels_path.clear();
+        reopen(context, std::move(changed));
     }
-    context.ui.probe.item("scenario/built_in_text");
+    context.ui.probe.item("scenario/built_in_data");
 }
 
 void draw_seed(const PanelContext& context, float label_width) {
@@ -279,7 +292,7 @@ void draw_scenario_panel(const PanelContext& context) {
         need = std::max(need, row_label_need(context.theme, spaced(parameter.name)));
     }
     const float label_width = std::min(need, ImGui::GetContentRegionAvail().x * 0.5f);
-    if (snapshot.scenario.reads_text) draw_text_source(context);
+    if (snapshot.scenario.reads_text || snapshot.scenario.reads_images) draw_data_source(context);
     for (const ScenarioParameter& parameter : snapshot.scenario.parameters) {
         draw_parameter(context, parameter, label_width);
     }
@@ -288,6 +301,8 @@ void draw_scenario_panel(const PanelContext& context) {
         ScenarioSettings settings;
         settings.seed = snapshot.settings.seed;
         settings.text_path = snapshot.settings.text_path;
+        settings.images_path = snapshot.settings.images_path;
+        settings.labels_path = snapshot.settings.labels_path;
         reopen(context, std::move(settings));
     }
     context.ui.probe.item("scenario/defaults");

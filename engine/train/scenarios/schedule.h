@@ -12,4 +12,7 @@ namespace halfscope {
 /// and stays there when a run goes on beyond its schedule.
 OptimizerStep cosine_adam(float learning_rate, std::int64_t position, std::int64_t steps);
 
+/// SGD with momentum 0.9 under the same schedule.
+OptimizerStep cosine_momentum(float learning_rate, std::int64_t position, std::int64_t steps);
+
 }  // namespace halfscope
