@@ -95,31 +95,41 @@ std::string unpack_gzip(std::string_view bytes, const std::string& path, std::ui
     }
 }
 
-struct UnpackedSize::Stream {
+struct StreamCheck::Stream {
+    std::uint64_t limit = 0, total = 0;
+    StreamState state = StreamState::incomplete;
     Inflater inflater{kZlibWindow};
     std::array<char, kChunk> chunk{};
-    std::uint64_t total = 0;
-    bool is_over = false;
 };
 
-UnpackedSize::UnpackedSize() : stream_(std::make_unique<Stream>()) {}
-UnpackedSize::~UnpackedSize() = default;
+StreamCheck::StreamCheck(std::uint64_t limit) : stream_(std::make_unique<Stream>()) {
+    stream_->limit = limit;
+    if (!stream_->inflater.is_open()) stream_->state = StreamState::damaged;
+}
 
-bool UnpackedSize::stays_within(std::string_view piece, std::uint64_t limit) {
-    if (!stream_->inflater.is_open()) return true;
-    while (!piece.empty() && !stream_->is_over) {
-        piece = stream_->inflater.feed(piece);
+StreamState StreamCheck::feed(std::string_view piece) {
+    Stream& stream = *stream_;
+    while (!piece.empty() && stream.state == StreamState::incomplete) {
+        piece = stream.inflater.feed(piece);
         std::size_t produced = 0;
         int answer = Z_OK;
         do {
-            answer = stream_->inflater.next(stream_->chunk, produced);
-            stream_->total += produced;
-            if (stream_->total > limit) return false;
-        } while (answer == Z_OK && (stream_->inflater.unread() > 0 || produced == stream_->chunk.size()));
-        stream_->is_over = answer != Z_OK && answer != Z_BUF_ERROR;  // the latter: it wants the next piece
+            answer = stream.inflater.next(stream.chunk, produced);
+            stream.total += produced;
+        } while (answer == Z_OK && stream.total <= stream.limit &&
+                 (stream.inflater.unread() > 0 || produced == stream.chunk.size()));
+        if (stream.total > stream.limit) {
+            stream.state = StreamState::too_large;
+        } else if (answer == Z_STREAM_END) {
+            stream.state = StreamState::complete;
+        } else if (answer != Z_OK && answer != Z_BUF_ERROR) {  // the latter: it wants the next piece
+            stream.state = StreamState::damaged;
+        }
     }
-    return true;
+    return stream.state;
 }
+
+StreamState StreamCheck::state() const { return stream_->state; }
 
 #else
 
@@ -129,11 +139,13 @@ std::string unpack_gzip(std::string_view, const std::string& path, std::uint64_t
                     "zlib1g-dev and build again");
 }
 
-struct UnpackedSize::Stream {};
-UnpackedSize::UnpackedSize() = default;
-UnpackedSize::~UnpackedSize() = default;
-bool UnpackedSize::stays_within(std::string_view, std::uint64_t) { return true; }
+struct StreamCheck::Stream {};
+StreamCheck::StreamCheck(std::uint64_t) {}
+StreamState StreamCheck::feed(std::string_view) { return StreamState::complete; }
+StreamState StreamCheck::state() const { return StreamState::complete; }
 
 #endif
+
+StreamCheck::~StreamCheck() = default;
 
 }  // namespace halfscope

@@ -18,17 +18,21 @@ bool is_gzip(std::string_view bytes);
 /// has no zlib.
 std::string unpack_gzip(std::string_view bytes, const std::string& path, std::uint64_t limit);
 
-/// Adds up how much a zlib stream (RFC 1950) unpacks to, without keeping it. It is fed piece by piece.
-class UnpackedSize {
-  public:
-    UnpackedSize();
-    ~UnpackedSize();
-    UnpackedSize(const UnpackedSize&) = delete;
-    UnpackedSize& operator=(const UnpackedSize&) = delete;
+enum class StreamState { incomplete, complete, damaged, too_large };
 
-    /// False once the total has passed `limit`; stop then. Damage ends the count: judging it is left to
-    /// whoever decodes the stream. Always true in a build without zlib.
-    bool stays_within(std::string_view piece, std::uint64_t limit);
+/// Looks through a zlib stream (RFC 1950), checksum included, without keeping what it unpacks to. It is fed
+/// piece by piece. In a build without zlib every stream counts as complete.
+class StreamCheck {
+  public:
+    /// `limit`: the stream is too large where it unpacks to more bytes than that.
+    explicit StreamCheck(std::uint64_t limit);
+    ~StreamCheck();
+    StreamCheck(const StreamCheck&) = delete;
+    StreamCheck& operator=(const StreamCheck&) = delete;
+
+    /// What is known with this piece. What follows a complete stream is passed over.
+    StreamState feed(std::string_view piece);
+    StreamState state() const;
 
   private:
     struct Stream;

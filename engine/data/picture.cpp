@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "data/picture_header.h"
+#include "data/printable_text.h"
 
 #ifdef HALFSCOPE_HAS_STB
 #include <stb/stb_image.h>
@@ -74,7 +75,7 @@ Picture decode_picture(std::string_view bytes, const std::string& path, std::int
     }
     const PictureHeader header = is_png(bytes) ? read_png_header(bytes, path) : read_jpeg_header(bytes, path);
     check_extents(header, bytes.size(), path, maximum_pixels);
-    if (is_png(bytes)) check_png_size(bytes, header, path);
+    if (is_png(bytes)) check_png_pixels(bytes, header, path);
     Picture picture;
     int channels = 0;
     const std::unique_ptr<stbi_uc, void (*)(void*)> decoded(
@@ -82,8 +83,9 @@ Picture decode_picture(std::string_view bytes, const std::string& path, std::int
                               &picture.width, &picture.height, &channels, 3),
         stbi_image_free);
     if (!decoded) {
+        // The reason may quote the file.
         const char* reason = stbi_failure_reason();
-        refuse_picture(path, std::string("cannot be decoded (") + (reason != nullptr ? reason : "damaged") +
+        refuse_picture(path, "cannot be decoded (" + printable_line(reason != nullptr ? reason : "damaged") +
                                  "); replace or remove it");
     }
     const std::size_t area =

@@ -20,14 +20,14 @@ bool is_png(std::string_view bytes);
 bool is_jpeg(std::string_view bytes);
 
 /// Both throw DataError, one sentence that names the picture `path` and the offset of what is wrong.
-/// PNG: the header (W3C PNG, 11.2.2) and every chunk up to the end is there; see also check_png_size.
+/// PNG: the header (W3C PNG, 11.2.2) and every chunk up to the end is there; see also check_png_pixels.
 PictureHeader read_png_header(std::string_view bytes, const std::string& path);
 /// JPEG (ITU-T T.81, annex B): baseline or progressive, 8 bits, every table that a scan uses is well formed
 /// and defined before it, every component has a scan, and the end is there.
 PictureHeader read_jpeg_header(std::string_view bytes, const std::string& path);
 
-/// Throws where the PNG holds more than its extents need.
-void check_png_size(std::string_view bytes, const PictureHeader& header, const std::string& path);
+/// Throws where the pixels of a PNG unpack to more than its extents need, are cut off or fail their checksum.
+void check_png_pixels(std::string_view bytes, const PictureHeader& header, const std::string& path);
 
 /// What these three throw.
 [[noreturn]] void refuse_picture(const std::string& path, const std::string& reason);

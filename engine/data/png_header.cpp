@@ -56,17 +56,21 @@ PictureHeader read_png_header(std::string_view bytes, const std::string& path) {
     return header;
 }
 
-void check_png_size(std::string_view bytes, const PictureHeader& header, const std::string& path) {
+void check_png_pixels(std::string_view bytes, const PictureHeader& header, const std::string& path) {
     // 8 bytes a pixel at most, and a filter byte and a part of a byte for each row of the 7 passes.
     const auto width = static_cast<std::uint64_t>(header.width);
     const auto height = static_cast<std::uint64_t>(header.height);
-    const std::uint64_t limit = 8 * (width + 8) * (height + 8);
-    UnpackedSize unpacked;
+    StreamCheck stream(8 * (width + 8) * (height + 8));
     for_each_chunk(bytes, path, [&](std::string_view type, std::string_view data) {
-        if (type != "IDAT" || unpacked.stays_within(data, limit)) return;
+        if (type == "IDAT") stream.feed(data);
+    });
+    if (stream.state() == StreamState::too_large) {
         refuse_picture(path, "unpacks to more than its " + std::to_string(width) + "x" +
                                  std::to_string(height) + " pixels need; replace or remove it");
-    });
+    }
+    if (stream.state() != StreamState::complete) {
+        refuse_picture(path, "has pixels that are damaged or cut off; replace or remove it");
+    }
 }
 
 }  // namespace halfscope
