@@ -98,13 +98,13 @@ TEST(DecodePicture, SentencesStayOnOneLine) {
 #ifdef HALFSCOPE_HAS_ZLIB
 TEST(DecodePicture, PixelsOfAPngMustBeWholeAndNoMoreThanNeeded) {
     const std::string rows(5 * 5, '\0');
-    EXPECT_TRUE(decode_picture(samples::png_around(4, 5, rows), "x.png").is_grey);
-    const std::string bomb = samples::png_around(4, 5, std::string(std::size_t{64} << 20, '\0'));
+    EXPECT_TRUE(decode_picture(samples::png_around({4, 5}, "", rows), "x.png").is_grey);
+    const std::string bomb = samples::png_around({4, 5}, "", std::string(std::size_t{64} << 20, '\0'));
     EXPECT_SAYS(refusal_of(bomb), "unpacks to more than its 4x5 pixels need");
-    std::string damaged = samples::png_around(4, 5, rows);
+    std::string damaged = samples::png_around({4, 5}, "", rows);
     damaged[damaged.find("IEND") - 9] ^= 1;  // the checksum of the pixels, which stb does not look at
     EXPECT_SAYS(refusal_of(damaged), "pixels that are damaged or cut off");
-    EXPECT_SAYS(refusal_of(samples::png_around(4, 5, rows.substr(1))), "cannot be decoded (");
+    EXPECT_SAYS(refusal_of(samples::png_around({4, 5}, "", rows.substr(1))), "cannot be decoded (");
 }
 #endif
 #endif

@@ -65,8 +65,18 @@ void make_pictures(const SeedFolder& seeds) {
     }
     seeds.add(samples::jpeg(40, 40, 3, samples::plain(40, 40, {200, 10, 99})));
 #ifdef HALFSCOPE_HAS_ZLIB
-    seeds.add(samples::png_around(4, 5, std::string(25, '\1')));
-    seeds.add(samples::png_around(4, 5, std::string(100000, '\0')));
+    seeds.add(samples::png_around({4, 5}, "", std::string(100000, '\0')));
+    // The insides of PNGs: grey, RGB, palette, grey and alpha, RGBA; each depth; with passes and without.
+    for (const char colour_type : {0, 2, 3, 4, 6}) {
+        for (const char depth : {1, 4, 8, 16}) {
+            for (const char interlace : {0, 1}) {
+                std::string rows;
+                for (int i = 0; i < 9 * 70; ++i) rows += static_cast<char>(i % 70 == 0 ? i / 70 % 5 : i);
+                seeds.add(std::string{'\0', '\7', '\7', depth, colour_type, interlace} + "palette here" +
+                          rows);
+            }
+        }
+    }
 #endif
 #endif
 }

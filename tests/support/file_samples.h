@@ -38,7 +38,7 @@ inline std::string idx_labels(std::uint32_t count) { return idx(0x801, {count}, 
 /// One gzip member, or a zlib stream where `window` is 15.
 inline std::string packed(const std::string& bytes, int window = 15 + 16) {
     z_stream stream{};
-    deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY);
+    deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY);
     std::string out(deflateBound(&stream, static_cast<uLong>(bytes.size())) + 64, '\0');
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
     stream.avail_in = static_cast<uInt>(bytes.size());
@@ -58,11 +58,17 @@ inline std::string png_chunk(const std::string& type, const std::string& data) {
            big_endian(static_cast<std::uint32_t>(sum));
 }
 
-/// A grey PNG of that size, whatever its rows hold.
-inline std::string png_around(std::uint32_t width, std::uint32_t height, const std::string& rows) {
+/// A PNG of that kind, whatever its rows hold.
+struct PngKind {
+    std::uint32_t width = 1, height = 1;
+    char depth = 8, colour_type = 0, interlace = 0;
+};
+inline std::string png_around(const PngKind& kind, const std::string& palette, const std::string& rows) {
+    const std::string form{kind.depth, kind.colour_type, '\0', '\0', kind.interlace};
     return std::string("\x89PNG\r\n\x1A\n") +
-           png_chunk("IHDR", big_endian(width) + big_endian(height) + std::string("\x08\0\0\0\0", 5)) +
-           png_chunk("IDAT", packed(rows, 15)) + png_chunk("IEND", "");
+           png_chunk("IHDR", big_endian(kind.width) + big_endian(kind.height) + form) +
+           (palette.empty() ? "" : png_chunk("PLTE", palette)) + png_chunk("IDAT", packed(rows, 15)) +
+           png_chunk("IEND", "");
 }
 #endif
 
