@@ -73,6 +73,9 @@ TEST(DecodePicture, LimitsComeBeforeDecoding) {
 
 TEST(DecodePicture, TablesOfAJpegMustBeDefinedAndWellFormed) {
     EXPECT_SAYS(refusal_of(without_segments(photo(), '\xC4')), "a scan before its Huffman table at byte");
+    // The luminance's tables under another number, for the first coefficient and for the rest.
+    EXPECT_SAYS(refusal_of(with_segment(photo(), '\xC4', 4, "\x03")), "a scan before its Huffman table");
+    EXPECT_SAYS(refusal_of(with_segment(photo(), '\xC4', 33, "\x13")), "a scan before its Huffman table");
     EXPECT_SAYS(refusal_of(without_segments(photo(), '\xDB')), "a scan before its quantization table");
     EXPECT_SAYS(refusal_of(without_segments(photo(), '\xC0')), "a scan before its frame");
     // 255 codes of each length: a table of 4080, of which the decoder has room for 256.
@@ -85,6 +88,13 @@ TEST(DecodePicture, TablesOfAJpegMustBeDefinedAndWellFormed) {
     EXPECT_SAYS(refusal_of(with_segment(photo(), '\xC0', 9, "\x02")), "an impossible number of channels");
     EXPECT_SAYS(refusal_of(with_segment(photo(), '\xC0', 1, "\xC9")), "a rare kind of JPEG");
     EXPECT_SAYS(refusal_of(with_segment(photo(), '\xDA', 5, "\x09")), "a scan of no component");
+}
+
+TEST(DecodePicture, EveryComponentOfAJpegHasAScan) {
+    std::string bytes = photo();
+    const std::size_t scan = bytes.find("\xFF\xDA");
+    bytes.replace(scan, 14, std::string("\xFF\xDA\0\x08\x01\x01\0\0\x3F\0", 10));  // of the first alone
+    EXPECT_SAYS(refusal_of(bytes), "an end before the scan of a component");
 }
 
 TEST(DecodePicture, SentencesStayOnOneLine) {
