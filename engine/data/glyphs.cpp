@@ -150,6 +150,26 @@ float ink_at(const std::vector<Segment>& segments, Point p, float half_width) {
     return std::clamp(half_width + 0.5f - math::sqrt(nearest), 0.0f, 1.0f);
 }
 
+/// Appends the picture of `index`.
+void draw_glyph(std::vector<float>& pixels, int digit, int side, Draws draws, RandomKey noise,
+                std::uint64_t index) {
+    const Placement place(draws, side);
+    const float half_width = static_cast<float>(side) * draws.between(0.02f, 0.06f);
+    const float ground = draws.between(0.0f, 0.2f), ink = draws.between(0.35f, 0.8f);
+    const float deviation = draws.between(0.02f, 0.12f);
+    std::vector<Segment> segments;
+    add_strokes(segments, digit, draws, place);
+    const auto area = static_cast<std::uint64_t>(side) * static_cast<std::uint64_t>(side);
+    std::uint64_t next_noise = index * area;
+    for (int row = 0; row < side; ++row) {
+        for (int column = 0; column < side; ++column) {
+            const Point center{static_cast<float>(column) + 0.5f, static_cast<float>(row) + 0.5f};
+            const float light = ground + ink * ink_at(segments, center, half_width);
+            pixels.push_back(std::clamp(light + deviation * normal(noise, next_noise++), 0.0f, 1.0f));
+        }
+    }
+}
+
 }  // namespace
 
 ImageSet make_glyphs(std::int64_t count, int side, std::uint64_t seed, std::string_view purpose) {
@@ -158,30 +178,15 @@ ImageSet make_glyphs(std::int64_t count, int side, std::uint64_t seed, std::stri
     set.channels = 1;
     set.height = set.width = side;
     for (int digit = 0; digit < kDigits; ++digit) set.class_names.push_back(std::to_string(digit));
-    const auto area = static_cast<std::size_t>(side) * static_cast<std::size_t>(side);
-    set.pixels.reserve(static_cast<std::size_t>(count) * area);
+    set.pixels.reserve(static_cast<std::size_t>(count * side * side));
     set.labels.reserve(static_cast<std::size_t>(count));
     const std::string prefix = "glyphs." + std::string(purpose);
     const RandomKey shape{seed, stream_of(prefix + ".shape"), 0};
     const RandomKey noise{seed, stream_of(prefix + ".noise"), 0};
-    std::vector<Segment> segments;
     for (std::int64_t picture = 0; picture < count; ++picture) {
         const auto index = static_cast<std::uint64_t>(picture);
         const int digit = static_cast<int>(picture % kDigits);
-        Draws draws(shape, index);
-        const Placement place(draws, side);
-        const float half_width = static_cast<float>(side) * draws.between(0.02f, 0.06f);
-        const float ground = draws.between(0.0f, 0.2f), ink = draws.between(0.35f, 0.8f);
-        const float deviation = draws.between(0.02f, 0.12f);
-        segments.clear();
-        add_strokes(segments, digit, draws, place);
-        for (std::size_t pixel = 0; pixel < area; ++pixel) {
-            const Point center{static_cast<float>(pixel % static_cast<std::size_t>(side)) + 0.5f,
-                               static_cast<float>(pixel / static_cast<std::size_t>(side)) + 0.5f};
-            const float light = ground + ink * ink_at(segments, center, half_width);
-            set.pixels.push_back(
-                std::clamp(light + deviation * normal(noise, index * area + pixel), 0.0f, 1.0f));
-        }
+        draw_glyph(set.pixels, digit, side, Draws(shape, index), noise, index);
         set.labels.push_back(digit);
     }
     return set;
