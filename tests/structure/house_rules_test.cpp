@@ -62,6 +62,17 @@ TEST(Dependencies, TheEngineKnowsNoWindowAndNoLibrary) {
     EXPECT_EQ(findings_for("engine/session/x.cpp", "#include <sys/mman.h>"), 0u);
 }
 
+TEST(Dependencies, DataAloneMayReadJson) {
+    EXPECT_EQ(findings_for("engine/data/x.cpp", "#include <nlohmann/json.hpp>"), 0u);
+    EXPECT_EQ(findings_for("engine/data/x.cpp", "#include <nlohmann/json_fwd.hpp>"), 1u);
+    EXPECT_EQ(findings_for("engine/data/x.cpp", "#include <fmt/core.h>"), 1u);
+    for (const char* folder : {"numerics", "graph", "ops", "backend", "models", "train", "session"}) {
+        EXPECT_EQ(findings_for(std::string("engine/") + folder + "/x.cpp", "#include <nlohmann/json.hpp>"),
+                  1u)
+            << folder;
+    }
+}
+
 TEST(Dependencies, QuotedIncludesNameTheirFolder) {
     EXPECT_EQ(findings_for("engine/ops/x.cpp", "#include \"tensor_view.h\""), 1u);
     EXPECT_EQ(findings_for("engine/ops/x.cpp", "#include \"../graph/node.h\""), 1u);
