@@ -25,7 +25,7 @@ void refuse_unknown_command(int argument_count, char** arguments) {
     const std::string word = arguments[1];
     if (word == "--help" || word == "-h" || word == "--version") return;
     if (std::find(kCommands.begin(), kCommands.end(), word) != kCommands.end()) return;
-    const bool option = word.rfind("-", 0) == 0;
+    const bool option = word.starts_with('-');
     throw InputError((option ? "unknown option '" : "unknown command '") + word + "'" +
                      (option ? did_you_mean(word, {"--help", "--version"}) : did_you_mean(word, kCommands)) +
                      (option ? "" : " (commands: list, train, grads)"));

@@ -83,6 +83,7 @@ std::vector<std::int32_t> checked_tokens(const BatchFile& file, const StoredTens
 std::vector<NamedValues> read_named_values(const std::string& path) {
     SafetensorsFile file = as_input_error([&] { return read_safetensors(path); });
     std::vector<NamedValues> all;
+    all.reserve(file.tensors.size());
     for (StoredTensor& tensor : file.tensors) {
         if (!tensor.is_float()) {
             throw InputError("safetensors file '" + path + "': tensor '" + tensor.name + "' has the dtype " +
@@ -95,6 +96,7 @@ std::vector<NamedValues> read_named_values(const std::string& path) {
 
 void write_named_values(const std::string& path, std::vector<NamedValues> tensors) {
     std::vector<StoredTensor> stored;
+    stored.reserve(tensors.size());
     for (NamedValues& tensor : tensors) {
         stored.push_back(
             {std::move(tensor.name), "F32", std::move(tensor.shape), std::move(tensor.values), {}});
