@@ -15,7 +15,8 @@ const char* const kListFooter =
   scenarios   [{name, title, description, metric_name, higher_is_better, validation, steps, reads_text, reads_images,
                 parameters [{name, kind (integer, real, choice), default, minimum, maximum, choices, help}],
                 lanes [{lane, techniques}], tensors [{name, shape, role (parameter, input, target, tokens)}]}]
-              tensors are those of the default settings: what a batch feeds and what is trained
+              tensors are those of the default settings: what a batch feeds and what is trained, with the names
+              and layouts of --weights, --save and grads
   presets     [{name, description, every technique key}]
   techniques  [{key, kind (choice, number), values, minimum, maximum, meaning, source}]
 minimum and maximum are null for choices; choices and values are null for numbers.)";

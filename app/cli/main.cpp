@@ -1,8 +1,11 @@
 // halfscope-cli: the engine without a window. Parses the command line, runs one command and turns what goes
 // wrong into one line on stderr and an exit code.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <string>
+#include <vector>
 
+#include "cli/grads_command.h"
 #include "cli/list_command.h"
 #include "cli/train_command.h"
 #include "program/exit_codes.h"
@@ -13,16 +16,19 @@ namespace {
 
 using namespace halfscope;
 
+const std::vector<std::string> kCommands{"list", "train", "grads"};
+
 /// The first word must be a command: said here, because CLI11 would only miss one.
 void refuse_unknown_command(int argument_count, char** arguments) {
-    if (argument_count < 2) throw InputError("a command is missing: list or train; see halfscope-cli --help");
+    if (argument_count < 2)
+        throw InputError("a command is missing: list, train or grads; see halfscope-cli --help");
     const std::string word = arguments[1];
-    if (word == "list" || word == "train" || word == "--help" || word == "-h" || word == "--version") return;
-    const bool option = word.rfind("-", 0) == 0;
-    throw InputError(
-        (option ? "unknown option '" : "unknown command '") + word + "'" +
-        (option ? did_you_mean(word, {"--help", "--version"}) : did_you_mean(word, {"list", "train"})) +
-        (option ? "" : " (commands: list, train)"));
+    if (word == "--help" || word == "-h" || word == "--version") return;
+    if (std::find(kCommands.begin(), kCommands.end(), word) != kCommands.end()) return;
+    const bool option = word.starts_with('-');
+    throw InputError((option ? "unknown option '" : "unknown command '") + word + "'" +
+                     (option ? did_you_mean(word, {"--help", "--version"}) : did_you_mean(word, kCommands)) +
+                     (option ? "" : " (commands: list, train, grads)"));
 }
 
 int run(int argument_count, char** arguments) {
@@ -42,16 +48,22 @@ int run(int argument_count, char** arguments) {
     declare_train_options(*train, text);
     train->allow_extras();
 
+    CLI::App* grads = app.add_subcommand("grads", "Loss and gradients of one batch at given weights");
+    GradsText grads_text;
+    declare_grads_options(*grads, grads_text);
+    grads->allow_extras();
+
     try {
         app.parse(argument_count, arguments);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
         throw InputError(error.what());
     }
-    const CLI::App& chosen = list->parsed() ? *list : *train;
+    const CLI::App& chosen = list->parsed() ? *list : train->parsed() ? *train : *grads;
     refuse_unknown(chosen, "halfscope-cli " + chosen.get_name() + " --help");
     refuse_empty(chosen);
     if (list->parsed()) return run_list(as_json ? ListFormat::json : ListFormat::text);
+    if (grads->parsed()) return run_gradients(parse_grads_options(grads_text));
     return run_training(parse_train_options(text));
 }
 

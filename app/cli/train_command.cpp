@@ -28,6 +28,11 @@ const char* const kTrainFooter =
   summary  last, also after Ctrl-C: each lane's steps, skipped, final_loss, validation_loss, metric_name,
            metric, steps_per_second, bytes by category, signature (a hash of all weights)
 
+--weights and --save are safetensors files with the names and layouts that `halfscope-cli list --json` prints under
+tensors (those of PyTorch). --save writes FP32, also after Ctrl-C: the master copy of a lane that has one, else its
+weights widened. With several lanes every name gets the lane's before it: fp32/fc1.weight, mixed/fc1.weight. --weights
+takes names without a lane.
+
 Exit codes: 0 done, 2 bad usage or input, 3 no such device, 130 interrupted.)";
 
 }  // namespace
@@ -47,6 +52,10 @@ void declare_train_options(CLI::App& command, TrainText& text) {
         ->type_name("N");
     command.add_option("--json", text.json, "Write JSON lines to FILE, or to stdout alone with -")
         ->type_name("FILE|-");
+    command
+        .add_option("--weights", text.weights, "Start every lane from these weights instead of random ones")
+        ->type_name("F.safetensors");
+    command.add_option("--save", text.save, "Write the weights at the end")->type_name("F.safetensors");
     command.footer(kTrainFooter);
 }
 
@@ -68,6 +77,8 @@ TrainOptions parse_train_options(const TrainText& text) {
             static_cast<int>(parse_whole_number("--shadow-every", text.shadow_every, 0, kMostEvery));
     }
     options.json_path = text.json;
+    options.weights_path = text.weights;
+    options.save_path = text.save;
     return options;
 }
 

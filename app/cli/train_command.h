@@ -15,7 +15,7 @@ namespace halfscope {
 /// The options as typed; empty where not given.
 struct TrainText {
     ExperimentText experiment;
-    std::string steps, probe_every, shadow_every, json;
+    std::string steps, probe_every, shadow_every, json, save, weights;
 };
 
 /// Declares the options on the subcommand; `text` must outlive it.

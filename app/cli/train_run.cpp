@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "cli/json_lines.h"
 #include "cli/progress.h"
@@ -11,6 +12,7 @@
 #include "program/interrupt.h"
 #include "session/session.h"
 #include "train/input_error.h"
+#include "train/tensor_files.h"
 
 namespace halfscope {
 namespace {
@@ -34,7 +36,10 @@ class TrainRun {
           shadow_every_(options.shadow_every.value_or(options.json_path.empty() ? 0 : kDefaultShadowEvery)),
           last_(lanes.size()),
           times_(lanes.size()),
-          json_path_(options.json_path) {
+          json_path_(options.json_path),
+          save_path_(options.save_path) {
+        if (!options.weights_path.empty()) load_weights(options.weights_path);
+        if (!save_path_.empty()) check_named_values_target(save_path_, saved_names());
         // After everything else was found right, so that a mistake does not empty an earlier recording.
         if (!json_path_.empty()) json_ = std::make_unique<JsonLines>(json_path_);
     }
@@ -47,6 +52,7 @@ class TrainRun {
             if (progress.due()) progress.show(experiment_.next_step(), losses());
         }
         progress.clear();
+        if (!save_path_.empty()) write_named_values(save_path_, saved_weights());
         const std::vector<LaneSummary> lanes = summary();
         if (json_ && can_write_) {
             json_->write(summary_object(experiment_.workload().info().metric_name, lanes));
@@ -58,6 +64,39 @@ class TrainRun {
     }
 
   private:
+    void load_weights(const std::string& path) {
+        const std::vector<NamedValues> weights = read_named_values(path);
+        try {
+            for (Lane& lane : experiment_.lanes()) lane.load_parameters(weights);
+        } catch (const InputError& error) {
+            throw InputError("--weights '" + path + "': " + error.what());
+        }
+    }
+
+    /// A single lane's weights have the model's own names; of several, each has its lane's before them.
+    std::string saved_name(const Lane& lane, const std::string& parameter) const {
+        return experiment_.lanes().size() == 1 ? parameter : lane.name() + "/" + parameter;
+    }
+    std::vector<std::string> saved_names() const {
+        const Graph& graph = experiment_.workload().training_graph();
+        std::vector<std::string> names;
+        for (const Lane& lane : experiment_.lanes()) {
+            for (const TensorId id : graph.parameters())
+                names.push_back(saved_name(lane, graph.tensor(id).name));
+        }
+        return names;
+    }
+    std::vector<NamedValues> saved_weights() const {
+        std::vector<NamedValues> all;
+        for (const Lane& lane : experiment_.lanes()) {
+            for (NamedValues& parameter : lane.parameters()) {
+                parameter.name = saved_name(lane, parameter.name);
+                all.push_back(std::move(parameter));
+            }
+        }
+        return all;
+    }
+
     void write_run(const std::string& device) {
         if (!json_) return;
         std::vector<LaneTechniques> lanes;
@@ -147,7 +186,7 @@ class TrainRun {
     int probe_every_, shadow_every_;
     std::vector<StepRecord> last_;
     std::vector<StepTime> times_;
-    std::string json_path_;
+    std::string json_path_, save_path_;
     std::unique_ptr<JsonLines> json_;
     bool can_write_ = true;
 };

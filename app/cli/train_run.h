@@ -16,6 +16,8 @@ struct TrainOptions {
     std::optional<int> probe_every;     ///< 0: never; none: 10 with JSON, else never
     std::optional<int> shadow_every;    ///< 0: never; none: 50 with JSON, else never
     std::string json_path;              ///< "-": stdout; empty: none
+    std::string weights_path;           ///< what all lanes start from; empty: initial weights
+    std::string save_path;              ///< weights at the end; empty: none
 };
 
 /// Runs to the end or to an interrupt. Returns the exit code. Throws InputError, NoDeviceError.

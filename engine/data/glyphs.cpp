@@ -86,16 +86,16 @@ class Placement {
   public:
     Placement(Draws& draws, int side) {
         const float half = 0.5f * static_cast<float>(side);
-        const float turn = draws.between(-15.0f, 15.0f) * (kTwoPi / 360.0f);
+        const float turn = draws.between(-8.0f, 8.0f) * (kTwoPi / 360.0f);
         const float cosine = math::cos(turn), sine = math::sin(turn);
-        const float scale_x = half * draws.between(0.5f, 0.8f), scale_y = half * draws.between(0.55f, 0.78f);
-        const float shear = draws.between(-0.25f, 0.25f);
+        const float scale_x = half * draws.between(0.58f, 0.78f), scale_y = half * draws.between(0.62f, 0.78f);
+        const float shear = draws.between(-0.12f, 0.12f);
         // Rotation times (scale, shear): x leans by the shear with every unit of y.
         xx_ = cosine * scale_x;
         xy_ = cosine * (shear * scale_x) - sine * scale_y;
         yx_ = sine * scale_x;
         yy_ = sine * (shear * scale_x) + cosine * scale_y;
-        origin_ = draws.around({half, half}, 0.14f * half);
+        origin_ = draws.around({half, half}, 0.08f * half);
     }
     Point operator()(Point p) const {
         return {origin_.x + (xx_ * p.x + xy_ * p.y), origin_.y + (yx_ * p.x + yy_ * p.y)};
@@ -114,7 +114,7 @@ void add_segment(std::vector<Segment>& segments, Point start, Point end) {
 
 /// The strokes of a digit in pixels; each is bent a little on its own, as by an unsteady hand.
 void add_strokes(std::vector<Segment>& segments, int digit, Draws& draws, const Placement& place) {
-    constexpr float kReach = 0.07f;
+    constexpr float kReach = 0.05f;
     for (const Stroke& stroke : strokes_of(digit)) {
         const Point a = draws.around(stroke.a, kReach), b = draws.around(stroke.b, kReach);
         if (stroke.kind == Stroke::Kind::line) {
@@ -154,9 +154,9 @@ float ink_at(const std::vector<Segment>& segments, Point p, float half_width) {
 void draw_glyph(std::vector<float>& pixels, int digit, int side, Draws draws, RandomKey noise,
                 std::uint64_t index) {
     const Placement place(draws, side);
-    const float half_width = static_cast<float>(side) * draws.between(0.02f, 0.06f);
-    const float ground = draws.between(0.0f, 0.2f), ink = draws.between(0.35f, 0.8f);
-    const float deviation = draws.between(0.02f, 0.12f);
+    const float half_width = static_cast<float>(side) * draws.between(0.03f, 0.06f);
+    const float ground = draws.between(0.0f, 0.2f), ink = draws.between(0.55f, 0.8f);
+    const float deviation = draws.between(0.02f, 0.1f);
     std::vector<Segment> segments;
     add_strokes(segments, digit, draws, place);
     const auto area = static_cast<std::uint64_t>(side) * static_cast<std::uint64_t>(side);

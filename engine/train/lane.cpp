@@ -135,15 +135,7 @@ TensorView Lane::State::weight_of_record(std::size_t parameter) const {
 void Lane::State::initialize_weights() {
     const Graph& graph = training->graph();
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
-        const std::vector<float> values = initial_values(graph.tensor(graph.parameters()[p]), seed());
-        const DeviceMemory memory(backend, values.size() * sizeof(float));
-        backend.upload(memory.data(), values.data(), values.size() * sizeof(float));
-        const TensorView record = weight_of_record(p);
-        TensorView source = record;
-        source.data = memory.data();
-        source.format = Format::fp32;
-        backend.convert(record, source);
-        if (slots.master >= 0) backend.convert(training->flat_value(p), record);
+        store_parameter(p, initial_values(graph.tensor(graph.parameters()[p]), seed()));
     }
     for (std::size_t b = 0; b < graph.buffers().size(); ++b) {
         const std::vector<float> values = initial_values(graph.tensor(graph.buffers()[b]), seed());

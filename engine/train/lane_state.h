@@ -1,6 +1,6 @@
 // The inside of a Lane, shared by lane.cpp (life, techniques), lane_step.cpp (the training step),
-// lane_probe.cpp (measuring) and lane_transfer.cpp (weights from one plan to another). Nobody else includes
-// it.
+// lane_probe.cpp (measuring), lane_transfer.cpp (weights from one plan to another), lane_parameters.cpp
+// (weights by name) and lane_gradients.cpp (a pass without an update). Nobody else includes it.
 #pragma once
 
 #include <chrono>
@@ -61,6 +61,12 @@ struct Lane::State {
     /// Fresh buffers for the techniques, with weights and optimizer state from `from`.
     void rebuild(const Techniques& next, const State& from);
     std::vector<float> predict(const Batch& batch);
+
+    // lane_parameters.cpp
+    /// A parameter's name and shape, without its values.
+    NamedValues described(std::size_t parameter) const;
+    /// FP32 values into the weight of record, rounded to its format, and from there into the compute copy.
+    void store_parameter(std::size_t parameter, const std::vector<float>& values);
 
     // lane_step.cpp
     StepResult step(std::int64_t step, const Batch& batch, const StepRequest& request);

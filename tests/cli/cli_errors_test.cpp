@@ -32,8 +32,9 @@ void expect_one_line(const BadInput& bad) {
 
 TEST(CliErrors, CommandsAndOptions) {
     const std::vector<BadInput> table{
-        {{}, {"command", "list", "train"}},
+        {{}, {"command", "list", "train", "grads"}},
         {{"trein"}, {"trein", "did you mean 'train'"}},
+        {{"grad"}, {"grad", "did you mean 'grads'"}},
         {{"--versoin"}, {"--versoin", "did you mean '--version'"}},
         {{"list", "--jsn"}, {"--jsn", "did you mean '--json'"}},
         {{"list", "extra"}, {"extra"}},
@@ -42,7 +43,6 @@ TEST(CliErrors, CommandsAndOptions) {
         {{"train", "--scenario", ""}, {"--scenario", "empty"}},
         {small_train({"--stpes", "3"}), {"--stpes", "did you mean '--steps'"}},
         {small_train({"--checkpoint", "f"}), {"--checkpoint"}},
-        {small_train({"--save", "f"}), {"--save"}},
         {small_train({"extra"}), {"extra"}},
         {small_train({"-x"}), {"-x"}},
         {small_train({"--steps"}), {"--steps"}},

@@ -73,16 +73,19 @@ TEST(CliList, TextNamesTheSame) {
 }
 
 TEST(CliList, HelpAndVersion) {
-    for (const std::vector<std::string>& arguments :
-         {std::vector<std::string>{"--help"}, {"list", "--help"}, {"train", "--help"}, {"--version"}}) {
+    for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"},
+                                                      {"list", "--help"},
+                                                      {"train", "--help"},
+                                                      {"grads", "--help"},
+                                                      {"--version"}}) {
         const CliResult result = run_cli(arguments);
         EXPECT_EQ(result.exit_code, 0);
         EXPECT_EQ(result.err, "");
         EXPECT_NE(result.out.find("halfscope-cli"), std::string::npos) << result.out;
     }
     const std::string help = run_cli({"train", "--help"}).out;
-    for (const char* word :
-         {"--scenario", "--lane", "--json", "overflow_layer", "relative_error", "signature", "130"}) {
+    for (const char* word : {"--scenario", "--lane", "--json", "--save", "--weights", "overflow_layer",
+                             "relative_error", "signature", "130"}) {
         EXPECT_NE(help.find(word), std::string::npos) << word;
     }
 }

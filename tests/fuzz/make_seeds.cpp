@@ -1,5 +1,5 @@
 // Writes the seeds of every fuzz target: small valid files and some that are nearly valid. Usage: make_seeds
-// FOLDER; it makes FOLDER/fuzz_idx, FOLDER/fuzz_picture and FOLDER/fuzz_text.
+// FOLDER; it makes a folder for each target in it.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -92,6 +92,24 @@ void make_texts(const SeedFolder& seeds) {
     seeds.add(accents);
 }
 
+std::string safetensors(const std::string& header, const std::string& data) {
+    std::string bytes;
+    for (std::size_t byte = 0; byte < 8; ++byte)
+        bytes += static_cast<char>(header.size() >> (8 * byte) & 0xFFu);
+    return bytes + header + data;
+}
+
+void make_safetensors(const SeedFolder& seeds) {
+    seeds.add(safetensors("{}", ""));
+    seeds.add(safetensors(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", std::string(8, '\1')));
+    seeds.add(safetensors(R"({"a":{"dtype":"F16","shape":[1,3],"data_offsets":[0,6]},)"
+                          R"("b":{"dtype":"I64","shape":[],"data_offsets":[6,14]},"__metadata__":{"k":"v"}})",
+                          std::string(14, '\2')));
+    seeds.add(safetensors(R"({"a":{"dtype":"BF16","shape":[99999999999,99999999999],"data_offsets":[0,2]}})",
+                          "xx"));
+    seeds.add(safetensors(std::string(500, '['), ""));
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -102,6 +120,7 @@ int main(int count, char** arguments) {
     const fs::path folder(arguments[1]);
     make_idx(SeedFolder(folder / "fuzz_idx"));
     make_pictures(SeedFolder(folder / "fuzz_picture"));
+    make_safetensors(SeedFolder(folder / "fuzz_safetensors"));
     make_texts(SeedFolder(folder / "fuzz_text"));
     return 0;
 }

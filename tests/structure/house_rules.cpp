@@ -72,7 +72,8 @@ std::string at(const SourceFile& file, int line, const std::string& what) {
 // Readers of files may use the two libraries that unpack and decode them; engine/data builds without them
 // too.
 bool is_library_of_readers(std::string_view folder, std::string_view target) {
-    return folder == "data" && (target == "zlib.h" || target.starts_with("stb/"));
+    return folder == "data" &&
+           (target == "zlib.h" || target == "nlohmann/json.hpp" || target.starts_with("stb/"));
 }
 
 // One include of a file in engine/<folder>/; empty where it is in order.

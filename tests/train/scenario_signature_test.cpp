@@ -19,7 +19,8 @@ constexpr int kSteps = 20;
 const std::map<std::string, std::map<std::string, double>> kSettings{
     {"spiral-mlp", {{"points", 300}, {"batch", 300}}},
     {"image-fit", {{"size", 17}, {"width", 33}}},
-    {"char-gru", {{"batch", 5}, {"time", 11}, {"hidden", 21}, {"embedding", 9}}}};
+    {"char-gru", {{"batch", 5}, {"time", 11}, {"hidden", 21}, {"embedding", 9}}},
+    {"digits-cnn", {{"batch", 7}, {"size", 9}, {"channels", 5}, {"blocks", 1}}}};
 
 std::string signature_of(const std::string& scenario, const std::string& preset, int threads) {
     ScenarioSettings settings;

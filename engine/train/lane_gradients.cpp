@@ -1,0 +1,27 @@
+// One pass of a lane without an update: loss and gradients as a step would see them.
+#include "train/lane_state.h"
+
+namespace halfscope {
+
+LossAndGradients Lane::gradients(const Batch& batch, std::int64_t step) {
+    State& state = *state_;
+    LaneBuffers& training = *state.training;
+    const float scale = state.scaler.scale;
+    // As the update unscales: one product in FP32.
+    const auto inverse_scale = static_cast<float>(1.0 / static_cast<double>(scale));
+    const PassSettings settings{RunMode::training, state.seed(), step, scale, nullptr};
+    training.feed(batch);
+    training.forward(settings);
+    training.backward(settings);
+    LossAndGradients result;
+    result.loss = training.loss();
+    for (std::size_t p = 0; p < training.graph().parameters().size(); ++p) {
+        NamedValues gradient = state.described(p);
+        gradient.values = download_floats(state.backend, training.flat_gradient(p));
+        for (float& value : gradient.values) value *= inverse_scale;
+        result.gradients.push_back(std::move(gradient));
+    }
+    return result;
+}
+
+}  // namespace halfscope

@@ -1,0 +1,155 @@
+#include "train/tensor_files.h"
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+#include "data/data_error.h"
+#include "train/input_error.h"
+
+namespace halfscope {
+namespace {
+
+/// What data/ refuses is bad input here.
+template <class Work>
+auto as_input_error(Work work) {
+    try {
+        return work();
+    } catch (const DataError& error) {
+        throw InputError(error.what());
+    }
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+    std::string text;
+    for (const std::int64_t extent : shape) text += (text.empty() ? "" : ", ") + std::to_string(extent);
+    return "[" + text + "]";
+}
+
+std::vector<std::int64_t> extents_of(const Shape& shape) {
+    return {shape.extents.begin(), shape.extents.begin() + shape.rank};
+}
+
+[[noreturn]] void refuse(const BatchFile& file, const std::string& reason) {
+    throw InputError("batch file '" + file.path + "' " + reason);
+}
+
+std::string input_names(const Graph& graph) {
+    std::string text;
+    for (const TensorId id : graph.inputs()) text += (text.empty() ? "" : ", ") + graph.tensor(id).name;
+    return text;
+}
+
+const StoredTensor& required_tensor(const BatchFile& file, const Graph& graph, const std::string& name) {
+    const StoredTensor* tensor = file.content.find(name);
+    if (tensor) return *tensor;
+    refuse(file, "has no tensor '" + name + "'; this scenario reads " + input_names(graph));
+}
+
+/// One more than the largest token that every reader of the tensor knows.
+std::int64_t token_limit(const Graph& graph, TensorId tokens) {
+    std::int64_t limit = std::numeric_limits<std::int32_t>::max();
+    for (const Node& node : graph.nodes()) {
+        if (std::find(node.inputs.begin(), node.inputs.end(), tokens) == node.inputs.end()) continue;
+        if (node.op == OpKind::embedding) {
+            limit = std::min(limit, graph.tensor(node.inputs[1]).shape[0]);
+        } else if (node.op == OpKind::softmax_cross_entropy) {
+            limit = std::min(limit, graph.tensor(node.inputs[0]).shape.columns());
+        } else {
+            throw std::logic_error("node '" + node.name + "' reads tokens whose range nobody knows");
+        }
+    }
+    return limit;
+}
+
+std::vector<std::int32_t> checked_tokens(const BatchFile& file, const StoredTensor& tensor,
+                                         std::int64_t limit) {
+    std::vector<std::int32_t> tokens;
+    tokens.reserve(tensor.integers.size());
+    for (std::size_t i = 0; i < tensor.integers.size(); ++i) {
+        const std::int64_t token = tensor.integers[i];
+        if (token < 0 || token >= limit) {
+            refuse(file, "has " + std::to_string(token) + " at element " + std::to_string(i) + " of '" +
+                             tensor.name + "'; it must be from 0 to " + std::to_string(limit - 1));
+        }
+        tokens.push_back(static_cast<std::int32_t>(token));
+    }
+    return tokens;
+}
+
+}  // namespace
+
+std::vector<NamedValues> read_named_values(const std::string& path) {
+    SafetensorsFile file = as_input_error([&] { return read_safetensors(path); });
+    std::vector<NamedValues> all;
+    all.reserve(file.tensors.size());
+    for (StoredTensor& tensor : file.tensors) {
+        if (!tensor.is_float()) {
+            throw InputError("safetensors file '" + path + "': tensor '" + tensor.name + "' has the dtype " +
+                             tensor.dtype + ", not a floating-point one");
+        }
+        all.push_back({std::move(tensor.name), std::move(tensor.shape), std::move(tensor.values)});
+    }
+    return all;
+}
+
+void write_named_values(const std::string& path, std::vector<NamedValues> tensors) {
+    std::vector<StoredTensor> stored;
+    stored.reserve(tensors.size());
+    for (NamedValues& tensor : tensors) {
+        stored.push_back(
+            {std::move(tensor.name), "F32", std::move(tensor.shape), std::move(tensor.values), {}});
+    }
+    // What libraries that read files for PyTorch look for.
+    as_input_error([&] { write_safetensors(path, stored, {{"format", "pt"}}); });
+}
+
+void check_named_values_target(const std::string& path, const std::vector<std::string>& names) {
+    as_input_error([&] { check_safetensors_target(path, names); });
+}
+
+BatchFile read_batch_file(const std::string& path) {
+    return {path, as_input_error([&] { return read_safetensors(path); })};
+}
+
+std::int64_t batch_size_of(const BatchFile& file, const Graph& graph) {
+    const std::string& name = graph.tensor(graph.inputs().front()).name;
+    const StoredTensor& tensor = required_tensor(file, graph, name);
+    if (tensor.shape.empty())
+        refuse(file, "has a single number for '" + name + "', which needs a first axis");
+    return tensor.shape.front();
+}
+
+Batch batch_of(const BatchFile& file, const Graph& graph) {
+    for (const StoredTensor& tensor : file.content.tensors) {
+        const TensorId id = graph.find(tensor.name);
+        if (std::find(graph.inputs().begin(), graph.inputs().end(), id) == graph.inputs().end()) {
+            refuse(file, "has a tensor '" + tensor.name + "' that nothing reads; this scenario reads " +
+                             input_names(graph));
+        }
+    }
+    Batch batch;
+    for (const TensorId id : graph.inputs()) {
+        const TensorInfo& info = graph.tensor(id);
+        const StoredTensor& tensor = required_tensor(file, graph, info.name);
+        const bool wants_tokens = info.role == TensorRole::tokens;
+        if (tensor.shape != extents_of(info.shape)) {
+            refuse(file, "has the shape " + shape_text(tensor.shape) + " for '" + info.name +
+                             "' where these settings ask for " + shape_text(extents_of(info.shape)));
+        }
+        if (tensor.is_float() == wants_tokens) {
+            refuse(file, "has the dtype " + tensor.dtype + " for '" + info.name + "', which needs " +
+                             (wants_tokens ? "whole numbers (I64 or I32)" : "floating-point numbers (F32)"));
+        }
+        HostTensor& host = batch.tensors.emplace_back();
+        if (wants_tokens) {
+            host.tokens = checked_tokens(file, tensor, token_limit(graph, id));
+        } else {
+            host.values = tensor.values;
+        }
+    }
+    return batch;
+}
+
+}  // namespace halfscope

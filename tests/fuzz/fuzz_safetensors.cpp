@@ -1,0 +1,39 @@
+// Any bytes as a safetensors file: read, with every shape kept and every name once, or refused with one
+// sentence.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "data/data_error.h"
+#include "data/safetensors.h"
+
+namespace {
+
+void require(bool holds) {
+    if (!holds) std::abort();
+}
+
+void check(const halfscope::StoredTensor& tensor) {
+    std::uint64_t elements = 1;
+    for (const std::int64_t extent : tensor.shape) elements *= static_cast<std::uint64_t>(extent);
+    require((tensor.is_float() ? tensor.values.size() : tensor.integers.size()) == elements);
+    require(tensor.is_float() ? tensor.integers.empty() : tensor.values.empty());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+    try {
+        const halfscope::SafetensorsFile file = halfscope::parse_safetensors(bytes, "fuzzed");
+        for (const halfscope::StoredTensor& tensor : file.tensors) {
+            check(tensor);
+            require(file.find(tensor.name) == &tensor);  // names are unique
+        }
+    } catch (const halfscope::DataError& error) {
+        const std::string_view sentence = error.what();
+        require(sentence.starts_with("safetensors file 'fuzzed'") && sentence.size() < 1000);
+    }
+    return 0;
+}
