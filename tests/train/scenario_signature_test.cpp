@@ -57,6 +57,14 @@ const std::map<std::string, std::map<std::string, std::string>> kExpected{
       {"mixed", "53daa912ca5d94d1"},
       {"paper", "00f1cf20b8424eae"},
       {"bf16", "4fefa1cc0a3a866e"}}},
+    {"digits-cnn",
+     {{"fp32", "552f1564ca0d52f1"},
+      {"fp16", "a6364c6cd0aace7c"},
+      {"fp16-master", "c7c3d5468e31ba03"},
+      {"fp16-scaled", "2a425908404d4bde"},
+      {"mixed", "7ac34924abcbc367"},
+      {"paper", "fa6003ba02833382"},
+      {"bf16", "38fb9dc510830154"}}},
 };
 
 TEST(Signature, OfEveryScenarioAndPresetIsTheRecordedOneOnOneAndOnThreeThreads) {
