@@ -11,17 +11,20 @@ namespace halfscope {
 
 StateSlots state_slots(const Workload& workload, const Techniques& techniques) {
     StateSlots slots;
-    const auto add = [&slots](const char* name, Format format, MemoryCategory category) {
-        slots.buffers.push_back({name, format, category});
+    const auto add = [&slots](const char* name, Format format, MemoryCategory category,
+                              bool rounded = false) {
+        slots.buffers.push_back({name, format, category, rounded});
         return static_cast<int>(slots.buffers.size()) - 1;
     };
-    if (techniques.has_master()) slots.master = add("master", Format::fp32, MemoryCategory::master_weights);
+    if (techniques.has_master()) {
+        slots.master = add("master", Format::fp32, MemoryCategory::master_weights, true);
+    }
     const int moments = moment_count(workload.optimizer(0));
     const Format format = techniques.optimizer_state_format();
     if (moments >= 1) slots.moment1 = add("moment1", format, MemoryCategory::optimizer_state);
     if (moments >= 2) slots.moment2 = add("moment2", format, MemoryCategory::optimizer_state);
     if (techniques.update_rounding == UpdateRounding::kahan) {
-        slots.compensation = add("compensation", techniques.storage, MemoryCategory::optimizer_state);
+        slots.compensation = add("compensation", techniques.storage, MemoryCategory::optimizer_state, true);
     }
     return slots;
 }

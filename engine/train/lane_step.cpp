@@ -110,7 +110,6 @@ void Lane::State::update_weights(const OptimizerStep& optimizer, const GradientF
     };
     UpdateCall call;
     call.optimizer = optimizer;
-    call.rounding = techniques.update_rounding;
     call.subnormals = techniques.subnormals;
     call.inverse_scale = inverse_scale;
     call.clip_factor = clip_factor(norm, techniques.clip_norm);
@@ -120,6 +119,9 @@ void Lane::State::update_weights(const OptimizerStep& optimizer, const GradientF
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
         call.gradient = training->flat_gradient(p);
         call.weight = training->flat_value(p);
+        // Into FP32 weights nothing is rounded.
+        call.rounding =
+            call.weight.format == Format::fp32 ? UpdateRounding::nearest : techniques.update_rounding;
         call.master = slot(p, slots.master);
         call.moment1 = slot(p, slots.moment1);
         call.moment2 = slot(p, slots.moment2);

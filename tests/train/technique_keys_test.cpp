@@ -125,7 +125,8 @@ TEST(TechniqueKeys, UnknownWordsGetAGuess) {
     EXPECT_NE(set_technique(techniques, "scaler", "pytroch").find("did you mean 'pytorch'"),
               std::string::npos);
     EXPECT_NE(set_technique(techniques, "master_weights", "yes").find("it is on or off"), std::string::npos);
-    EXPECT_NE(set_technique(techniques, "op_policy", "autocast").find("not built yet"), std::string::npos);
+    EXPECT_NE(set_technique(techniques, "op_policy", "autocats").find("did you mean 'autocast'"),
+              std::string::npos);
     EXPECT_NE(set_technique(techniques, "storage", "e4m3").find("not built yet"), std::string::npos);
     EXPECT_NE(set_technique(techniques, "storage", "tf32").find("matmul_input=tf32"), std::string::npos);
     EXPECT_EQ(techniques, Techniques{});
