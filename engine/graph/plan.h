@@ -39,6 +39,8 @@ struct StateBuffer {
     MemoryCategory category = MemoryCategory::optimizer_state;
     /// Parameters that are stored in FP32 do without: a master copy, a compensation.
     bool for_rounded_weights_only = false;
+
+    bool operator==(const StateBuffer&) const = default;
 };
 
 /// Where one buffer lies in the lane's single allocation.

@@ -201,10 +201,8 @@ std::vector<Event> Lane::set_techniques(const Techniques& techniques, std::int64
     require_sense(techniques);
     const Techniques before = state.techniques;
     const StateSlots wanted = state_slots(*state.workload, techniques);
-    const bool same_slots = wanted.master == state.slots.master &&
-                            wanted.compensation == state.slots.compensation &&
-                            techniques.optimizer_state_format() == before.optimizer_state_format();
-    if (!same_slots || techniques.policy() != before.policy()) state.rebuild(techniques, state);
+    if (wanted.buffers != state.slots.buffers || techniques.policy() != before.policy())
+        state.rebuild(techniques, state);
     state.techniques = techniques;
     if (techniques.scaler != before.scaler) {
         state.scaler = carry_scaler(before.scaler, state.scaler, techniques.scaler);
@@ -229,8 +227,8 @@ void Lane::multiply_loss_scale(double factor) {
     }
 }
 
-StepResult Lane::step(std::int64_t step, const Batch& batch, const StepRequest& request) {
-    return state_->step(step, batch, request);
+StepResult Lane::step(std::int64_t step, std::span<const Batch> batches, const StepRequest& request) {
+    return state_->step(step, batches, request);
 }
 
 Metric Lane::validate() {

@@ -241,11 +241,31 @@ void LaneBuffers::gather_gradients(std::size_t index, const PassSettings& settin
     }
 }
 
+/// total = store(total + part), by the operation `add`.
+void LaneBuffers::add_to(const TensorView& total, const TensorView& part) const {
+    static const Node sum{OpKind::add, "gradient sum", {}, kNoTensor, {}, {}};
+    const TensorView parts[] = {total, part};
+    OpCall call;
+    call.node = &sum;
+    call.inputs = parts;
+    call.output = total;
+    backend_->forward(call);
+}
+
+void LaneBuffers::accumulate_gradients(std::size_t slot, bool begins) {
+    for (std::size_t p = 0; p < graph_->parameters().size(); ++p) {
+        if (begins) {
+            backend_->convert(state(p, slot), flat_gradient(p));
+        } else {
+            add_to(state(p, slot), flat_gradient(p));
+        }
+    }
+}
+
 /// Brings what a node left beside a tensor's gradient into it: widened from the copy's, added to what is
 /// there.
 void LaneBuffers::add_contributions(std::size_t index, const PassSettings& settings,
                                     const std::vector<int>& received) {
-    static const Node sum{OpKind::add, "gradient sum", {}, kNoTensor, {}, {}};
     const Node& node = graph_->nodes()[index];
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         const TensorId id = node.inputs[i];
@@ -259,14 +279,10 @@ void LaneBuffers::add_contributions(std::size_t index, const PassSettings& setti
             if (plan_.reads_cast(index, i)) backend_->convert(total, part);
             continue;
         }
-        const TensorView parts[] = {total, part};
-        OpCall call;
-        call.node = &sum;
-        call.inputs = parts;
-        call.output = total;
+        TensorView sum = total;
         if (settings.counts && received[tensor] == graph_->readers(id))
-            call.output.counts = &settings.counts->gradients[tensor];
-        backend_->forward(call);
+            sum.counts = &settings.counts->gradients[tensor];
+        add_to(sum, part);
     }
 }
 

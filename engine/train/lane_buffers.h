@@ -68,6 +68,8 @@ class LaneBuffers {
     /// Runs the nodes in order, up to the one that writes `last` (kNoTensor: all).
     void forward(const PassSettings& settings, TensorId last = kNoTensor);
     void backward(const PassSettings& settings);
+    /// Adds every parameter's gradient to its state buffer `slot`, or begins with it.
+    void accumulate_gradients(std::size_t slot, bool begins);
     /// The scalar loss of the last forward pass.
     float loss() const;
 
@@ -84,6 +86,7 @@ class LaneBuffers {
     void gather_inputs(std::size_t node, const PassSettings& settings, Call& call) const;
     void make_casts(std::size_t node, const PassSettings& settings, std::vector<bool>& made);
     TensorView cast(TensorId id) const;
+    void add_to(const TensorView& total, const TensorView& part) const;
 
     Backend* backend_;
     const Graph* graph_;

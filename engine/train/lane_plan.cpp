@@ -26,6 +26,10 @@ StateSlots state_slots(const Workload& workload, const Techniques& techniques) {
     if (techniques.update_rounding == UpdateRounding::kahan) {
         slots.compensation = add("compensation", techniques.storage, MemoryCategory::optimizer_state, true);
     }
+    if (workload.micro_batches() > 1) {
+        slots.accumulated =
+            add("accumulated", techniques.gradient_accumulation_format(), MemoryCategory::gradients);
+    }
     return slots;
 }
 
@@ -33,6 +37,11 @@ PrecisionPolicy shadow_policy(const Techniques& techniques) {
     PrecisionPolicy policy;
     policy.arithmetic.loss_reduction = techniques.loss_reduction;
     return policy;
+}
+
+std::vector<StateBuffer> shadow_slots(const Workload& workload) {
+    if (workload.micro_batches() == 1) return {};
+    return {{"accumulated", Format::fp32, MemoryCategory::gradients}};
 }
 
 bool shadow_is_meaningful(const Techniques& techniques) {
@@ -47,7 +56,8 @@ LanePlans plan_lane(const Workload& workload, const Techniques& techniques) {
         StateSlots slots = state_slots(workload, techniques);
         Plan training(graph, techniques.policy(), PlanPasses::forward_and_backward, slots.buffers);
         Plan evaluation(evaluation_graph, techniques.policy(), PlanPasses::forward_only, {});
-        Plan shadow(graph, shadow_policy(techniques), PlanPasses::forward_and_backward, {});
+        Plan shadow(graph, shadow_policy(techniques), PlanPasses::forward_and_backward,
+                    shadow_slots(workload));
         const std::uint64_t staging =
             2 * LaneBuffers::staging_bytes(graph) + LaneBuffers::staging_bytes(evaluation_graph);
         return {std::move(slots), std::move(training), std::move(evaluation), std::move(shadow), staging};

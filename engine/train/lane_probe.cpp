@@ -34,25 +34,25 @@ void Lane::State::count_weights(ProbeCounts& counts) const {
     }
 }
 
-std::vector<ShadowFinding> Lane::State::compare_with_shadow(std::int64_t step, const Batch& batch,
+std::vector<ShadowFinding> Lane::State::compare_with_shadow(std::int64_t step, std::span<const Batch> batches,
                                                             float inverse_scale) {
     const Graph& graph = training->graph();
     if (!shadow) {
-        shadow = std::make_unique<LaneBuffers>(
-            backend, graph, Plan(graph, shadow_policy(techniques), PlanPasses::forward_and_backward, {}));
+        shadow =
+            std::make_unique<LaneBuffers>(backend, graph,
+                                          Plan(graph, shadow_policy(techniques),
+                                               PlanPasses::forward_and_backward, shadow_slots(*workload)));
     }
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
         const TensorView compute = training->compute_value(graph.parameters()[p]);
         backend.convert(shadow->flat_value(p), compute.reshaped(1, compute.elements()));
     }
-    const PassSettings settings{RunMode::training, seed(), step, 1.0f, nullptr};
-    shadow->feed(batch);
-    shadow->forward(settings);
-    shadow->backward(settings);
+    run_batches(*shadow, batches.size() > 1 ? 0 : -1, step, batches, 1.0f, nullptr);
     std::vector<ShadowFinding> findings;
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
         findings.push_back(
-            finding_of(backend.compare(training->flat_gradient(p), inverse_scale, shadow->flat_gradient(p))));
+            finding_of(backend.compare(gradient_of(p), inverse_scale,
+                                       batches.size() > 1 ? shadow->state(p, 0) : shadow->flat_gradient(p))));
     }
     return findings;
 }

@@ -305,6 +305,13 @@ void add_arithmetic_keys(std::vector<TechniqueEntry>& entries) {
         [](Techniques& t) -> Subnormals& { return t.subnormals; },
         "flush stores subnormal results as zero, which costs FP16 its lowest 10 powers of two.",
         "paper 3.2, Figure 3"));
+    entries.push_back(choice<FormatChoice>(
+        "gradient_accumulation", {{"fp32", FormatChoice::fp32}, {"storage", FormatChoice::storage}},
+        [](Techniques& t) -> FormatChoice& { return t.gradient_accumulation; },
+        "Format in which the gradients of micro-batches are added up (scenario setting micro_batches); in "
+        "storage the "
+        "sum is rounded after each.",
+        "PyTorch: .grad has its parameter's type"));
 }
 
 }  // namespace

@@ -127,6 +127,10 @@ std::string refusal(const Techniques& techniques) {
     if (techniques.reductions == Reductions::storage && techniques.storage == Format::fp32) {
         return "reductions=storage has no effect with storage=fp32; set reductions=fp32 first.";
     }
+    if (techniques.gradient_accumulation == FormatChoice::storage && techniques.storage == Format::fp32) {
+        return "gradient_accumulation=storage has no effect with storage=fp32; set "
+               "gradient_accumulation=fp32 first.";
+    }
     if (techniques.update_rounding != UpdateRounding::nearest) {
         const std::string rounding = "update_rounding=" + technique_value(techniques, "update_rounding");
         if (techniques.storage == Format::fp32) {

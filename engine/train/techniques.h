@@ -41,6 +41,7 @@ struct Techniques {
     FormatChoice eps_format = FormatChoice::fp32;
     LossReduction loss_reduction = LossReduction::mean;
     Subnormals subnormals = Subnormals::keep;
+    FormatChoice gradient_accumulation = FormatChoice::fp32;
 
     bool operator==(const Techniques&) const = default;
 
@@ -53,6 +54,10 @@ struct Techniques {
     }
     /// Whether every weight is kept in FP32 somewhere: no update is rounded into 16 bits.
     bool keeps_fp32_weights() const { return storage == Format::fp32 || master_weights == MasterWeights::on; }
+    /// Format in which the gradients of micro-batches are added up.
+    Format gradient_accumulation_format() const {
+        return gradient_accumulation == FormatChoice::storage ? storage : Format::fp32;
+    }
     /// Format of moments and of the update's constants.
     Format optimizer_state_format() const {
         return optimizer_state == FormatChoice::storage ? storage : Format::fp32;

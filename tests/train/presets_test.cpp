@@ -98,6 +98,7 @@ constexpr Refused kRefused[] = {
     {"fp32,update_rounding=kahan", "no effect with storage=fp32"},
     {"mixed,matmul_input=tf32", "needs storage=fp32"},
     {"fp32,reductions=storage", "no effect with storage=fp32"},
+    {"fp32,gradient_accumulation=storage", "no effect with storage=fp32"},
     {"mixed,min_scale=2^20,max_scale=2^10", "lies above max_scale"},
     {"mixed,loss_scale=2^25", "lies above max_scale"},
     {"mixed,min_scale=2^16", "lies below min_scale"},

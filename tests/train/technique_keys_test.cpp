@@ -8,13 +8,16 @@
 namespace halfscope {
 namespace {
 
-// The keys of techniques.md, in its order.
-constexpr const char* kKeys[] = {
-    "storage",         "op_policy",  "matmul_input", "accumulate",       "reductions",      "master_weights",
-    "update_rounding", "scaler",     "loss_scaling", "loss_scale",       "growth_factor",   "backoff_factor",
-    "growth_interval", "min_scale",  "max_scale",    "hysteresis",       "at_floor",        "on_nonfinite",
-    "clip_norm",       "clip_order", "decay_order",  "schedule_on_skip", "optimizer_state", "eps_format",
-    "loss_reduction",  "subnormals"};
+// The keys of techniques.md, in its order, and one more.
+constexpr const char* kKeys[] = {"storage",          "op_policy",       "matmul_input",
+                                 "accumulate",       "reductions",      "master_weights",
+                                 "update_rounding",  "scaler",          "loss_scaling",
+                                 "loss_scale",       "growth_factor",   "backoff_factor",
+                                 "growth_interval",  "min_scale",       "max_scale",
+                                 "hysteresis",       "at_floor",        "on_nonfinite",
+                                 "clip_norm",        "clip_order",      "decay_order",
+                                 "schedule_on_skip", "optimizer_state", "eps_format",
+                                 "loss_reduction",   "subnormals",      "gradient_accumulation"};
 
 TEST(TechniqueKeys, AreAllThereAndExplained) {
     ASSERT_EQ(technique_keys().size(), std::size(kKeys));
