@@ -239,7 +239,10 @@ ExponentAxis draw_rows(const PanelContext& context, const LaneSnapshot& lane, co
     const float width = ImGui::GetContentRegionAvail().x, line = ImGui::GetTextLineHeight();
     const float header = 2 * line + theme.px(6), count = static_cast<float>(probes.size());
     const GradientView view = shown_view(context.ui);
-    const RowColumns columns = choose_columns(width, context.ui.probe_kind, theme);
+    float longest_name = 0;
+    for (const Probe* probe : probes)
+        longest_name = std::max(longest_name, ImGui::CalcTextSize(probe->tensor.c_str()).x);
+    const RowColumns columns = choose_columns(width, longest_name, context.ui.probe_kind, theme);
     const double shift = shown_shift(*probes.front(), view);
     const float row_height = std::clamp((height - header) / count, theme.px(22), theme.px(64));
     const bool scrolls = row_height * count > height - header + 1;

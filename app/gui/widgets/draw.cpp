@@ -193,4 +193,16 @@ float draw_clipped_text(ImDrawList* draw, ImVec2 position, float width, ImU32 co
     return std::min(width, end + ImGui::CalcTextSize(kEllipsis).x);
 }
 
+void draw_name_text(ImDrawList* draw, ImVec2 position, float width, ImU32 colour, std::string_view name) {
+    constexpr const char* kEllipsis = "..";
+    std::string shown(name);
+    // Names are ASCII. A third from the front and two thirds from the back: the end is the more telling one.
+    for (std::size_t kept = name.size(); kept > 4 && ImGui::CalcTextSize(shown.c_str()).x > width; --kept) {
+        const std::size_t front = kept / 3;
+        shown = std::string(name.substr(0, front)) + kEllipsis +
+                std::string(name.substr(name.size() - (kept - front)));
+    }
+    draw_clipped_text(draw, position, width, colour, shown);
+}
+
 }  // namespace halfscope

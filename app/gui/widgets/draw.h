@@ -26,5 +26,8 @@ void draw_marker(ImDrawList* draw, ImVec2 centre, float radius, MarkerShape shap
 
 /// Text cut with an ellipsis where it is wider than `width`. Returns the width drawn.
 float draw_clipped_text(ImDrawList* draw, ImVec2 position, float width, ImU32 colour, std::string_view text);
+/// A dotted name ("layer1.0.conv1.weight") cut in its middle where it is too wide: both ends tell names
+/// apart.
+void draw_name_text(ImDrawList* draw, ImVec2 position, float width, ImU32 colour, std::string_view name);
 
 }  // namespace halfscope

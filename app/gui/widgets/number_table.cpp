@@ -63,7 +63,7 @@ void draw_name(const Theme& theme, const NumberRow& row) {
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float room = ImGui::GetContentRegionAvail().x;
     const bool is_cut = text_width(row.name) > room;
-    draw_clipped_text(ImGui::GetWindowDrawList(), at, room, theme.text, row.name);
+    draw_name_text(ImGui::GetWindowDrawList(), at, room, theme.text, row.name);
     ImGui::Dummy(ImVec2(std::max(1.0f, room), ImGui::GetTextLineHeight()));
     if (is_cut) item_tooltip(theme, row.name);
 }

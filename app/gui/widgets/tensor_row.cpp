@@ -119,9 +119,11 @@ std::string percent_text(double percent) {
     return text;
 }
 
-RowColumns choose_columns(float width, ProbeKind kind, const Theme& theme) {
+RowColumns choose_columns(float width, float longest_name, ProbeKind kind, const Theme& theme) {
     RowColumns columns;
-    columns.name = std::clamp(width * 0.19f, theme.px(78), theme.px(150));
+    // As wide as the names need, but histograms come first.
+    columns.name =
+        std::clamp(longest_name + theme.px(12), theme.px(78), std::max(theme.px(78), width * 0.3f));
     columns.number = theme.px(47);
     columns.all_bands = width >= theme.px(470);
     columns.zeros = width >= theme.px(540);
@@ -164,8 +166,8 @@ void draw_tensor_row(ImDrawList* draw, const Theme& theme, const Probe& probe, c
     const float line = ImGui::GetTextLineHeight(), middle = (min.y + max.y - line) * 0.5f;
     if (alarming) draw->AddRectFilled(min, max, with_opacity(theme.band(Band::flushed).solid, 0.08f));
     if (alarming && theme.bold_font) compat::push_font(theme.bold_font);
-    draw_clipped_text(draw, ImVec2(min.x + theme.px(4), middle), columns.name - theme.px(8),
-                      alarming ? theme.band(Band::flushed).solid : theme.text, probe.tensor);
+    draw_name_text(draw, ImVec2(min.x + theme.px(4), middle), columns.name - theme.px(8),
+                   alarming ? theme.band(Band::flushed).solid : theme.text, probe.tensor);
     if (alarming && theme.bold_font) ImGui::PopFont();
     draw_bands(draw, theme, axis, edges, min.y, max.y - 1);
     draw->PushClipRect(ImVec2(axis.left, min.y), ImVec2(axis.right, max.y), true);

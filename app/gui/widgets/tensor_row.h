@@ -25,7 +25,7 @@ struct RowColumns {
     }
 };
 
-RowColumns choose_columns(float width, ProbeKind kind, const Theme& theme);
+RowColumns choose_columns(float width, float longest_name, ProbeKind kind, const Theme& theme);
 
 /// What the exponents of a probe are shown with: nothing in the scaled view, -log2 S in the unscaled one.
 double shown_shift(const Probe& probe, GradientView view);
