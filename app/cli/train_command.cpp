@@ -31,7 +31,7 @@ const char* const kTrainFooter =
 --weights and --save are safetensors files with the names and layouts that `halfscope-cli list --json` prints under
 tensors (those of PyTorch). --save writes FP32, also after Ctrl-C: the master copy of a lane that has one, else its
 weights widened. With several lanes every name gets the lane's before it: fp32/fc1.weight, mixed/fc1.weight. --weights
-takes names without a lane.
+takes names without a lane. Running statistics of batch norm are saved too; --weights may leave them out.
 
 Exit codes: 0 done, 2 bad usage or input, 3 no such device, 130 interrupted.)";
 

@@ -81,8 +81,9 @@ class TrainRun {
         const Graph& graph = experiment_.workload().training_graph();
         std::vector<std::string> names;
         for (const Lane& lane : experiment_.lanes()) {
-            for (const TensorId id : graph.parameters())
-                names.push_back(saved_name(lane, graph.tensor(id).name));
+            for (const std::vector<TensorId>* ids : {&graph.parameters(), &graph.buffers()}) {
+                for (const TensorId id : *ids) names.push_back(saved_name(lane, graph.tensor(id).name));
+            }
         }
         return names;
     }

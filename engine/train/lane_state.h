@@ -63,8 +63,8 @@ struct Lane::State {
     std::vector<float> predict(const Batch& batch);
 
     // lane_parameters.cpp
-    /// A parameter's name and shape, without its values.
-    NamedValues described(std::size_t parameter) const;
+    /// A tensor's name and shape, without its values.
+    NamedValues described(TensorId id) const;
     /// FP32 values into the weight of record, rounded to its format, and from there into the compute copy.
     void store_parameter(std::size_t parameter, const std::vector<float>& values);
 
