@@ -11,6 +11,7 @@
 
 #include "backend/backend.h"
 #include "graph/plan.h"
+#include "train/lane_record.h"
 #include "train/named_values.h"
 #include "train/scenario.h"
 #include "train/techniques.h"
@@ -109,6 +110,11 @@ class Lane {
     /// running statistics stay too. `step` keys dropout masks. Throws std::invalid_argument where the batch
     /// does not fit the training graph.
     LossAndGradients gradients(const Batch& batch, std::int64_t step = 0);
+    /// Everything that later steps depend on beside the techniques, bit for bit.
+    LaneRecord record() const;
+    /// Goes on from there. Throws InputError, and changes nothing, where a buffer is missing, surplus or not
+    /// of the size that this lane's techniques give it, or a counter is none that a run can reach.
+    void restore(const LaneRecord& record);
     /// Copies weights, optimizer state, scaler and counters from a lane of the same workload (branching a
     /// lane).
     void copy_state_from(const Lane& other);

@@ -1,6 +1,7 @@
 // The inside of a Lane, shared by lane.cpp (life, techniques), lane_step.cpp (the training step),
 // lane_probe.cpp (measuring), lane_transfer.cpp (weights from one plan to another), lane_parameters.cpp
-// (weights by name) and lane_gradients.cpp (a pass without an update). Nobody else includes it.
+// (weights by name), lane_record.cpp (checkpoints) and lane_gradients.cpp (a pass without an update). Nobody
+// else includes it.
 #pragma once
 
 #include <chrono>
