@@ -60,6 +60,7 @@ TEST_F(CheckpointFiles, GoOutAndIn) {
     EXPECT_SAYS(refusal_naming("/nowhere/f", [&] { write_checkpoint_file("/nowhere/f", file); }),
                 "No such file");
     CheckpointFile bad = file;
+    bad.name = path("g");
     bad.groups["one"]["key"] = "\xFF";
     EXPECT_SAYS(refusal_naming(path("g"), [&] { write_checkpoint_file(path("g"), bad); }), "UTF-8");
     EXPECT_FALSE(std::filesystem::exists(path("g")));
@@ -70,51 +71,51 @@ TEST_F(CheckpointFiles, GoOutAndIn) {
 TEST(CheckpointBytes, WhatIsDamagedIsRefused) {
     const std::string bytes = checkpoint_bytes(sample());
     EXPECT_EQ(parse_checkpoint(bytes, "x").sections, sample().sections);
-    const auto said = [](const std::string& content) {
+    const auto refusal_of = [](const std::string& content) {
         return refusal_naming("checkpoint 'x' ", [&] { return parse_checkpoint(content, "x"); });
     };
     for (std::size_t length = 0; length < bytes.size(); ++length)
-        EXPECT_SAYS(said(bytes.substr(0, length)), length == 0 ? "no checkpoint" : "cut off");
+        EXPECT_SAYS(refusal_of(bytes.substr(0, length)), length == 0 ? "no checkpoint" : "cut off");
     for (std::size_t at = 0; at < bytes.size(); ++at) {
         std::string damaged = bytes;
         damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
-        EXPECT_SAYS(said(damaged), "x");
-        if (at >= 32) EXPECT_SAYS(said(damaged), "checksum");
+        EXPECT_SAYS(refusal_of(damaged), "x");
+        if (at >= 32) EXPECT_SAYS(refusal_of(damaged), "checksum");
     }
-    EXPECT_SAYS(said(bytes + "y"), "1 bytes behind its end");
+    EXPECT_SAYS(refusal_of(bytes + "y"), "1 bytes behind its end");
     std::string newer = bytes;
     newer[8] = 9;
-    EXPECT_SAYS(said(newer), "version 9; this program reads version 1");
+    EXPECT_SAYS(refusal_of(newer), "version 9; this program reads version 1");
     std::string huge = bytes;
     std::fill(huge.begin() + 16, huge.begin() + 32, '\xFF');
-    EXPECT_SAYS(said(huge), "too large");
+    EXPECT_SAYS(refusal_of(huge), "too large");
 }
 
 TEST(CheckpointBytes, OnlyTheFormIsTaken) {
-    const auto said = [](const std::string& description, const std::string& data) {
+    const auto refusal_of = [](const std::string& description, const std::string& data) {
         return refusal_naming("checkpoint 'x' ",
                               [&] { return parse_checkpoint(around(description, data), "x"); });
     };
-    EXPECT_EQ(said(R"({"a":{"k":"v"},"sections":{"s":2}})", "xy"), "accepted");
-    EXPECT_EQ(said("{}", ""), "accepted");
-    EXPECT_SAYS(said("", ""), "no valid JSON");
-    EXPECT_SAYS(said("{", ""), "no valid JSON in its description, at offset 33");
-    EXPECT_SAYS(said("{} {}", ""), "no valid JSON");
-    EXPECT_SAYS(said("3", ""), "wrong kind");
-    EXPECT_SAYS(said(R"({"a":"b"})", ""), "wrong kind for 'a'");
-    EXPECT_SAYS(said(R"({"a":{"k":3}})", ""), "wrong kind for 'k'");
-    EXPECT_SAYS(said(R"({"a":{"k":{}}})", ""), "wrong kind for 'k'");
-    EXPECT_SAYS(said(R"({"sections":{"s":"2"}})", ""), "wrong kind for 's'");
-    EXPECT_SAYS(said(R"({"sections":{"s":-2}})", ""), "wrong kind for 's'");
-    EXPECT_SAYS(said(std::string(1000, '['), ""), "wrong kind");
-    EXPECT_SAYS(said(R"({"a":{},"a":{}})", ""), "group 'a' twice");
-    EXPECT_SAYS(said(R"({"a":{"k":"1","k":"2"}})", ""), "key 'k' twice");
-    EXPECT_SAYS(said(R"({"sections":{"s":1,"s":1}})", "xy"), "section 's' twice");
-    EXPECT_SAYS(said(R"({"sections":{},"sections":{}})", ""), "'sections' twice");
-    EXPECT_SAYS(said(R"({"sections":{"s":3}})", "xy"), "more than it has");
-    EXPECT_SAYS(said(R"({"sections":{"s":18446744073709551615}})", "xy"), "more than it has");
-    EXPECT_SAYS(said(R"({"sections":{"s":1}})", "xy"), "1 bytes that no section names");
-    EXPECT_EQ(said(R"({"sections":{"a\nb":3}})", "xy").find('\n'), std::string::npos);
+    EXPECT_EQ(refusal_of(R"({"a":{"k":"v"},"sections":{"s":2}})", "xy"), "accepted");
+    EXPECT_EQ(refusal_of("{}", ""), "accepted");
+    EXPECT_SAYS(refusal_of("", ""), "no valid JSON");
+    EXPECT_SAYS(refusal_of("{", ""), "no valid JSON in its description, at offset 33");
+    EXPECT_SAYS(refusal_of("{} {}", ""), "no valid JSON");
+    EXPECT_SAYS(refusal_of("3", ""), "wrong kind");
+    EXPECT_SAYS(refusal_of(R"({"a":"b"})", ""), "wrong kind for 'a'");
+    EXPECT_SAYS(refusal_of(R"({"a":{"k":3}})", ""), "wrong kind for 'k'");
+    EXPECT_SAYS(refusal_of(R"({"a":{"k":{}}})", ""), "wrong kind for 'k'");
+    EXPECT_SAYS(refusal_of(R"({"sections":{"s":"2"}})", ""), "wrong kind for 's'");
+    EXPECT_SAYS(refusal_of(R"({"sections":{"s":-2}})", ""), "wrong kind for 's'");
+    EXPECT_SAYS(refusal_of(std::string(1000, '['), ""), "wrong kind");
+    EXPECT_SAYS(refusal_of(R"({"a":{},"a":{}})", ""), "group 'a' twice");
+    EXPECT_SAYS(refusal_of(R"({"a":{"k":"1","k":"2"}})", ""), "key 'k' twice");
+    EXPECT_SAYS(refusal_of(R"({"sections":{"s":1,"s":1}})", "xy"), "section 's' twice");
+    EXPECT_SAYS(refusal_of(R"({"sections":{},"sections":{}})", ""), "'sections' twice");
+    EXPECT_SAYS(refusal_of(R"({"sections":{"s":3}})", "xy"), "more than it has");
+    EXPECT_SAYS(refusal_of(R"({"sections":{"s":18446744073709551615}})", "xy"), "more than it has");
+    EXPECT_SAYS(refusal_of(R"({"sections":{"s":1}})", "xy"), "1 bytes that no section names");
+    EXPECT_EQ(refusal_of(R"({"sections":{"a\nb":3}})", "xy").find('\n'), std::string::npos);
 }
 
 }  // namespace
