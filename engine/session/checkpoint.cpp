@@ -23,32 +23,6 @@ std::string history_group(std::size_t lane) { return "history " + std::to_string
     throw InputError("checkpoint '" + file.name + "' " + reason);
 }
 
-void store_progress(const RunProgress& progress, CheckpointFile& file) {
-    CheckpointGroup& session = file.groups[kSession];
-    session["probe_every"] = std::to_string(progress.probe_every);
-    session["shadow_every"] = std::to_string(progress.shadow_every);
-    session["step_delay_ms"] = exact_text(progress.step_delay_ms);
-    for (std::size_t index = 0; index < progress.lanes.size(); ++index) {
-        const LaneProgress& lane = progress.lanes[index];
-        CheckpointGroup& facts = file.groups[history_group(index)];
-        facts["id"] = std::to_string(lane.id);
-        facts["techniques_step"] = std::to_string(lane.techniques_step);
-        facts["step"] = std::to_string(lane.last.step);
-        facts["loss"] = exact_text(lane.last.loss);
-        facts["loss_scale"] = exact_text(lane.last.loss_scale);
-        facts["skipped"] = lane.last.skipped ? "1" : "0";
-        facts["grad_norm"] = exact_text(lane.last.grad_norm);
-        facts["learning_rate"] = exact_text(lane.last.learning_rate);
-        facts["overflow_layer"] = lane.last.overflow_layer;
-        facts["step_ms"] = exact_text(lane.last.step_ms);
-        facts["telemetry_ms"] = exact_text(lane.last.telemetry_ms);
-        facts["best_loss"] = exact_text(lane.best_loss);
-        facts["validation_loss"] = exact_text(lane.validation.validation_loss);
-        facts["metric"] = exact_text(lane.validation.metric);
-        facts["validation_step"] = std::to_string(lane.validation_step);
-    }
-}
-
 LaneProgress read_lane(const CheckpointFile& file, std::size_t index) {
     const std::string group = history_group(index);
     const auto number = [&](const char* key) { return number_entry(file, group, key); };
@@ -98,6 +72,32 @@ void as_input_error(Work work) {
 }
 
 }  // namespace
+
+void store_progress(const RunProgress& progress, CheckpointFile& file) {
+    CheckpointGroup& session = file.groups[kSession];
+    session["probe_every"] = std::to_string(progress.probe_every);
+    session["shadow_every"] = std::to_string(progress.shadow_every);
+    session["step_delay_ms"] = exact_text(progress.step_delay_ms);
+    for (std::size_t index = 0; index < progress.lanes.size(); ++index) {
+        const LaneProgress& lane = progress.lanes[index];
+        CheckpointGroup& facts = file.groups[history_group(index)];
+        facts["id"] = std::to_string(lane.id);
+        facts["techniques_step"] = std::to_string(lane.techniques_step);
+        facts["step"] = std::to_string(lane.last.step);
+        facts["loss"] = exact_text(lane.last.loss);
+        facts["loss_scale"] = exact_text(lane.last.loss_scale);
+        facts["skipped"] = lane.last.skipped ? "1" : "0";
+        facts["grad_norm"] = exact_text(lane.last.grad_norm);
+        facts["learning_rate"] = exact_text(lane.last.learning_rate);
+        facts["overflow_layer"] = lane.last.overflow_layer;
+        facts["step_ms"] = exact_text(lane.last.step_ms);
+        facts["telemetry_ms"] = exact_text(lane.last.telemetry_ms);
+        facts["best_loss"] = exact_text(lane.best_loss);
+        facts["validation_loss"] = exact_text(lane.validation.validation_loss);
+        facts["metric"] = exact_text(lane.validation.metric);
+        facts["validation_step"] = std::to_string(lane.validation_step);
+    }
+}
 
 RunProgress RunProgress::of(const Experiment& experiment) {
     RunProgress progress;

@@ -38,6 +38,9 @@ struct RunProgress {
     void note(std::size_t lane, const StepRecord& record);
 };
 
+/// Adds the session's groups to a file.
+void store_progress(const RunProgress& progress, CheckpointFile& file);
+
 /// Replaces the file in one go. Throws InputError with the path and the reason.
 void write_checkpoint(const std::string& path, const Experiment& experiment, const RunProgress& progress,
                       const Timeline& timeline);
