@@ -45,9 +45,11 @@ class TrainRun {
           checkpoint_path_(options.checkpoint_path),
           checkpoint_every_(options.checkpoint_every) {
         if (experiment_.next_step() > steps_) {
-            throw InputError("--steps " + std::to_string(steps_) + ": the checkpoint has done " +
-                             std::to_string(experiment_.next_step()) +
-                             " steps already, and --steps counts all; give more");
+            throw InputError(
+                "--steps " + std::to_string(steps_) + ": the checkpoint has done " +
+                std::to_string(experiment_.next_step()) +
+                " steps already; --steps counts them all and, where it is not given, ends with the "
+                "schedule: give more");
         }
         if (!options.weights_path.empty()) load_weights(options.weights_path);
         if (!save_path_.empty()) check_named_values_target(save_path_, saved_names());

@@ -20,7 +20,7 @@ constexpr double kLongestDelay_ms = 60000.0;
 std::string history_group(std::size_t lane) { return "history " + std::to_string(lane); }
 
 [[noreturn]] void refuse(const CheckpointFile& file, const std::string& reason) {
-    throw InputError("checkpoint '" + file.name + "' " + reason);
+    refuse_record(file, reason);
 }
 
 LaneProgress read_lane(const CheckpointFile& file, std::size_t index) {

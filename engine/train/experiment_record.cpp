@@ -17,7 +17,7 @@ namespace {
 constexpr const char* kExperiment = "experiment";
 
 [[noreturn]] void refuse(const CheckpointFile& file, const std::string& reason) {
-    throw InputError("checkpoint '" + file.name + "' " + reason);
+    refuse_record(file, reason);
 }
 
 std::string lane_group(std::size_t lane) { return "lane " + std::to_string(lane); }
@@ -111,13 +111,16 @@ Techniques read_techniques(const CheckpointFile& file, std::size_t index) {
         const std::string sentence = set_technique(techniques, key.name, text_entry(file, group, key.name));
         if (!sentence.empty()) refuse(file, "has a lane that is refused: " + sentence);
     }
-    for (const auto& [key, value] : values) {
-        bool known = false;
-        for (const TechniqueKey& one : technique_keys()) known = known || one.name == key;
-        if (!known) refuse(file, "has the unknown technique '" + key + "'; it is of another version");
-        if (technique_value(techniques, key) != value)
-            refuse(file, "has the technique " + key + "='" + value + "', which this version does not keep");
+    std::size_t known = 0;
+    for (const TechniqueKey& key : technique_keys()) {
+        ++known;
+        const std::string& value = values.at(key.name);
+        if (technique_value(techniques, key.name) != value)
+            refuse(file,
+                   "has the technique " + key.name + "='" + value + "', which this version does not keep");
     }
+    if (values.size() != known)
+        refuse(file, "has unknown techniques in '" + group + "'; it is of another version");
     const std::string sentence = refusal(techniques);
     if (!sentence.empty()) refuse(file, "has a lane that is refused: " + sentence);
     return techniques;
@@ -178,6 +181,19 @@ void check_sections(const CheckpointFile& file, const ExperimentRecord& record, 
 }
 
 }  // namespace
+
+void refuse_record(const CheckpointFile& file, const std::string& reason) {
+    constexpr std::size_t kShown = 400;
+    std::string shown = reason.substr(0, kShown);
+    // Between two UTF-8 characters.
+    while (reason.size() > kShown && !shown.empty() && (static_cast<unsigned char>(shown.back()) & 0x80) != 0)
+        shown.pop_back();
+    if (reason.size() > kShown) shown += "...";
+    for (char& letter : shown) {
+        if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F) letter = '?';
+    }
+    throw InputError("checkpoint '" + file.name + "' " + shown);
+}
 
 std::string exact_text(double value) {
     if (std::isnan(value)) return "nan";

@@ -43,6 +43,10 @@ std::unique_ptr<Experiment> restored_experiment(Backend& backend, const Checkpoi
                                                 const ExperimentRecord& record,
                                                 std::shared_ptr<const Workload> workload);
 
+/// Throws InputError: "checkpoint 'x' ...". What the reason quotes of the file may be long or have line
+/// breaks: it becomes one line of at most some 400 letters.
+[[noreturn]] void refuse_record(const CheckpointFile& file, const std::string& reason);
+
 /// A number as text that reads back the same; "nan", "inf" and "-inf" too.
 std::string exact_text(double value);
 /// Readers of a group's entries. Throw InputError, naming file and key, for what is missing or not of the

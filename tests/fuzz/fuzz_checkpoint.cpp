@@ -14,7 +14,8 @@ namespace {
 
 void expect_sentence(const std::exception& error) {
     const std::string_view sentence = error.what();
-    fuzz::expect(sentence.starts_with("checkpoint 'fuzzed' "));
+    fuzz::expect(sentence.starts_with("checkpoint 'fuzzed' ") && sentence.size() < 1000);
+    fuzz::expect(sentence.find('\n') == std::string_view::npos);
 }
 
 /// Whether restoring it is cheap: the settings of the one workload that is at hand.
@@ -36,37 +37,24 @@ void open(std::string_view bytes) {
     try {
         const ExperimentRecord record = check_checkpoint(file);
         fuzz::expect(!record.lanes.empty() && record.lanes.size() <= kMaximumLanes && record.next_step >= 0);
+        // What was read is written as it was, and takes the next step.
         Timeline timeline;
         timeline.restore(file, record.next_step);
         fuzz::expect(timeline.last_step() < record.next_step);
-        for (int lane = 0; lane < static_cast<int>(kMaximumLanes); ++lane) {
-            for (int kind = 0; kind < kSeriesKindCount; ++kind) {
-                const auto of = static_cast<SeriesKind>(kind);
-                StepRecord next;
-                next.step = record.next_step;
-                timeline.record(lane, next);
-                for (const SeriesPoint& point : timeline.series(lane, of, 0, record.next_step, 100))
-                    fuzz::expect(point.first_step >= 0 && point.last_step <= record.next_step);
-            }
-        }
-        // What was read can be written and is the same.
         CheckpointFile again;
-        again.name = "fuzzed";
-        Timeline unchanged;
-        unchanged.restore(file, record.next_step);
-        unchanged.store(again);
+        timeline.store(again);
         for (const auto& [name, section] : again.sections) {
-            if (name.find("/events") == std::string::npos) fuzz::expect(file.sections.at(name) == section);
+            if (!name.ends_with("/events")) fuzz::expect(file.sections.at(name) == section);
         }
+        StepRecord next;
+        next.step = record.next_step;
+        timeline.record(0, next);
+        for (const SeriesPoint& point : timeline.series(0, SeriesKind::loss, 0, record.next_step, 100))
+            fuzz::expect(point.first_step >= 0 && point.last_step <= record.next_step);
         if (!is_smallest_spiral(record, *workload)) return;
         const auto experiment = restored_experiment(*backend, file, record, workload);
         fuzz::expect(experiment->next_step() == record.next_step);
-        experiment->step({});
-        experiment->lanes().front().validate();
-        CheckpointFile stored;
-        stored.name = "fuzzed";
-        store_experiment(*experiment, stored);
-        fuzz::expect(checkpoint_bytes(stored).size() > 32);
+        if (bytes.size() % 16 == 0) experiment->step({});
     } catch (const InputError& error) {
         expect_sentence(error);
     }

@@ -340,11 +340,14 @@ TEST(Checkpoint, WhatCannotBeOpenedLeavesTheRunAlone) {
     expect_refused(newer, "version 2");
     expect_refused(changed([](File& f) { f.groups["experiment"]["scenario"] = "spiral"; }),
                    "unknown scenario");
+    expect_refused(changed([](File& f) { f.groups["experiment"]["scenario"] = std::string(5000, '\n'); }),
+                   "???...");
     expect_refused(changed([](File& f) { f.groups["settings"]["depth"] = "3"; }), "'depth'");
     expect_refused(changed([](File& f) { f.groups["settings"].erase("width"); }), "'width'");
     expect_refused(changed([](File& f) { f.groups["settings"]["width"] = "1e300"; }), "'width'");
     expect_refused(changed([](File& f) { f.groups["settings"]["width"] = "16"; }), "fc1.weight");
-    expect_refused(changed([](File& f) { f.groups["techniques 1"]["new_key"] = "on"; }), "'new_key'");
+    expect_refused(changed([](File& f) { f.groups["techniques 1"]["new_key"] = "on"; }),
+                   "unknown techniques");
     expect_refused(changed([](File& f) { f.groups["techniques 1"].erase("storage"); }), "'storage'");
     expect_refused(changed([](File& f) { f.groups["techniques 1"]["storage"] = "fp12"; }), "fp12");
     expect_refused(changed([](File& f) { f.groups["experiment"]["lanes"] = "5"; }), "'lanes'");
