@@ -10,9 +10,9 @@ namespace {
 const char* const kGradsFooter =
     R"(One forward and one backward pass at the given weights, and no update. All files are safetensors, with the names
 and layouts that `halfscope-cli list --json` prints under tensors (those of PyTorch).
-  --weights  every parameter; F32, F16, BF16 or F64 (rounded to FP32)
+  --weights  every parameter, with running statistics or without; F32, F16, BF16 or F64 (rounded to FP32)
   --batch    every input, target and tokens tensor; the first axis of the first one is the batch size, whatever the
-             scenario's default
+             scenario's default; pictures as [N,H,W,C] or, as PyTorch has them, [N,C,H,W]
   --out      every gradient, without the loss scale, under its parameter's name, and loss [1], all F32; NaN and inf
              are results like any other
 Without --lane, the scenario's first lane; its loss scale is the one that training would start with.

@@ -14,9 +14,10 @@ const char* const kListFooter =
   version
   scenarios   [{name, title, description, metric_name, higher_is_better, validation, steps, reads_text, reads_images,
                 parameters [{name, kind (integer, real, choice), default, minimum, maximum, choices, help}],
-                lanes [{lane, techniques}], tensors [{name, shape, role (parameter, input, target, tokens)}]}]
+                lanes [{lane, techniques}], tensors [{name, shape, role (parameter, buffer, input, target, tokens)}]}]
               tensors are those of the default settings: what a batch feeds and what is trained, with the names
-              and layouts of --weights, --save and grads
+              and layouts of --weights, --save and grads; buffers are running statistics, which --weights may
+              leave out; pictures [N,H,W,C] may come to grads as [N,C,H,W]
   presets     [{name, description, every technique key}]
   techniques  [{key, kind (choice, number), values, minimum, maximum, meaning, source}]
 minimum and maximum are null for choices; choices and values are null for numbers.)";
@@ -35,11 +36,13 @@ const char* kind_name(ScenarioParameter::Kind kind) {
     return "?";
 }
 
-/// Of the tensors that have names outside: fed or trained. Null for all others.
+/// Of the tensors that have names outside: fed, trained or kept. Null for all others.
 const char* outside_role(TensorRole role) {
     switch (role) {
         case TensorRole::parameter:
             return "parameter";
+        case TensorRole::buffer:
+            return "buffer";
         case TensorRole::input:
             return "input";
         case TensorRole::target:
@@ -175,6 +178,10 @@ void print_list() {
         std::printf("  %s = %s\n      %s (%s)\n", key.name.c_str(), range.c_str(), key.meaning.c_str(),
                     key.source.c_str());
     }
+    std::printf(
+        "\nTensor files: `list --json` names every tensor of --weights, --save and grads with its shape.\n"
+        "  Running statistics of batch norm may be missing; grads takes pictures [N,H,W,C] as [N,C,H,W] "
+        "too.\n");
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "program/parse_number.h"
+#include "program/resume_options.h"
+#include "session/checkpoint.h"
 #include "train/input_error.h"
 
 namespace halfscope {
@@ -31,9 +33,38 @@ const char* const kTrainFooter =
 --weights and --save are safetensors files with the names and layouts that `halfscope-cli list --json` prints under
 tensors (those of PyTorch). --save writes FP32, also after Ctrl-C: the master copy of a lane that has one, else its
 weights widened. With several lanes every name gets the lane's before it: fp32/fc1.weight, mixed/fc1.weight. --weights
-takes names without a lane.
+takes names without a lane. Running statistics of batch norm are saved too; --weights may leave them out.
+
+--checkpoint keeps the whole run: weights, master copies, optimizer state, loss scalers, settings, lanes, curves and
+events. It is written at the end, also after Ctrl-C, and with --checkpoint-every N each N steps. --resume goes on from
+it, and what follows is bit for bit what would have followed; --steps then counts from the beginning of the run. Other
+options need not be given again, and must not contradict it. The window opens the same files.
 
 Exit codes: 0 done, 2 bad usage or input, 3 no such device, 130 interrupted.)";
+
+constexpr std::uint64_t kMostEvery = std::numeric_limits<int>::max();
+
+/// Reads the checkpoint, so that what contradicts it is refused before anything starts.
+void resume(const TrainText& text, TrainOptions& options) {
+    if (!text.weights.empty()) {
+        throw InputError("--weights contradicts --resume '" + text.resume +
+                         "', which has its own weights; leave one of them out");
+    }
+    options.resume = read_checkpoint(text.resume);
+    options.experiment =
+        parse_resumed_options(text.experiment, check_checkpoint(*options.resume), text.resume);
+}
+
+void parse_checkpoint_options(const TrainText& text, TrainOptions& options) {
+    options.checkpoint_path = text.checkpoint;
+    if (!text.checkpoint.empty() && text.checkpoint == text.save)
+        throw InputError("--checkpoint and --save name the same file '" + text.save + "'; give each its own");
+    if (text.checkpoint_every.empty()) return;
+    if (text.checkpoint.empty())
+        throw InputError("--checkpoint-every needs --checkpoint, the file to write; give both");
+    options.checkpoint_every = static_cast<std::int64_t>(
+        parse_whole_number("--checkpoint-every", text.checkpoint_every, 1, kMostEvery));
+}
 
 }  // namespace
 
@@ -56,15 +87,28 @@ void declare_train_options(CLI::App& command, TrainText& text) {
         .add_option("--weights", text.weights, "Start every lane from these weights instead of random ones")
         ->type_name("F.safetensors");
     command.add_option("--save", text.save, "Write the weights at the end")->type_name("F.safetensors");
+    command.add_option("--checkpoint", text.checkpoint, "Write a checkpoint of the whole run at the end")
+        ->type_name("F");
+    command
+        .add_option("--checkpoint-every", text.checkpoint_every,
+                    "Write it each N steps as well (default: not)")
+        ->type_name("N");
+    command
+        .add_option("--resume", text.resume,
+                    "Go on from a checkpoint; the rest of the options may be left out")
+        ->type_name("F");
     command.footer(kTrainFooter);
 }
 
 TrainOptions parse_train_options(const TrainText& text) {
-    constexpr std::uint64_t kMostEvery = std::numeric_limits<int>::max();
-    if (text.experiment.scenario.empty())
-        throw InputError("--scenario is missing; `halfscope-cli list` names the scenarios");
     TrainOptions options;
-    options.experiment = parse_experiment_options(text.experiment);
+    if (!text.resume.empty()) {
+        resume(text, options);
+    } else if (text.experiment.scenario.empty()) {
+        throw InputError("--scenario is missing; `halfscope-cli list` names the scenarios");
+    } else {
+        options.experiment = parse_experiment_options(text.experiment);
+    }
     if (!text.steps.empty()) {
         options.steps = static_cast<std::int64_t>(parse_whole_number("--steps", text.steps, 1, kMostSteps));
     }
@@ -79,6 +123,7 @@ TrainOptions parse_train_options(const TrainText& text) {
     options.json_path = text.json;
     options.weights_path = text.weights;
     options.save_path = text.save;
+    parse_checkpoint_options(text, options);
     return options;
 }
 

@@ -15,7 +15,7 @@ namespace halfscope {
 /// The options as typed; empty where not given.
 struct TrainText {
     ExperimentText experiment;
-    std::string steps, probe_every, shadow_every, json, save, weights;
+    std::string steps, probe_every, shadow_every, json, save, weights, checkpoint, checkpoint_every, resume;
 };
 
 /// Declares the options on the subcommand; `text` must outlive it.

@@ -10,6 +10,7 @@
 #include "cli/progress.h"
 #include "program/exit_codes.h"
 #include "program/interrupt.h"
+#include "session/checkpoint.h"
 #include "session/session.h"
 #include "train/input_error.h"
 #include "train/tensor_files.h"
@@ -28,18 +29,31 @@ struct StepTime {
 
 class TrainRun {
   public:
-    TrainRun(const TrainOptions& options, std::shared_ptr<const Workload> workload, Backend& backend,
-             const std::vector<LaneSpec>& lanes)
-        : experiment_(backend, std::move(workload), lanes),
+    /// `timeline` is that of the run so far.
+    TrainRun(const TrainOptions& options, std::unique_ptr<Experiment> experiment, RunProgress progress,
+             Timeline& timeline)
+        : owned_(std::move(experiment)),
+          experiment_(*owned_),
+          progress_(std::move(progress)),
+          timeline_(timeline),
           steps_(options.steps.value_or(schedule_steps(experiment_.workload()))),
           probe_every_(options.probe_every.value_or(options.json_path.empty() ? 0 : kDefaultProbeEvery)),
           shadow_every_(options.shadow_every.value_or(options.json_path.empty() ? 0 : kDefaultShadowEvery)),
-          last_(lanes.size()),
-          times_(lanes.size()),
+          times_(experiment_.lanes().size()),
           json_path_(options.json_path),
-          save_path_(options.save_path) {
+          save_path_(options.save_path),
+          checkpoint_path_(options.checkpoint_path),
+          checkpoint_every_(options.checkpoint_every) {
+        if (experiment_.next_step() > steps_) {
+            throw InputError(
+                "--steps " + std::to_string(steps_) + ": the checkpoint has done " +
+                std::to_string(experiment_.next_step()) +
+                " steps already; --steps counts them all and, where it is not given, ends with the "
+                "schedule: give more");
+        }
         if (!options.weights_path.empty()) load_weights(options.weights_path);
         if (!save_path_.empty()) check_named_values_target(save_path_, saved_names());
+        if (!checkpoint_path_.empty()) check_checkpoint_target(checkpoint_path_, experiment_);
         // After everything else was found right, so that a mistake does not empty an earlier recording.
         if (!json_path_.empty()) json_ = std::make_unique<JsonLines>(json_path_);
     }
@@ -49,9 +63,11 @@ class TrainRun {
         Progress progress(steps_);
         while (experiment_.next_step() < steps_ && !interrupted() && can_write_) {
             step();
+            if (checkpoint_every_ > 0 && experiment_.next_step() % checkpoint_every_ == 0) try_to_keep();
             if (progress.due()) progress.show(experiment_.next_step(), losses());
         }
         progress.clear();
+        if (!checkpoint_path_.empty()) keep();
         if (!save_path_.empty()) write_named_values(save_path_, saved_weights());
         const std::vector<LaneSummary> lanes = summary();
         if (json_ && can_write_) {
@@ -81,8 +97,9 @@ class TrainRun {
         const Graph& graph = experiment_.workload().training_graph();
         std::vector<std::string> names;
         for (const Lane& lane : experiment_.lanes()) {
-            for (const TensorId id : graph.parameters())
-                names.push_back(saved_name(lane, graph.tensor(id).name));
+            for (const std::vector<TensorId>* ids : {&graph.parameters(), &graph.buffers()}) {
+                for (const TensorId id : *ids) names.push_back(saved_name(lane, graph.tensor(id).name));
+            }
         }
         return names;
     }
@@ -95,6 +112,21 @@ class TrainRun {
             }
         }
         return all;
+    }
+
+    void keep() {
+        if (kept_step_ == experiment_.next_step()) return;
+        write_checkpoint(checkpoint_path_, experiment_, progress_, timeline_);
+        kept_step_ = experiment_.next_step();
+    }
+
+    /// While training goes on: a disk that is full now may not be so at the end.
+    void try_to_keep() {
+        try {
+            keep();
+        } catch (const InputError& error) {
+            std::fprintf(stderr, "halfscope-cli: --checkpoint: %s; training goes on\n", error.what());
+        }
     }
 
     void write_run(const std::string& device) {
@@ -113,7 +145,12 @@ class TrainRun {
         request.probe = request.shadow || (probe_every_ > 0 && step % probe_every_ == 0);
         const std::vector<StepResult> results = experiment_.step(request);
         for (std::size_t index = 0; index < results.size(); ++index) {
-            last_[index] = results[index].record;
+            progress_.note(index, results[index].record);
+            if (!checkpoint_path_.empty()) {
+                const int id = progress_.lanes[index].id;
+                timeline_.record(id, results[index].record);
+                for (const Event& event : results[index].events) timeline_.record_event(id, event);
+            }
             times_[index].sum_ms += results[index].record.step_ms;
             ++times_[index].steps;
             if (json_) write_result(experiment_.lanes()[index].name(), results[index]);
@@ -131,9 +168,9 @@ class TrainRun {
 
     std::string losses() const {
         std::string text;
-        for (std::size_t index = 0; index < last_.size(); ++index) {
+        for (std::size_t index = 0; index < progress_.lanes.size(); ++index) {
             char loss[32];
-            std::snprintf(loss, sizeof loss, " %.4g", last_[index].loss);
+            std::snprintf(loss, sizeof loss, " %.4g", progress_.lanes[index].last.loss);
             text += (index == 0 ? "" : ", ") + experiment_.lanes()[index].name() + loss;
         }
         return text;
@@ -141,11 +178,11 @@ class TrainRun {
 
     std::vector<LaneSummary> summary() {
         std::vector<LaneSummary> lanes;
-        for (std::size_t index = 0; index < last_.size(); ++index) {
+        for (std::size_t index = 0; index < progress_.lanes.size(); ++index) {
             Lane& lane = experiment_.lanes()[index];
-            lanes.push_back({lane.name(), experiment_.next_step(), lane.skipped_steps(), last_[index].loss,
-                             lane.validate(), lane.loss_scale(), times_[index].per_second(), lane.memory(),
-                             lane.signature()});
+            lanes.push_back({lane.name(), experiment_.next_step(), lane.skipped_steps(),
+                             progress_.lanes[index].last.loss, lane.validate(), lane.loss_scale(),
+                             times_[index].per_second(), lane.memory(), lane.signature()});
         }
         return lanes;
     }
@@ -181,12 +218,15 @@ class TrainRun {
         }
     }
 
-    Experiment experiment_;
+    std::unique_ptr<Experiment> owned_;
+    Experiment& experiment_;
+    RunProgress progress_;
+    Timeline& timeline_;
     std::int64_t steps_;
     int probe_every_, shadow_every_;
-    std::vector<StepRecord> last_;
     std::vector<StepTime> times_;
-    std::string json_path_, save_path_;
+    std::string json_path_, save_path_, checkpoint_path_;
+    std::int64_t checkpoint_every_, kept_step_ = -1;
     std::unique_ptr<JsonLines> json_;
     bool can_write_ = true;
 };
@@ -195,15 +235,23 @@ class TrainRun {
 
 int run_training(const TrainOptions& options) {
     const ExperimentOptions& experiment = options.experiment;
+    const std::unique_ptr<Backend> backend = open_device(experiment);
+    catch_interrupts();
+    Timeline timeline;
+    if (options.resume) {
+        ResumedRun resumed = resume_run(*backend, *options.resume, timeline);
+        TrainRun run(options, std::move(resumed.experiment), std::move(resumed.progress), timeline);
+        return run.run(backend->name());
+    }
     const Scenario& scenario = find_scenario(experiment.scenario);
     const ScenarioSettings settings = resolve_settings(scenario.info(), experiment.settings);
     const std::vector<LaneSpec> lanes =
         experiment.lanes.empty() ? default_lanes(scenario.info()) : experiment.lanes;
-    const std::unique_ptr<Backend> backend = open_device(experiment);
-    catch_interrupts();
     const std::shared_ptr<const Workload> workload = scenario.create(settings);
     if (!workload->note().empty()) std::fprintf(stderr, "halfscope-cli: %s\n", workload->note().c_str());
-    TrainRun run(options, workload, *backend, lanes);
+    auto fresh = std::make_unique<Experiment>(*backend, workload, lanes);
+    RunProgress progress = RunProgress::of(*fresh);
+    TrainRun run(options, std::move(fresh), std::move(progress), timeline);
     return run.run(backend->name());
 }
 

@@ -6,18 +6,22 @@
 #include <optional>
 #include <string>
 
+#include "data/checkpoint_file.h"
 #include "program/experiment_options.h"
 
 namespace halfscope {
 
 struct TrainOptions {
     ExperimentOptions experiment;
-    std::optional<std::int64_t> steps;  ///< none: the scenario's
-    std::optional<int> probe_every;     ///< 0: never; none: 10 with JSON, else never
-    std::optional<int> shadow_every;    ///< 0: never; none: 50 with JSON, else never
-    std::string json_path;              ///< "-": stdout; empty: none
-    std::string weights_path;           ///< what all lanes start from; empty: initial weights
-    std::string save_path;              ///< weights at the end; empty: none
+    std::optional<std::int64_t> steps;     ///< none: the scenario's
+    std::optional<int> probe_every;        ///< 0: never; none: 10 with JSON, else never
+    std::optional<int> shadow_every;       ///< 0: never; none: 50 with JSON, else never
+    std::string json_path;                 ///< "-": stdout; empty: none
+    std::string weights_path;              ///< what all lanes start from; empty: initial weights
+    std::string save_path;                 ///< weights at the end; empty: none
+    std::string checkpoint_path;           ///< of the whole run, at the end; empty: none
+    std::int64_t checkpoint_every = 0;     ///< and each so many steps; 0: at the end alone
+    std::optional<CheckpointFile> resume;  ///< goes on from there instead of step 0
 };
 
 /// Runs to the end or to an interrupt. Returns the exit code. Throws InputError, NoDeviceError.

@@ -10,8 +10,8 @@
 #include <memory>
 
 #include "gui/driver.h"
+#include "gui/files.h"
 #include "gui/keys.h"
-#include "gui/overlays.h"
 #include "gui/widgets/export.h"
 #include "gui/widgets/series_csv.h"
 #include "gui/window.h"
@@ -113,6 +113,7 @@ class Application {
         options.scenario = options_.experiment.scenario;
         options.settings = options_.experiment.settings;
         options.lanes = options_.experiment.lanes;
+        options.resume_path = options_.resume_path;
         options.start_running = !options_.paused;
         options.wake = &Window::wake;
         return options;
@@ -177,7 +178,7 @@ class Application {
         }
         const std::vector<std::string> files = window_.take_dropped_files();
         if (files.empty()) return;
-        open_data_file(context, files.front());
+        open_file(context, files.front());
         if (files.size() > 1) {
             context.ui.messages.note("only the first of the dropped files is opened: " + files.front());
         }

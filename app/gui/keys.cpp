@@ -3,13 +3,15 @@
 #include <GLFW/glfw3.h>
 
 #include <array>
+#include <utility>
 
+#include "gui/files.h"
 #include "gui/run_actions.h"
 
 namespace halfscope {
 namespace {
 
-constexpr std::array<KeyHelp, 17> kHelp{{
+constexpr std::array<KeyHelp, 18> kHelp{{
     {"Space", "run or pause"},
     {"Right", "one step, then pause"},
     {"R", "restart with the same seed"},
@@ -22,6 +24,7 @@ constexpr std::array<KeyHelp, 17> kHelp{{
     {"Tab", "fold or unfold the left column"},
     {"Ctrl +  Ctrl -  Ctrl 0", "larger, smaller, normal"},
     {"Ctrl O", "open a text or pictures (or drop them on the window)"},
+    {"Ctrl S", "save a checkpoint of the whole run"},
     {"Ctrl Q", "quit"},
     {"Esc", "close dialogs and dismiss messages"},
     {"F1", "this list"},
@@ -30,13 +33,14 @@ constexpr std::array<KeyHelp, 17> kHelp{{
 }};
 
 void close_everything(UiState& ui) {
-    const std::string path = ui.dialogs.data_path;
-    ui.dialogs = {};
-    ui.dialogs.data_path = path;
+    const Dialogs before = std::exchange(ui.dialogs, {});
+    ui.dialogs.data_path = before.data_path;
+    ui.dialogs.checkpoint_path = before.checkpoint_path;
     for (MessageLog::Entry& entry : ui.messages.entries()) entry.dismissed = true;
 }
 
-bool handle_control_key(int key, UiState& ui) {
+bool handle_control_key(int key, const PanelContext& context) {
+    UiState& ui = context.ui;
     switch (key) {
         case GLFW_KEY_EQUAL:
         case GLFW_KEY_KP_ADD:
@@ -52,6 +56,9 @@ bool handle_control_key(int key, UiState& ui) {
             return true;
         case GLFW_KEY_O:
             ui.dialogs.open_data = true;
+            return true;
+        case GLFW_KEY_S:
+            save_checkpoint(context);
             return true;
         case GLFW_KEY_Q:
             ui.requests.quit = true;
@@ -128,7 +135,7 @@ bool handle_view_key(int key, const PanelContext& context) {
 std::span<const KeyHelp> key_help() { return kHelp; }
 
 bool handle_key(const KeyPress& press, const PanelContext& context) {
-    if ((press.modifiers & GLFW_MOD_CONTROL) != 0) return handle_control_key(press.key, context.ui);
+    if ((press.modifiers & GLFW_MOD_CONTROL) != 0) return handle_control_key(press.key, context);
     if ((press.modifiers & (GLFW_MOD_ALT | GLFW_MOD_SUPER)) != 0) return false;
     return handle_run_key(press.key, context) || handle_view_key(press.key, context);
 }

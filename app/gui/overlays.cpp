@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "data/image_source.h"
+#include "gui/files.h"
 #include "gui/imgui_compat.h"
 #include "gui/keys.h"
 #include "gui/widgets/controls.h"
@@ -12,7 +12,6 @@ namespace halfscope {
 namespace {
 
 constexpr int kMostToasts = 5;
-constexpr const char *kTextScenario = "char-gru", *kImageScenario = "digits-cnn";
 
 /// One message with its symbol; errors stay until they are clicked away. Returns its height.
 float draw_toast(const PanelContext& context, MessageLog::Entry& entry, int index, ImVec2 bottom_right) {
@@ -188,50 +187,69 @@ void draw_about(const PanelContext& context) {
     ImGui::End();
 }
 
-void draw_open_data(const PanelContext& context) {
-    Dialogs& dialogs = context.ui.dialogs;
-    if (begin_dialog(context, "Open a text or pictures", dialogs.open_data, 560)) {
-        ImGui::TextWrapped(
-            "A text: a GRU learns to write like it, byte by byte. An IDX file of pictures, gzipped or not, "
-            "or a "
-            "folder with one sub-folder of PNG or JPEG files for each class: a residual network learns to "
-            "tell them "
-            "apart. A tenth is kept for validation. Files and folders can also be dropped on the window.");
+/// A dialog for one path. Returns true, and closes, where the button or Enter was pressed on a path.
+bool draw_path_dialog(const PanelContext& context, const char* title, bool& open, std::string& path,
+                      const char* explanation, const char* button, const char* probe) {
+    bool taken = false;
+    if (begin_dialog(context, title, open, 560)) {
+        const std::string id(probe);
+        ImGui::TextWrapped("%s", explanation);
         if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
         ImGui::SetNextItemWidth(-1);
-        const bool entered = ImGui::InputTextWithHint(
-            "##path", "path of the file or folder", &dialogs.data_path, ImGuiInputTextFlags_EnterReturnsTrue);
-        context.ui.probe.item("open_data/path");
-        const bool clicked = ImGui::Button("Train on it");
-        context.ui.probe.item("open_data/open");
+        const bool entered = ImGui::InputTextWithHint("##path", "path of the file or folder", &path,
+                                                      ImGuiInputTextFlags_EnterReturnsTrue);
+        context.ui.probe.item(id + "/path");
+        const bool clicked = ImGui::Button(button);
+        context.ui.probe.item(id + "/open");
         ImGui::SameLine();
-        if (ImGui::Button("Cancel")) dialogs.open_data = false;
-        if ((entered || clicked) && !dialogs.data_path.empty()) {
-            dialogs.open_data = false;
-            open_data_file(context, dialogs.data_path);
-        }
+        if (ImGui::Button("Cancel")) open = false;
+        taken = (entered || clicked) && !path.empty();
+        if (taken) open = false;
     }
     ImGui::End();
+    return taken;
+}
+
+void draw_open_data(const PanelContext& context) {
+    Dialogs& dialogs = context.ui.dialogs;
+    if (draw_path_dialog(context, "Open a text or pictures", dialogs.open_data, dialogs.data_path,
+                         "A text: a GRU learns to write like it, byte by byte. An IDX file of pictures, "
+                         "gzipped or not, or a "
+                         "folder with one sub-folder of PNG or JPEG files for each class: a residual network "
+                         "learns to tell "
+                         "them apart. A tenth is kept for validation. Files and folders can also be dropped "
+                         "on the window.",
+                         "Train on it", "open_data")) {
+        open_file(context, dialogs.data_path);
+    }
+}
+
+void draw_open_checkpoint(const PanelContext& context) {
+    Dialogs& dialogs = context.ui.dialogs;
+    if (draw_path_dialog(
+            context, "Open a checkpoint", dialogs.open_checkpoint, dialogs.checkpoint_path,
+            "A whole run as it was when it was saved, here or by halfscope-cli train --checkpoint: it goes "
+            "on "
+            "bit for bit as it would have gone on. A .safetensors file of weights starts every lane of the "
+            "present scenario from them. Both can also be dropped on the window.",
+            "Open it", "open_checkpoint")) {
+        open_file(context, dialogs.checkpoint_path);
+    }
+}
+
+void draw_save_checkpoint(const PanelContext& context) {
+    Dialogs& dialogs = context.ui.dialogs;
+    if (dialogs.checkpoint_path.empty()) dialogs.checkpoint_path = proposed_checkpoint(context);
+    if (draw_path_dialog(context, "Save a checkpoint", dialogs.save_checkpoint, dialogs.checkpoint_path,
+                         "The whole run: weights, master copies, optimizer state, loss scalers, lanes with "
+                         "their techniques, "
+                         "curves and events. A file of that name is replaced. Ctrl S saves there again.",
+                         "Save", "save_checkpoint")) {
+        save_checkpoint(context, dialogs.checkpoint_path);
+    }
 }
 
 }  // namespace
-
-void open_data_file(const PanelContext& context, const std::string& path) {
-    OpenScenarioCommand command;
-    const bool is_images = looks_like_images(path);
-    command.scenario = is_images ? kImageScenario : kTextScenario;
-    command.settings.seed = context.snapshot.settings.seed;
-    (is_images ? command.settings.images_path : command.settings.text_path) = path;
-    // Sliders and lanes stay where the network stays the same.
-    if (context.snapshot.scenario.name == command.scenario) {
-        command.settings.parameters = context.snapshot.settings.parameters;
-        for (const LaneSnapshot& lane : context.snapshot.lanes) {
-            command.lanes.push_back({lane.name, lane.techniques});
-        }
-    }
-    context.commands.send(command);
-    context.ui.messages.note("opening " + path);
-}
 
 void draw_overlays(const PanelContext& context) {
     Dialogs& dialogs = context.ui.dialogs;
@@ -240,6 +258,8 @@ void draw_overlays(const PanelContext& context) {
     if (dialogs.log) draw_log(context);
     if (dialogs.about) draw_about(context);
     if (dialogs.open_data) draw_open_data(context);
+    if (dialogs.open_checkpoint) draw_open_checkpoint(context);
+    if (dialogs.save_checkpoint) draw_save_checkpoint(context);
     draw_toasts(context);
 }
 

@@ -68,7 +68,9 @@ struct LaneEdit {
 
 struct Dialogs {
     bool keys = false, about = false, paper = false, log = false, open_data = false;
-    std::string data_path;  ///< edited in open_data
+    bool open_checkpoint = false, save_checkpoint = false;
+    std::string data_path;        ///< edited in open_data
+    std::string checkpoint_path;  ///< edited in the two others; where Ctrl S saves, empty: nowhere yet
 };
 
 /// What panels and menus ask of the application, done after the frame.

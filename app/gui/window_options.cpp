@@ -4,6 +4,8 @@
 
 #include "program/parse_number.h"
 #include "program/refusals.h"
+#include "program/resume_options.h"
+#include "session/checkpoint.h"
 #include "train/input_error.h"
 
 namespace halfscope {
@@ -51,6 +53,7 @@ void parse_screenshot(const WindowText& text, WindowOptions& options) {
 
 void declare(CLI::App& app, ExperimentText& experiment, WindowText& text, WindowOptions& options) {
     declare_experiment_options(app, experiment);
+    app.add_option("--resume", options.resume_path, "Open this checkpoint")->type_name("F");
     app.add_option("--screenshot", options.screenshot, "Draw, write this PNG and end")->type_name("PNG");
     app.add_option("--frames", text.frames, "Frames to draw before the screenshot (default: 30)")
         ->type_name("N");
@@ -91,6 +94,13 @@ bool parse_window_options(int argument_count, char** arguments, const char* vers
     }
     refuse_unknown(app, "halfscope --help");
     refuse_empty(app);
+    if (!options.resume_path.empty()) {
+        const ExperimentRecord record = check_checkpoint(read_checkpoint(options.resume_path));
+        options.experiment = parse_resumed_options(experiment, record, options.resume_path);
+        parse_appearance(text, options);
+        parse_screenshot(text, options);
+        return true;
+    }
     if (experiment.scenario.empty()) {
         experiment.scenario = experiment.text.empty() ? scenarios().front()->info().name : "char-gru";
     }

@@ -54,10 +54,21 @@ struct SetStepDelayCommand {
     double milliseconds = 0;
 };  ///< slow motion: a pause after each step
 
+struct SaveCheckpointCommand {
+    std::string path;
+};
+struct OpenCheckpointCommand {  ///< the run as it was when the checkpoint was written
+    std::string path;
+};
+struct LoadWeightsCommand {  ///< from step 0, every lane of the present scenario with these weights
+    std::string path;        ///< safetensors
+};
+
 using Command =
     std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand, OpenScenarioCommand,
                  SetTechniqueCommand, SetPresetCommand, AddLaneCommand, RemoveLaneCommand, RenameLaneCommand,
-                 MultiplyLossScaleCommand, SetCadenceCommand, SetStepDelayCommand>;
+                 MultiplyLossScaleCommand, SetCadenceCommand, SetStepDelayCommand, SaveCheckpointCommand,
+                 OpenCheckpointCommand, LoadWeightsCommand>;
 
 /// Where panels put commands. Never blocks, never throws; bad commands come back as a message in the
 /// Snapshot.

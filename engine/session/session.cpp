@@ -73,18 +73,24 @@ void Session::say(Message::Kind kind, std::string text) {
 void Session::start_experiment(std::shared_ptr<const Workload> workload, const std::vector<LaneSpec>& lanes,
                                const std::vector<int>& ids) {
     auto experiment = std::make_unique<Experiment>(backend_, workload, lanes);
+    install(std::move(experiment), std::move(workload));
+    for (std::size_t index = 0; index < ids.size(); ++index) lanes_[index].id = ids[index];
+    timeline_.clear();
+    view_lanes();
+}
+
+/// Another experiment takes the place of the present one; its history is the caller's business.
+void Session::install(std::unique_ptr<Experiment> experiment, std::shared_ptr<const Workload> workload) {
     auto target = std::make_shared<const ModelView>(workload->target_view());
     experiment_ = std::move(experiment);
     workload_ = std::move(workload);
     target_ = std::move(target);
     lanes_.clear();
-    for (int id : ids) lanes_.emplace_back().id = id;
-    timeline_.clear();
+    lanes_.resize(experiment_->lanes().size());
     ++run_;
     steps_to_pause_.reset();
     steps_.clear();
     last_probe_ = last_view_ = last_step_end_ = {};
-    view_lanes();
 }
 
 /// Throws what building it throws; an experiment that was open stays as it was then.

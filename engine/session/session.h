@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "session/checkpoint.h"
 #include "session/command.h"
 #include "session/rate_window.h"
 #include "session/snapshot.h"
@@ -43,6 +43,8 @@ class Session {
 
     /// Opens the first scenario. Never throws: what fails becomes a message and state failed.
     void begin(const OpenScenarioCommand& command, RunState state_then);
+    /// The same with a checkpoint.
+    void begin(const OpenCheckpointCommand& command, RunState state_then);
     /// Applies one command between two steps. Never throws: what fails becomes a message and changes nothing.
     void apply(const Command& command);
     /// Whether step() is to be called.
@@ -60,13 +62,7 @@ class Session {
     void say(Message::Kind kind, std::string text);
 
   private:
-    struct LaneState {
-        int id = 0;
-        std::int64_t techniques_step = 0;
-        StepRecord last;
-        double best_loss = std::numeric_limits<double>::quiet_NaN();
-        Metric validation;
-        std::int64_t validation_step = -1;
+    struct LaneState : LaneProgress {
         ProbeList probes;
         std::int64_t probe_step = -1;
         std::int64_t shadow_step = -1;
@@ -81,6 +77,7 @@ class Session {
     void open(const OpenScenarioCommand& command, RunState state_then);
     void start_experiment(std::shared_ptr<const Workload> workload, const std::vector<LaneSpec>& lanes,
                           const std::vector<int>& ids);
+    void install(std::unique_ptr<Experiment> experiment, std::shared_ptr<const Workload> workload);
     StepRequest request_at(std::int64_t step, SteadyClock::time_point now) const;
     double record_result(std::size_t lane_index, const StepRequest& request, StepResult result);
     double measured_models(std::int64_t done_step, bool pausing);
@@ -106,6 +103,9 @@ class Session {
     void apply_command(const MultiplyLossScaleCommand& command);
     void apply_command(const SetCadenceCommand& command);
     void apply_command(const SetStepDelayCommand& command);
+    void apply_command(const SaveCheckpointCommand& command);
+    void apply_command(const OpenCheckpointCommand& command);
+    void apply_command(const LoadWeightsCommand& command);
     void restart(const std::shared_ptr<const Workload>& workload);
     void set_lane_techniques(Lane& lane, const Techniques& techniques);
     Experiment& experiment();
@@ -113,6 +113,10 @@ class Session {
     int free_lane_id() const;
     std::vector<LaneSpec> current_lanes() const;
     void stamp(int lane_id, EventKind kind, const std::string& lane, const std::string& detail);
+
+    // session_checkpoint.cpp
+    RunProgress progress() const;
+    void open_checkpoint(const std::string& path, RunState state_then);
 
     // session_snapshot.cpp
     LaneSnapshot lane_snapshot(std::size_t index) const;

@@ -6,14 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
+
+#include "session/timeline_history.h"
 
 namespace halfscope {
 namespace {
 
-constexpr std::size_t kEventsOfAKind = 4096;
-constexpr int kEventKinds = 7;
-constexpr std::size_t kWaterfallRows = 256;
 constexpr std::size_t kWaterfallTensors = 1024;
 constexpr int kWaterfallExponents = kWaterfallHighest - kWaterfallLowest + 1;
 constexpr int kLowestExponent = -149, kHighestExponent = 127;  // of any FP32 value
@@ -37,36 +35,7 @@ HistogramRow row_of(std::int64_t step, const Probe& probe) {
     return row;
 }
 
-/// The rows of one tensor: every `stride`-th probe, and always the newest one.
-struct Waterfall {
-    std::vector<HistogramRow> rows;
-    std::int64_t stride = 1;
-    std::int64_t probes = 0;
-
-    void add(HistogramRow row) {
-        const bool newest_is_passing = !rows.empty() && (probes - 1) % stride != 0;
-        if (newest_is_passing) rows.pop_back();
-        if (rows.size() >= kWaterfallRows) thin();
-        rows.push_back(std::move(row));
-        ++probes;
-    }
-    void thin() {
-        for (std::size_t index = 1; 2 * index < rows.size(); ++index)
-            rows[index] = std::move(rows[2 * index]);
-        rows.resize((rows.size() + 1) / 2);
-        stride *= 2;
-    }
-};
-
 }  // namespace
-
-struct Timeline::LaneHistory {
-    std::array<Series, kSeriesKindCount> series;
-    std::array<std::deque<Event>, kEventKinds> events;
-    std::map<std::pair<std::string, ProbeKind>, Waterfall> waterfalls;
-
-    Series& of(SeriesKind kind) { return series[static_cast<std::size_t>(kind)]; }
-};
 
 const char* series_kind_name(SeriesKind kind) {
     switch (kind) {

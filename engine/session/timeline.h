@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "data/byte_stream.h"
+#include "data/checkpoint_file.h"
 #include "train/lane.h"
 
 namespace halfscope {
@@ -38,6 +40,10 @@ class Series {
     std::int64_t first_step() const;  ///< 0 where empty
     std::int64_t last_step() const;   ///< -1 where empty
     std::size_t bytes() const;
+    /// As bytes for a checkpoint, and back. take() returns false, and leaves the series empty, where they are
+    /// none that append() could have made.
+    void put(ByteWriter& bytes) const;
+    bool take(ByteReader& bytes);
 
   private:
     void merge_neighbours();
@@ -93,6 +99,15 @@ class Timeline {
     std::vector<HistogramRow> waterfall(int lane_id, std::string_view tensor, ProbeKind kind) const;
     /// Bytes held now; bounded (stated in timeline.cpp).
     std::size_t bytes() const;
+
+    /// Adds the series and events to a checkpoint as sections "timeline/LANE/NAME"; histograms over time are
+    /// left out. Lane -1 is the experiment itself.
+    void store(CheckpointFile& file) const;
+    /// Becomes what a checkpoint holds. Throws InputError, naming the file, and changes nothing, where that
+    /// is no timeline of so many steps.
+    void restore(const CheckpointFile& file, std::int64_t next_step);
+    /// Becomes the other one, which becomes this one.
+    void swap(Timeline& other);
 
   private:
     struct LaneHistory;

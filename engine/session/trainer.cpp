@@ -105,8 +105,12 @@ bool Trainer::State::drain(Session& session) {
 }
 
 void Trainer::State::train(Session& session) {
-    session.begin({options.scenario, options.settings, options.lanes},
-                  options.start_running ? RunState::running : RunState::paused);
+    const RunState state_then = options.start_running ? RunState::running : RunState::paused;
+    if (options.resume_path.empty()) {
+        session.begin(OpenScenarioCommand{options.scenario, options.settings, options.lanes}, state_then);
+    } else {
+        session.begin(OpenCheckpointCommand{options.resume_path}, state_then);
+    }
     publish(session.make_snapshot());
     SteadyClock::time_point next_step{};
     for (;;) {

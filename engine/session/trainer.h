@@ -22,6 +22,7 @@ struct TrainerOptions {
     std::string scenario;  ///< empty: the default
     ScenarioSettings settings;
     std::vector<LaneSpec> lanes;  ///< empty: the scenario's own
+    std::string resume_path;      ///< a checkpoint to go on from instead; empty: none
     bool start_running = true;
     std::size_t kept_records = 65536;  ///< bound of take_records()
     /// Called from the trainer thread after each publication (glfwPostEmptyEvent).

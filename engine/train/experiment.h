@@ -27,6 +27,8 @@ class Experiment {
 
     const Workload& workload() const { return *workload_; }
     std::int64_t next_step() const { return next_step_; }
+    /// Counts on from another step than 0 (a checkpoint's). Not below 0.
+    void go_on_from(std::int64_t next_step) { next_step_ = next_step; }
     std::vector<Lane>& lanes() { return lanes_; }
     const std::vector<Lane>& lanes() const { return lanes_; }
 

@@ -12,6 +12,7 @@
 
 #include "backend/backend.h"
 #include "graph/plan.h"
+#include "train/lane_record.h"
 #include "train/named_values.h"
 #include "train/scenario.h"
 #include "train/techniques.h"
@@ -103,15 +104,23 @@ class Lane {
     std::string signature() const;
     /// A parameter's current value (the master copy where there is one), widened to FP32.
     std::vector<float> parameter(std::string_view name) const;
-    /// Every parameter's current value with its name and shape, in the order of Graph::parameters().
+    /// Every parameter's current value with its name and shape, in the order of Graph::parameters(), and
+    /// behind them the buffers (running statistics) in the order of Graph::buffers().
     std::vector<NamedValues> parameters() const;
     /// Starts from these weights: FP32 values into the master copy and the compute copy, rounded to their
-    /// formats. Optimizer state, scaler and counters stay. Throws InputError, and changes nothing, where a
-    /// name is missing, surplus or given twice, or a shape is not the parameter's.
+    /// formats. Optimizer state, scaler and counters stay, and so does a buffer that is not given; PyTorch's
+    /// num_batches_tracked is passed over. Throws InputError, and changes nothing, where a parameter is
+    /// missing, a name is surplus or given twice, or a shape is not the model's.
     void load_parameters(const std::vector<NamedValues>& parameters);
-    /// One forward and backward pass at the current weights, techniques and loss scale, and no update. `step`
-    /// keys dropout masks. Throws std::invalid_argument where the batch does not fit the training graph.
+    /// One forward and backward pass at the current weights, techniques and loss scale, and no update;
+    /// running statistics stay too. `step` keys dropout masks. Throws std::invalid_argument where the batch
+    /// does not fit the training graph.
     LossAndGradients gradients(const Batch& batch, std::int64_t step = 0);
+    /// Everything that later steps depend on beside the techniques, bit for bit.
+    LaneRecord record() const;
+    /// Goes on from there. Throws InputError, and changes nothing, where a buffer is missing, surplus or not
+    /// of the size that this lane's techniques give it, or a counter is none that a run can reach.
+    void restore(const LaneRecord& record);
     /// Copies weights, optimizer state, scaler and counters from a lane of the same workload (branching a
     /// lane).
     void copy_state_from(const Lane& other);

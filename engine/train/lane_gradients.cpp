@@ -10,16 +10,24 @@ LossAndGradients Lane::gradients(const Batch& batch, std::int64_t step) {
     // As the update unscales: one product in FP32.
     const auto inverse_scale = static_cast<float>(1.0 / static_cast<double>(scale));
     const PassSettings settings{RunMode::training, state.seed(), step, scale, nullptr};
+    // A training pass moves running statistics, and nothing but a step may.
+    std::vector<std::vector<float>> buffers;
+    for (std::size_t b = 0; b < training.graph().buffers().size(); ++b)
+        buffers.push_back(download_floats(state.backend, training.flat_buffer(b)));
     training.feed(batch);
     training.forward(settings);
     training.backward(settings);
     LossAndGradients result;
     result.loss = training.loss();
     for (std::size_t p = 0; p < training.graph().parameters().size(); ++p) {
-        NamedValues gradient = state.described(p);
+        NamedValues gradient = state.described(training.graph().parameters()[p]);
         gradient.values = download_floats(state.backend, training.flat_gradient(p));
         for (float& value : gradient.values) value *= inverse_scale;
         result.gradients.push_back(std::move(gradient));
+    }
+    for (std::size_t b = 0; b < buffers.size(); ++b) {
+        state.backend.upload(training.flat_buffer(b).data, buffers[b].data(),
+                             buffers[b].size() * sizeof(float));
     }
     return result;
 }

@@ -24,15 +24,21 @@ std::string list_text(const std::vector<std::string>& names) {
     return names.size() > kShown ? text + " and " + std::to_string(names.size() - kShown) + " more" : text;
 }
 
-/// Throws InputError where the names are not those of the model.
-void check_names(const std::vector<NamedValues>& wanted, const std::vector<NamedValues>& given) {
+/// What PyTorch's batch norm counts and nothing here reads.
+bool is_passed_over(const std::string& name) { return name.ends_with("num_batches_tracked"); }
+
+/// Throws InputError where the names are not those of the model. The tensors of the model from
+/// `first_optional` on may be missing.
+void check_names(const std::vector<NamedValues>& wanted, std::size_t first_optional,
+                 const std::vector<NamedValues>& given) {
     std::set<std::string> left;
     for (const NamedValues& one : given) {
+        if (is_passed_over(one.name)) continue;
         if (!left.insert(one.name).second) throw InputError("the weights hold '" + one.name + "' twice");
     }
     std::vector<std::string> missing;
-    for (const NamedValues& one : wanted) {
-        if (left.erase(one.name) == 0) missing.push_back(one.name);
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        if (left.erase(wanted[i].name) == 0 && i < first_optional) missing.push_back(wanted[i].name);
     }
     if (missing.empty() && left.empty()) return;
     std::string sentence = "the weights are not those of this model: ";
@@ -44,14 +50,32 @@ void check_names(const std::vector<NamedValues>& wanted, const std::vector<Named
     throw InputError(sentence);
 }
 
-const NamedValues& of_name(const std::vector<NamedValues>& list, const std::string& name) {
-    return *std::find_if(list.begin(), list.end(), [&](const NamedValues& one) { return one.name == name; });
+/// Throws InputError where shape or count is not the model's.
+void check_shape(const NamedValues& expected, const NamedValues& given) {
+    if (given.shape != expected.shape) {
+        throw InputError("the weight '" + expected.name + "' has the shape " + shape_text(given.shape) +
+                         " where this model has " + shape_text(expected.shape) +
+                         "; give the settings it was trained with");
+    }
+    std::size_t elements = 1;
+    for (const std::int64_t extent : expected.shape) elements *= static_cast<std::size_t>(extent);
+    if (given.values.size() != elements) {
+        throw InputError("the weight '" + expected.name + "' has " + std::to_string(given.values.size()) +
+                         " numbers, not the " + std::to_string(elements) + " of its shape");
+    }
+}
+
+/// The tensor of that name, or nullptr.
+const NamedValues* find_named(const std::vector<NamedValues>& list, const std::string& name) {
+    const auto found =
+        std::find_if(list.begin(), list.end(), [&](const NamedValues& one) { return one.name == name; });
+    return found == list.end() ? nullptr : &*found;
 }
 
 }  // namespace
 
-NamedValues Lane::State::described(std::size_t parameter) const {
-    const TensorInfo& info = training->graph().tensor(training->graph().parameters()[parameter]);
+NamedValues Lane::State::described(TensorId id) const {
+    const TensorInfo& info = training->graph().tensor(id);
     NamedValues named;
     named.name = info.name;
     named.shape.assign(info.shape.extents.begin(), info.shape.extents.begin() + info.shape.rank);
@@ -71,38 +95,41 @@ void Lane::State::store_parameter(std::size_t parameter, const std::vector<float
 }
 
 std::vector<NamedValues> Lane::parameters() const {
+    const LaneBuffers& training = *state_->training;
     std::vector<NamedValues> all;
-    for (std::size_t p = 0; p < state_->training->graph().parameters().size(); ++p) {
-        NamedValues parameter = state_->described(p);
+    for (std::size_t p = 0; p < training.graph().parameters().size(); ++p) {
+        NamedValues& parameter = all.emplace_back(state_->described(training.graph().parameters()[p]));
         parameter.values = download_floats(state_->backend, state_->weight_of_record(p));
-        all.push_back(std::move(parameter));
+    }
+    for (std::size_t b = 0; b < training.graph().buffers().size(); ++b) {
+        NamedValues& buffer = all.emplace_back(state_->described(training.graph().buffers()[b]));
+        buffer.values = download_floats(state_->backend, training.flat_buffer(b));
     }
     return all;
 }
 
 void Lane::load_parameters(const std::vector<NamedValues>& parameters) {
+    const LaneBuffers& training = *state_->training;
+    const Graph& graph = training.graph();
     std::vector<NamedValues> wanted;
-    for (std::size_t p = 0; p < state_->training->graph().parameters().size(); ++p) {
-        wanted.push_back(state_->described(p));
-    }
-    check_names(wanted, parameters);
+    for (const TensorId id : graph.parameters()) wanted.push_back(state_->described(id));
+    for (const TensorId id : graph.buffers()) wanted.push_back(state_->described(id));
+    check_names(wanted, graph.parameters().size(), parameters);
     // Everything is judged before anything is stored.
+    std::vector<const NamedValues*> found;
     for (const NamedValues& expected : wanted) {
-        const NamedValues& given = of_name(parameters, expected.name);
-        if (given.shape != expected.shape) {
-            throw InputError("the weight '" + expected.name + "' has the shape " + shape_text(given.shape) +
-                             " where this model has " + shape_text(expected.shape) +
-                             "; give the settings it was trained with");
-        }
-        std::size_t elements = 1;
-        for (const std::int64_t extent : expected.shape) elements *= static_cast<std::size_t>(extent);
-        if (given.values.size() != elements) {
-            throw InputError("the weight '" + expected.name + "' has " + std::to_string(given.values.size()) +
-                             " numbers, not the " + std::to_string(elements) + " of its shape");
-        }
+        const NamedValues* given = found.emplace_back(find_named(parameters, expected.name));
+        if (given) check_shape(expected, *given);
     }
-    for (std::size_t p = 0; p < wanted.size(); ++p) {
-        state_->store_parameter(p, of_name(parameters, wanted[p].name).values);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        if (!found[i]) continue;
+        const std::vector<float>& values = found[i]->values;
+        if (i < graph.parameters().size()) {
+            state_->store_parameter(i, values);
+        } else {
+            const TensorView buffer = training.flat_buffer(i - graph.parameters().size());
+            state_->backend.upload(buffer.data, values.data(), values.size() * sizeof(float));
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 // The inside of a Lane, shared by lane.cpp (life, techniques), lane_step.cpp (the training step),
 // lane_probe.cpp (measuring), lane_transfer.cpp (weights from one plan to another), lane_parameters.cpp
-// (weights by name) and lane_gradients.cpp (a pass without an update). Nobody else includes it.
+// (weights by name), lane_record.cpp (checkpoints) and lane_gradients.cpp (a pass without an update). Nobody
+// else includes it.
 #pragma once
 
 #include <chrono>
@@ -64,8 +65,8 @@ struct Lane::State {
     std::vector<float> predict(const Batch& batch);
 
     // lane_parameters.cpp
-    /// A parameter's name and shape, without its values.
-    NamedValues described(std::size_t parameter) const;
+    /// A tensor's name and shape, without its values.
+    NamedValues described(TensorId id) const;
     /// FP32 values into the weight of record, rounded to its format, and from there into the compute copy.
     void store_parameter(std::size_t parameter, const std::vector<float>& values);
 

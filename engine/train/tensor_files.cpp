@@ -78,6 +78,27 @@ std::vector<std::int32_t> checked_tokens(const BatchFile& file, const StoredTens
     return tokens;
 }
 
+/// Whether pictures come as PyTorch lays them out, [N, C, H, W], where the graph has [N, H, W, C].
+bool is_channels_first(const StoredTensor& tensor, const TensorInfo& info) {
+    const Shape& shape = info.shape;
+    return info.role == TensorRole::input && shape.rank == 4 &&
+           tensor.shape == std::vector<std::int64_t>{shape[0], shape[3], shape[1], shape[2]};
+}
+
+/// [N, C, H, W] as [N, H, W, C], the shape of the graph.
+std::vector<float> channels_last(const std::vector<float>& values, const Shape& shape) {
+    const auto count = static_cast<std::size_t>(shape[0]), channels = static_cast<std::size_t>(shape[3]);
+    const auto pixels = static_cast<std::size_t>(shape[1] * shape[2]);
+    std::vector<float> rows(values.size());
+    for (std::size_t n = 0; n < count; ++n) {
+        for (std::size_t c = 0; c < channels; ++c) {
+            for (std::size_t p = 0; p < pixels; ++p)
+                rows[(n * pixels + p) * channels + c] = values[(n * channels + c) * pixels + p];
+        }
+    }
+    return rows;
+}
+
 }  // namespace
 
 std::vector<NamedValues> read_named_values(const std::string& path) {
@@ -85,6 +106,7 @@ std::vector<NamedValues> read_named_values(const std::string& path) {
     std::vector<NamedValues> all;
     all.reserve(file.tensors.size());
     for (StoredTensor& tensor : file.tensors) {
+        if (tensor.name.ends_with("num_batches_tracked")) continue;
         if (!tensor.is_float()) {
             throw InputError("safetensors file '" + path + "': tensor '" + tensor.name + "' has the dtype " +
                              tensor.dtype + ", not a floating-point one");
@@ -134,7 +156,8 @@ Batch batch_of(const BatchFile& file, const Graph& graph) {
         const TensorInfo& info = graph.tensor(id);
         const StoredTensor& tensor = required_tensor(file, graph, info.name);
         const bool wants_tokens = info.role == TensorRole::tokens;
-        if (tensor.shape != extents_of(info.shape)) {
+        const bool as_it_is = tensor.shape == extents_of(info.shape);
+        if (!as_it_is && !is_channels_first(tensor, info)) {
             refuse(file, "has the shape " + shape_text(tensor.shape) + " for '" + info.name +
                              "' where these settings ask for " + shape_text(extents_of(info.shape)));
         }
@@ -146,7 +169,7 @@ Batch batch_of(const BatchFile& file, const Graph& graph) {
         if (wants_tokens) {
             host.tokens = checked_tokens(file, tensor, token_limit(graph, id));
         } else {
-            host.values = tensor.values;
+            host.values = as_it_is ? tensor.values : channels_last(tensor.values, info.shape);
         }
     }
     return batch;

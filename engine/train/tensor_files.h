@@ -13,7 +13,7 @@
 
 namespace halfscope {
 
-/// Every tensor of the file, floating-point ones alone.
+/// Every tensor of the file, floating-point ones alone; PyTorch's num_batches_tracked is passed over.
 std::vector<NamedValues> read_named_values(const std::string& path);
 /// Replaces the file in one go (write_safetensors), all FP32.
 void write_named_values(const std::string& path, std::vector<NamedValues> tensors);
@@ -30,7 +30,8 @@ BatchFile read_batch_file(const std::string& path);
 /// graph's own.
 std::int64_t batch_size_of(const BatchFile& file, const Graph& graph);
 /// The batch for the graph's inputs: names, shapes and dtypes must fit, and every token must be one that the
-/// operations which read it know.
+/// operations which read it know. Pictures may come as [N, C, H, W] where the graph has [N, H, W, C]; where
+/// a shape can be read as both, it is the graph's.
 Batch batch_of(const BatchFile& file, const Graph& graph);
 
 }  // namespace halfscope

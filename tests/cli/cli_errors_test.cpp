@@ -42,7 +42,7 @@ TEST(CliErrors, CommandsAndOptions) {
         {{"train", "--scenario"}, {"--scenario"}},
         {{"train", "--scenario", ""}, {"--scenario", "empty"}},
         {small_train({"--stpes", "3"}), {"--stpes", "did you mean '--steps'"}},
-        {small_train({"--checkpoint", "f"}), {"--checkpoint"}},
+        {small_train({"--check-point", "f"}), {"--check-point", "did you mean '--checkpoint'"}},
         {small_train({"extra"}), {"extra"}},
         {small_train({"-x"}), {"-x"}},
         {small_train({"--steps"}), {"--steps"}},

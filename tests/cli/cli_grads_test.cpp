@@ -64,7 +64,8 @@ TEST(CliGrads, ALaneGivesItsOwnUnscaledGradients) {
 TEST(CliGrads, EveryScenarioTakesAPyTorchFile) {
     const std::vector<std::pair<std::string, std::vector<std::string>>> scenarios{
         {"image-fit", {"size=8", "features=32", "layers=3", "width=24"}},
-        {"char-gru", {"time=8", "hidden=12", "embedding=8"}}};
+        {"char-gru", {"time=8", "hidden=12", "embedding=8"}},
+        {"digits-cnn", {"size=8", "channels=4", "blocks=1"}}};  // pictures as [N,C,H,W]
     for (const auto& [scenario, settings] : scenarios) {
         const TemporaryFile out("grads-" + scenario + ".safetensors", "");
         std::vector<std::string> arguments{"grads",

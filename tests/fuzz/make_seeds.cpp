@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "data/grammar_text.h"
+#include "support/checkpoint_samples.h"
 #include "support/file_samples.h"
 
 namespace {
@@ -110,6 +111,29 @@ void make_safetensors(const SeedFolder& seeds) {
     seeds.add(safetensors(std::string(500, '['), ""));
 }
 
+/// Whole files, and their insides as fuzz_checkpoint takes them.
+void make_checkpoints(const SeedFolder& seeds) {
+    const std::vector<std::vector<LaneSpec>> runs{
+        {{"a", parse_techniques("fp32")}},
+        {{"a", parse_techniques("mixed,loss_scale=2^24")}, {"b", parse_techniques("fp16")}},
+        {{"k", parse_techniques("bf16,master_weights=off,update_rounding=kahan")}},
+        {{"l", parse_techniques("mixed,scaler=logmax")}}};
+    for (const std::vector<LaneSpec>& lanes : runs) {
+        for (const int steps : {0, 3}) {
+            const std::string bytes = samples::checkpoint_of(lanes, steps);
+            seeds.add(bytes);
+            const std::string inside = bytes.substr(kCheckpointHeaderBytes);
+            const std::size_t length =
+                static_cast<unsigned char>(bytes[16]) + 256u * static_cast<unsigned char>(bytes[17]);
+            seeds.add(std::string{'\0', bytes[16], bytes[17]} + inside);
+            seeds.add(std::string{'\0', bytes[16], bytes[17]} + inside.substr(0, length));
+        }
+    }
+    const std::string small = R"({"experiment":{"scenario":"x"},"sections":{"a":2}})";
+    seeds.add(samples::checkpoint_around(small, "xy"));
+    seeds.add(std::string{'\0', static_cast<char>(small.size()), '\0'} + small + "xy");
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -120,6 +144,7 @@ int main(int count, char** arguments) {
     const fs::path folder(arguments[1]);
     make_idx(SeedFolder(folder / "fuzz_idx"));
     make_pictures(SeedFolder(folder / "fuzz_picture"));
+    make_checkpoints(SeedFolder(folder / "fuzz_checkpoint"));
     make_safetensors(SeedFolder(folder / "fuzz_safetensors"));
     make_texts(SeedFolder(folder / "fuzz_text"));
     return 0;

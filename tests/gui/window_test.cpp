@@ -324,5 +324,43 @@ TEST(WindowOptions, ADeviceThatIsNotThereIsExitCodeThree) {
     EXPECT_NE(process.errors().find("cuda"), std::string::npos);
 }
 
+TEST(Window, GoesOnFromACheckpointThatItSavedAndThatIsDropped) {
+    NEEDS_A_WINDOW();
+    DrivenWindow window(small_spiral());
+    window.wait_step(10);
+    window.key("space");
+    window.wait_value("status/state", "paused");
+    const nlohmann::json saved = window.snapshot();
+    window.key("ctrl+s");
+    std::string note;
+    for (int tries = 0; tries < 100 && note.find("saved ") == std::string::npos; ++tries) {
+        window.wait_frames(2);
+        const nlohmann::json answer = window.try_ask("value message/note");
+        if (answer.contains("value")) note = answer["value"];
+    }
+    const std::size_t begin = note.find("saved ") + 6, end = note.find(" after ");
+    ASSERT_NE(end, std::string::npos) << note;
+    const std::string path = note.substr(begin, end - begin);
+    ASSERT_TRUE(std::filesystem::exists(path)) << path;
+
+    window.key("r");
+    window.wait_value("status/state", "paused");
+    window.wait_frames(10);
+    EXPECT_EQ(window.snapshot()["step"], 0);
+    window.ask("drop " + path);
+    window.wait_step(saved["step"]);
+    const nlohmann::json opened = window.snapshot();
+    EXPECT_EQ(opened["step"], saved["step"]);
+    for (std::size_t lane = 0; lane < saved["lanes"].size(); ++lane)
+        EXPECT_EQ(opened["lanes"][lane]["loss"], saved["lanes"][lane]["loss"]);
+    EXPECT_EQ(window.quit(), 0);
+
+    DrivenWindow again({"--resume", path, "--paused", "--size", "1280x800"});
+    again.wait_step(saved["step"]);
+    EXPECT_EQ(again.snapshot()["lanes"][0]["loss"], saved["lanes"][0]["loss"]);
+    EXPECT_EQ(again.quit(), 0);
+    std::filesystem::remove(path);
+}
+
 }  // namespace
 }  // namespace halfscope

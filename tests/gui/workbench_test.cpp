@@ -2,8 +2,10 @@
 // commands they stand for, and what is drawn are the values of the snapshot.
 #include "gui/workbench.h"
 
+#include <GLFW/glfw3.h>
 #include <gtest/gtest.h>
 
+#include "gui/files.h"
 #include "gui/keys.h"
 #include "gui/panel_list.h"
 #include "gui/workbench_fixture.h"
@@ -120,6 +122,42 @@ TEST(Workbench, EveryTechniqueKeyHasAControl) {
     }
 }
 
+TEST(Files, GoWhereTheyBelong) {
+    WorkbenchFixture fixture(2);
+    fixture.frames();
+    const auto open = [&](const std::string& path) {
+        fixture.sink.commands.clear();
+        open_file(fixture.workbench.context(fixture.snapshot, fixture.timeline, fixture.sink), path);
+    };
+    open("run.checkpoint");
+    ASSERT_NE(only_command<OpenCheckpointCommand>(fixture.sink), nullptr);
+    EXPECT_EQ(only_command<OpenCheckpointCommand>(fixture.sink)->path, "run.checkpoint");
+    open("weights.safetensors");
+    ASSERT_NE(only_command<LoadWeightsCommand>(fixture.sink), nullptr);
+    EXPECT_EQ(only_command<LoadWeightsCommand>(fixture.sink)->path, "weights.safetensors");
+    open("some.txt");
+    ASSERT_NE(only_command<OpenScenarioCommand>(fixture.sink), nullptr);
+    EXPECT_EQ(only_command<OpenScenarioCommand>(fixture.sink)->settings.text_path, "some.txt");
+}
+
+TEST(Files, DialogsSendWhatTheyShow) {
+    WorkbenchFixture fixture(2);
+    UiState& ui = fixture.workbench.ui();
+    ui.dialogs.save_checkpoint = true;
+    ui.dialogs.checkpoint_path = "here.checkpoint";
+    fixture.frames(4);
+    fixture.click("save_checkpoint/open");
+    ASSERT_NE(only_command<SaveCheckpointCommand>(fixture.sink), nullptr);
+    EXPECT_EQ(only_command<SaveCheckpointCommand>(fixture.sink)->path, "here.checkpoint");
+    EXPECT_FALSE(ui.dialogs.save_checkpoint);
+    fixture.sink.commands.clear();
+    ui.dialogs.open_checkpoint = true;
+    fixture.frames(4);
+    fixture.click("open_checkpoint/open");
+    ASSERT_NE(only_command<OpenCheckpointCommand>(fixture.sink), nullptr);
+    EXPECT_EQ(only_command<OpenCheckpointCommand>(fixture.sink)->path, "here.checkpoint");
+}
+
 TEST(Keys, DoWhatTheirPageSays) {
     WorkbenchFixture fixture(5);
     fixture.frames();
@@ -150,6 +188,15 @@ TEST(Keys, DoWhatTheirPageSays) {
     press(']');
     EXPECT_TRUE(fixture.sink.commands.empty());
     EXPECT_NE(ui.messages.entries().back().text.find("does not scale"), std::string::npos);
+    // Ctrl S saves beside the program's other files, and there again.
+    EXPECT_TRUE(press('S', GLFW_MOD_CONTROL));
+    const auto* save = only_command<SaveCheckpointCommand>(fixture.sink);
+    ASSERT_NE(save, nullptr);
+    EXPECT_NE(save->path.find("halfscope-spiral-mlp-5.checkpoint"), std::string::npos) << save->path;
+    ui.dialogs.checkpoint_path = "elsewhere";
+    fixture.sink.commands.clear();
+    press('S', GLFW_MOD_CONTROL);
+    EXPECT_EQ(only_command<SaveCheckpointCommand>(fixture.sink)->path, "elsewhere");
     const AxisScale before = ui.loss_axis;
     press('L');
     EXPECT_NE(ui.loss_axis, before);

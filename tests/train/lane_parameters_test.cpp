@@ -137,6 +137,66 @@ TEST(LaneGradients, AreWhatAStepAppliesAndChangeNothing) {
     }
 }
 
+/// The smallest network with batch normalisation.
+std::shared_ptr<const Workload> small_digits() {
+    const Scenario& scenario = find_scenario("digits-cnn");
+    ScenarioSettings settings;
+    settings.parameters = {{"size", 8}, {"batch", 4}, {"channels", 4}, {"blocks", 1}};
+    return scenario.create(resolve_settings(scenario.info(), settings));
+}
+
+std::vector<NamedValues> without_buffers(std::vector<NamedValues> tensors) {
+    std::erase_if(tensors, [](const NamedValues& tensor) {
+        return tensor.name.find(".running_") != std::string::npos;
+    });
+    return tensors;
+}
+
+TEST(LaneBuffers, GoOutAndInUnderPyTorchsNames) {
+    const auto backend = make_cpu_backend(1);
+    const auto workload = small_digits();
+    for (const char* text : {"fp32", "mixed"}) {
+        Lane a(*backend, workload, "a", parse_techniques(text));
+        a.step(0, workload->training_batch(0), {});
+        std::vector<NamedValues> saved = a.parameters();
+        const std::size_t parameters = workload->training_graph().parameters().size();
+        ASSERT_EQ(saved.size(), parameters + workload->training_graph().buffers().size());
+        EXPECT_EQ(saved[parameters].name, "bn1.running_mean");
+        EXPECT_EQ(saved[parameters + 1].name, "bn1.running_var");
+        EXPECT_NE(saved[parameters + 1].values[0], 1.0f);
+        const auto validation = a.validate();
+        // As PyTorch's state_dict has it.
+        saved.push_back({"bn1.num_batches_tracked", {}, {1.0f}});
+        Lane b(*backend, workload, "b", parse_techniques(text));
+        b.load_parameters(saved);
+        EXPECT_EQ(b.validate().validation_loss, validation.validation_loss) << text;
+
+        // Without them they stay as they are.
+        Lane c(*backend, workload, "c", parse_techniques(text));
+        c.load_parameters(without_buffers(saved));
+        EXPECT_EQ(c.parameters()[parameters + 1].values[0], 1.0f);
+        EXPECT_NE(c.validate().validation_loss, validation.validation_loss) << text;
+
+        saved[parameters].shape = {2, 2};
+        EXPECT_THROW(b.load_parameters(saved), InputError);
+        saved.erase(saved.begin());
+        EXPECT_THROW(b.load_parameters(saved), InputError);
+    }
+}
+
+TEST(LaneGradients, LeaveRunningStatisticsAsTheyWere) {
+    const auto backend = make_cpu_backend(1);
+    const auto workload = small_digits();
+    Lane lane(*backend, workload, "a", parse_techniques("mixed"));
+    lane.step(0, workload->training_batch(0), {});
+    const std::vector<NamedValues> before = lane.parameters();
+    const LossAndGradients first = lane.gradients(workload->training_batch(1));
+    EXPECT_EQ(first.gradients.size(), workload->training_graph().parameters().size());
+    const std::vector<NamedValues> after = lane.parameters();
+    for (std::size_t i = 0; i < before.size(); ++i)
+        EXPECT_EQ(after[i].values, before[i].values) << before[i].name;
+}
+
 TEST(LaneGradients, OverflowIsAResult) {
     const auto backend = make_cpu_backend(1);
     const auto workload = tiny_workload();

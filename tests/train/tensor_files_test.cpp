@@ -89,6 +89,31 @@ TEST(TensorFiles, ABatchThatDoesNotFitIsRefused) {
     EXPECT_THROW(read_batch_file("/nowhere/b.safetensors"), InputError);
 }
 
+TEST(TensorFiles, PicturesComeInEitherLayout) {
+    GraphBuilder builder;
+    const TensorId x = builder.input("x", {2, 2, 3, 2});
+    const TensorId pooled = builder.global_average_pool("pool", x);
+    const TensorId y = builder.tokens("y", {2});
+    builder.softmax_cross_entropy("loss", pooled, y);
+    const Graph graph = builder.finish();
+    const StoredTensor labels{"y", "I64", {2}, {}, {0, 1}};
+    std::vector<float> first(24), last(24);
+    for (std::size_t n = 0; n < 2; ++n) {
+        for (std::size_t p = 0; p < 6; ++p) {
+            for (std::size_t c = 0; c < 2; ++c) {
+                const auto value = static_cast<float>(100 * n + 10 * p + c);
+                first[(n * 2 + c) * 6 + p] = value;
+                last[(n * 6 + p) * 2 + c] = value;
+            }
+        }
+    }
+    EXPECT_EQ(batch_of(in_file({{"x", "F32", {2, 2, 3, 2}, last, {}}, labels}), graph).tensors[0].values,
+              last);
+    EXPECT_EQ(batch_of(in_file({{"x", "F32", {2, 2, 2, 3}, first, {}}, labels}), graph).tensors[0].values,
+              last);
+    EXPECT_THROW(batch_of(in_file({{"x", "F32", {2, 3, 2, 2}, last, {}}, labels}), graph), InputError);
+}
+
 TEST(TensorFiles, WeightsGoOutAndIn) {
     const TemporaryPath path("weights.safetensors");
     check_named_values_target(path.get(), {"fc1.weight"});
@@ -98,6 +123,10 @@ TEST(TensorFiles, WeightsGoOutAndIn) {
     EXPECT_EQ(read[0].name, "fc1.weight");
     EXPECT_EQ(read[0].shape, (std::vector<std::int64_t>{1, 2}));
     EXPECT_EQ(read[0].values, (std::vector<float>{1.5f, -2.0f}));
+    write_safetensors(
+        path.get(), {{"bn1.num_batches_tracked", "I64", {1}, {}, {3}}, {"fc1.bias", "F32", {1}, {0.1f}, {}}},
+        {});
+    EXPECT_EQ(read_named_values(path.get()).size(), 1u);
     write_safetensors(path.get(), {{"fc1.weight", "I64", {1}, {}, {3}}}, {});
     EXPECT_THROW(read_named_values(path.get()), InputError);
     EXPECT_THROW(check_named_values_target("/nowhere/w.safetensors", {}), InputError);

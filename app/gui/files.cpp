@@ -1,0 +1,65 @@
+#include "gui/files.h"
+
+#include <filesystem>
+
+#include "data/checkpoint_file.h"
+#include "data/image_source.h"
+#include "gui/widgets/export.h"
+
+namespace halfscope {
+namespace {
+
+constexpr const char *kTextScenario = "char-gru", *kImageScenario = "digits-cnn";
+
+bool has_extension(const std::string& path, const char* extension) {
+    return std::filesystem::path(path).extension() == extension;
+}
+
+}  // namespace
+
+void open_file(const PanelContext& context, const std::string& path) {
+    if (looks_like_checkpoint(path) || has_extension(path, ".checkpoint")) {
+        open_checkpoint(context, path);
+    } else if (has_extension(path, ".safetensors")) {
+        context.commands.send(LoadWeightsCommand{path});
+        context.ui.messages.note("loading " + path);
+    } else {
+        open_data_file(context, path);
+    }
+}
+
+void open_checkpoint(const PanelContext& context, const std::string& path) {
+    context.ui.dialogs.checkpoint_path = path;
+    context.commands.send(OpenCheckpointCommand{path});
+    context.ui.messages.note("opening " + path);
+}
+
+void save_checkpoint(const PanelContext& context, const std::string& path) {
+    std::string& remembered = context.ui.dialogs.checkpoint_path;
+    if (!path.empty()) remembered = path;
+    if (remembered.empty()) remembered = proposed_checkpoint(context);
+    context.commands.send(SaveCheckpointCommand{remembered});
+}
+
+std::string proposed_checkpoint(const PanelContext& context) {
+    return export_path(context.snapshot.scenario.name, context.snapshot.next_step, "checkpoint");
+}
+
+void open_data_file(const PanelContext& context, const std::string& path) {
+    OpenScenarioCommand command;
+    const bool is_images = looks_like_images(path);
+    command.scenario = is_images ? kImageScenario : kTextScenario;
+    command.settings.seed = context.snapshot.settings.seed;
+    (is_images ? command.settings.images_path : command.settings.text_path) = path;
+    // Sliders and lanes stay where the network stays the same.
+    if (context.snapshot.scenario.name == command.scenario) {
+        command.settings.parameters = context.snapshot.settings.parameters;
+        for (const LaneSnapshot& lane : context.snapshot.lanes) {
+            command.lanes.push_back({lane.name, lane.techniques});
+        }
+    }
+    context.commands.send(command);
+    context.ui.messages.note("opening " + path);
+}
+
+}  // namespace halfscope

@@ -1,0 +1,160 @@
+#include "session/checkpoint.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "data/atomic_file.h"
+#include "data/data_error.h"
+#include "train/input_error.h"
+
+namespace halfscope {
+namespace {
+
+constexpr const char* kSession = "session";
+constexpr int kMaximumCadence = std::numeric_limits<int>::max();
+constexpr double kLongestDelay_ms = 60000.0;
+
+std::string history_group(std::size_t lane) { return "history " + std::to_string(lane); }
+
+[[noreturn]] void refuse(const CheckpointFile& file, const std::string& reason) {
+    refuse_record(file, reason);
+}
+
+LaneProgress read_lane(const CheckpointFile& file, std::size_t index) {
+    const std::string group = history_group(index);
+    const auto number = [&](const char* key) { return number_entry(file, group, key); };
+    LaneProgress lane;
+    constexpr auto kLastId = static_cast<std::int64_t>(kMaximumLanes) - 1;
+    lane.id = static_cast<int>(whole_entry(file, group, "id", 0, kLastId));
+    lane.techniques_step = whole_entry(file, group, "techniques_step", 0, kMaximumStep);
+    lane.last.step = whole_entry(file, group, "step", 0, kMaximumStep);
+    lane.last.loss = number("loss");
+    lane.last.loss_scale = number("loss_scale");
+    lane.last.skipped = whole_entry(file, group, "skipped", 0, 1) == 1;
+    lane.last.grad_norm = number("grad_norm");
+    lane.last.learning_rate = number("learning_rate");
+    lane.last.overflow_layer = text_entry(file, group, "overflow_layer");
+    lane.last.step_ms = number("step_ms");
+    lane.last.telemetry_ms = number("telemetry_ms");
+    lane.best_loss = number("best_loss");
+    lane.validation.validation_loss = number("validation_loss");
+    lane.validation.metric = number("metric");
+    lane.validation_step = whole_entry(file, group, "validation_step", -1, kMaximumStep);
+    return lane;
+}
+
+RunProgress read_progress(const CheckpointFile& file, std::size_t lanes) {
+    RunProgress progress;
+    progress.probe_every = static_cast<int>(whole_entry(file, kSession, "probe_every", 0, kMaximumCadence));
+    progress.shadow_every = static_cast<int>(whole_entry(file, kSession, "shadow_every", 0, kMaximumCadence));
+    progress.step_delay_ms = number_entry(file, kSession, "step_delay_ms");
+    if (!(progress.step_delay_ms >= 0.0 && progress.step_delay_ms <= kLongestDelay_ms))
+        refuse(file, "has a pause after each step that no run has");
+    std::set<int> ids;
+    for (std::size_t index = 0; index < lanes; ++index) {
+        progress.lanes.push_back(read_lane(file, index));
+        if (!ids.insert(progress.lanes.back().id).second) refuse(file, "has two lanes of the same number");
+    }
+    return progress;
+}
+
+/// What data/ cannot write is bad input here.
+template <class Work>
+void as_input_error(Work work) {
+    try {
+        work();
+    } catch (const DataError& error) {
+        throw InputError(error.what());
+    }
+}
+
+}  // namespace
+
+void store_progress(const RunProgress& progress, CheckpointFile& file) {
+    CheckpointGroup& session = file.groups[kSession];
+    session["probe_every"] = std::to_string(progress.probe_every);
+    session["shadow_every"] = std::to_string(progress.shadow_every);
+    session["step_delay_ms"] = exact_text(progress.step_delay_ms);
+    for (std::size_t index = 0; index < progress.lanes.size(); ++index) {
+        const LaneProgress& lane = progress.lanes[index];
+        CheckpointGroup& facts = file.groups[history_group(index)];
+        facts["id"] = std::to_string(lane.id);
+        facts["techniques_step"] = std::to_string(lane.techniques_step);
+        facts["step"] = std::to_string(lane.last.step);
+        facts["loss"] = exact_text(lane.last.loss);
+        facts["loss_scale"] = exact_text(lane.last.loss_scale);
+        facts["skipped"] = lane.last.skipped ? "1" : "0";
+        facts["grad_norm"] = exact_text(lane.last.grad_norm);
+        facts["learning_rate"] = exact_text(lane.last.learning_rate);
+        facts["overflow_layer"] = lane.last.overflow_layer;
+        facts["step_ms"] = exact_text(lane.last.step_ms);
+        facts["telemetry_ms"] = exact_text(lane.last.telemetry_ms);
+        facts["best_loss"] = exact_text(lane.best_loss);
+        facts["validation_loss"] = exact_text(lane.validation.validation_loss);
+        facts["metric"] = exact_text(lane.validation.metric);
+        facts["validation_step"] = std::to_string(lane.validation_step);
+    }
+}
+
+RunProgress RunProgress::of(const Experiment& experiment) {
+    RunProgress progress;
+    progress.lanes.resize(experiment.lanes().size());
+    for (std::size_t index = 0; index < progress.lanes.size(); ++index)
+        progress.lanes[index].id = static_cast<int>(index);
+    return progress;
+}
+
+void RunProgress::note(std::size_t lane, const StepRecord& record) {
+    LaneProgress& progress = lanes[lane];
+    progress.last = record;
+    if (std::isfinite(record.loss) && !(record.loss >= progress.best_loss)) progress.best_loss = record.loss;
+}
+
+void write_checkpoint(const std::string& path, const Experiment& experiment, const RunProgress& progress,
+                      const Timeline& timeline) {
+    CheckpointFile file;
+    file.name = path;
+    store_experiment(experiment, file);
+    store_progress(progress, file);
+    timeline.store(file);
+    as_input_error([&] { write_checkpoint_file(path, file); });
+}
+
+void check_checkpoint_target(const std::string& path, const Experiment& experiment) {
+    as_input_error([&] {
+        check_writable(path);
+        // Names that the description cannot hold are found now.
+        CheckpointFile file;
+        file.name = path;
+        for (const Lane& lane : experiment.lanes()) file.groups["lanes"][lane.name()] = "";
+        const ScenarioSettings& settings = experiment.workload().settings();
+        file.groups["paths"] = {
+            {"text", settings.text_path}, {"images", settings.images_path}, {"labels", settings.labels_path}};
+        checkpoint_bytes(file);
+    });
+}
+
+ResumedRun resume_run(Backend& backend, const CheckpointFile& file, Timeline& timeline) {
+    const ExperimentRecord record = read_experiment_record(file);
+    ResumedRun run;
+    run.progress = read_progress(file, record.lanes.size());
+    Timeline history;
+    history.restore(file, record.next_step);
+    run.workload = restored_workload(file, record);
+    run.experiment = restored_experiment(backend, file, record, run.workload);
+    timeline.swap(history);
+    return run;
+}
+
+ExperimentRecord check_checkpoint(const CheckpointFile& file) {
+    ExperimentRecord record = read_experiment_record(file);
+    read_progress(file, record.lanes.size());
+    Timeline history;
+    history.restore(file, record.next_step);
+    return record;
+}
+
+}  // namespace halfscope

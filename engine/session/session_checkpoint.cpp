@@ -1,0 +1,83 @@
+// Checkpoints and weights as commands: saved and opened between two steps, by the thread that trains.
+#include <utility>
+
+#include "session/session.h"
+#include "train/input_error.h"
+#include "train/tensor_files.h"
+
+namespace halfscope {
+
+RunProgress Session::progress() const {
+    RunProgress progress;
+    for (const LaneState& lane : lanes_) progress.lanes.push_back(lane);
+    progress.probe_every = probe_every_;
+    progress.shadow_every = shadow_every_;
+    progress.step_delay_ms = step_delay_ms_;
+    return progress;
+}
+
+/// Throws what reading and building throws; an experiment that was open stays as it was then.
+void Session::open_checkpoint(const std::string& path, RunState state_then) {
+    const RunState before = experiment_ ? state_ : RunState::failed;
+    state_ = RunState::loading;
+    progress_();
+    state_ = before;
+    ResumedRun run;
+    Timeline history;
+    {
+        const CheckpointFile file = read_checkpoint(path);
+        run = resume_run(backend_, file, history);
+    }
+    install(std::move(run.experiment), std::move(run.workload));
+    timeline_.swap(history);
+    for (std::size_t index = 0; index < lanes_.size(); ++index)
+        static_cast<LaneProgress&>(lanes_[index]) = run.progress.lanes[index];
+    probe_every_ = run.progress.probe_every;
+    shadow_every_ = run.progress.shadow_every;
+    step_delay_ms_ = run.progress.step_delay_ms;
+    view_lanes();
+    state_ = state_then;
+    if (state_ == RunState::paused) pause();
+    say(Message::Kind::note,
+        "opened " + path + ": " + std::to_string(experiment_->next_step()) + " steps are done");
+}
+
+void Session::begin(const OpenCheckpointCommand& command, RunState state_then) {
+    if (!attempt([&] { open_checkpoint(command.path, state_then); })) state_ = RunState::failed;
+}
+
+void Session::apply_command(const SaveCheckpointCommand& command) {
+    write_checkpoint(command.path, experiment(), progress(), timeline_);
+    say(Message::Kind::note,
+        "saved " + command.path + " after " + std::to_string(experiment_->next_step()) + " steps");
+}
+
+void Session::apply_command(const OpenCheckpointCommand& command) {
+    open_checkpoint(command.path, state_ == RunState::paused ? RunState::paused : RunState::running);
+}
+
+void Session::apply_command(const LoadWeightsCommand& command) {
+    experiment();
+    const std::vector<NamedValues> weights = read_named_values(command.path);
+    auto loaded = std::make_unique<Experiment>(backend_, workload_, current_lanes());
+    try {
+        for (Lane& lane : loaded->lanes()) lane.load_parameters(weights);
+    } catch (const InputError& error) {
+        throw InputError("'" + command.path + "' does not fit " + workload_->info().name + ": " +
+                         error.what());
+    }
+    const RunState then = state_ == RunState::running ? RunState::running : RunState::paused;
+    std::vector<int> ids;
+    for (const LaneState& lane : lanes_) ids.push_back(lane.id);
+    install(std::move(loaded), workload_);
+    for (std::size_t index = 0; index < ids.size(); ++index) lanes_[index].id = ids[index];
+    timeline_.clear();
+    view_lanes();
+    for (std::size_t index = 0; index < ids.size(); ++index)
+        stamp(ids[index], EventKind::lane, experiment_->lanes()[index].name(), "weights of " + command.path);
+    state_ = then;
+    if (state_ == RunState::paused) pause();
+    say(Message::Kind::note, "every lane starts from the weights in " + command.path);
+}
+
+}  // namespace halfscope
