@@ -20,6 +20,7 @@ const std::map<std::string, std::map<std::string, double>> kSettings{
     {"spiral-mlp", {{"points", 300}, {"batch", 300}}},
     {"image-fit", {{"size", 17}, {"width", 33}}},
     {"char-gru", {{"batch", 5}, {"time", 11}, {"hidden", 21}, {"embedding", 9}}},
+    {"gru-finetune", {{"batch", 5}, {"time", 11}, {"hidden", 21}, {"embedding", 9}, {"pretrain_steps", 20}}},
     {"digits-cnn", {{"batch", 7}, {"size", 9}, {"channels", 5}, {"blocks", 1}}}};
 
 std::string signature_of(const std::string& scenario, const std::string& preset, int threads) {
@@ -57,6 +58,14 @@ const std::map<std::string, std::map<std::string, std::string>> kExpected{
       {"mixed", "53daa912ca5d94d1"},
       {"paper", "00f1cf20b8424eae"},
       {"bf16", "4fefa1cc0a3a866e"}}},
+    {"gru-finetune",
+     {{"fp32", "a96fee3b65b40f62"},
+      {"fp16", "2e25eda1fc88ae04"},
+      {"fp16-master", "61ee2dc394a4f64a"},
+      {"fp16-scaled", "1343f8c13695b0a4"},
+      {"mixed", "75707e58523ac297"},
+      {"paper", "408bc09f62ccc9e9"},
+      {"bf16", "997c7f29a4b26668"}}},
 };
 
 TEST(Signature, OfEveryScenarioAndPresetIsTheRecordedOneOnOneAndOnThreeThreads) {
