@@ -21,6 +21,7 @@ struct RestartCommand {};  ///< from step 0, same seed, same lanes and technique
 struct SeedCommand {
     std::uint64_t seed = 0;
 };                            ///< restart with another seed
+struct CancelCommand {};      ///< ends the opening that is going on; what was open before goes on
 struct OpenScenarioCommand {  ///< another scenario or other settings; lanes as given or defaults
     std::string scenario;
     ScenarioSettings settings;
@@ -54,10 +55,10 @@ struct SetStepDelayCommand {
     double milliseconds = 0;
 };  ///< slow motion: a pause after each step
 
-using Command =
-    std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand, OpenScenarioCommand,
-                 SetTechniqueCommand, SetPresetCommand, AddLaneCommand, RemoveLaneCommand, RenameLaneCommand,
-                 MultiplyLossScaleCommand, SetCadenceCommand, SetStepDelayCommand>;
+using Command = std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand,
+                             CancelCommand, OpenScenarioCommand, SetTechniqueCommand, SetPresetCommand,
+                             AddLaneCommand, RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand,
+                             SetCadenceCommand, SetStepDelayCommand>;
 
 /// Where panels put commands. Never blocks, never throws; bad commands come back as a message in the
 /// Snapshot.
