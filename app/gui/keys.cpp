@@ -23,7 +23,7 @@ constexpr std::array<KeyHelp, 17> kHelp{{
     {"Ctrl +  Ctrl -  Ctrl 0", "larger, smaller, normal"},
     {"Ctrl O", "open a text or pictures (or drop them on the window)"},
     {"Ctrl Q", "quit"},
-    {"Esc", "close dialogs and dismiss messages"},
+    {"Esc", "close dialogs, dismiss messages, cancel an opening that takes long"},
     {"F1", "this list"},
     {"F2", "screenshot to the folder Halfscope was started in"},
     {"F11", "presenter: large text for a lecture hall"},
@@ -103,6 +103,7 @@ bool handle_view_key(int key, const PanelContext& context) {
             ui.layout.left_folded = !ui.layout.left_folded;
             return true;
         case GLFW_KEY_ESCAPE:
+            if (!context.snapshot.loading.text.empty()) context.commands.send(CancelCommand{});
             close_everything(ui);
             return true;
         case GLFW_KEY_F1:

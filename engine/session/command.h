@@ -20,8 +20,9 @@ struct StepCommand {
 struct RestartCommand {};  ///< from step 0, same seed, same lanes and techniques
 struct SeedCommand {
     std::uint64_t seed = 0;
-};                            ///< restart with another seed
-struct CancelCommand {};      ///< ends the opening that is going on; what was open before goes on
+};  ///< restart with another seed
+struct CancelCommand {
+};  ///< ends the opening that is going on; what was open before goes on, or else the default scenario
 struct OpenScenarioCommand {  ///< another scenario or other settings; lanes as given or defaults
     std::string scenario;
     ScenarioSettings settings;

@@ -124,8 +124,14 @@ void Session::apply_command(const SeedCommand& command) {
 /// It comes after the preparation that it ended; where nothing was going on, there is nothing to say.
 void Session::apply_command(const CancelCommand&) {
     if (given_up_.empty()) return;
-    say(Message::Kind::note, std::exchange(given_up_, {}) +
-                                 (experiment_ ? "; what was open before goes on" : "; open a scenario"));
+    const std::string what = std::exchange(given_up_, {});
+    if (experiment_) {
+        say(Message::Kind::note, what + "; what was open before goes on");
+    } else {
+        // A session always has something to look at and to go on from.
+        open({}, RunState::running);
+        say(Message::Kind::note, what + "; opened " + workload_->info().name + " instead");
+    }
 }
 
 void Session::apply_command(const OpenScenarioCommand& command) {

@@ -111,14 +111,14 @@ TEST_F(LoadingTest, ACancelledOpeningLeavesWhatWasOpen) {
     EXPECT_EQ(session_.make_snapshot().messages.size(), 1u);
 }
 
-TEST_F(LoadingTest, ACancelledFirstOpeningLeavesNothingOpenButASessionThatGoesOn) {
+TEST_F(LoadingTest, ACancelledFirstOpeningOpensTheDefaultInstead) {
     cancel_after_ = 1;
     session_.begin(pretrained(10), RunState::running);
     EXPECT_EQ(session_.state(), RunState::failed);
     session_.apply(CancelCommand{});
     EXPECT_EQ(session_.make_snapshot().messages.back().text,
-              "cancelled while pretraining in FP32: step 0 of 10; open a scenario");
-    session_.apply(small_scenario());
+              "cancelled while pretraining in FP32: step 0 of 10; opened spiral-mlp instead");
+    EXPECT_EQ(session_.make_snapshot().scenario.name, scenarios().front()->info().name);
     EXPECT_EQ(session_.state(), RunState::running);
 }
 
