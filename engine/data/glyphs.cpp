@@ -86,16 +86,17 @@ class Placement {
   public:
     Placement(Draws& draws, int side) {
         const float half = 0.5f * static_cast<float>(side);
-        const float turn = draws.between(-8.0f, 8.0f) * (kTwoPi / 360.0f);
+        const float turn = draws.between(-10.0f, 10.0f) * (kTwoPi / 360.0f);
         const float cosine = math::cos(turn), sine = math::sin(turn);
-        const float scale_x = half * draws.between(0.58f, 0.78f), scale_y = half * draws.between(0.62f, 0.78f);
-        const float shear = draws.between(-0.12f, 0.12f);
+        const float scale_x = half * draws.between(0.54f, 0.78f),
+                    scale_y = half * draws.between(0.62f, 0.78f);
+        const float shear = draws.between(-0.18f, 0.18f);
         // Rotation times (scale, shear): x leans by the shear with every unit of y.
         xx_ = cosine * scale_x;
         xy_ = cosine * (shear * scale_x) - sine * scale_y;
         yx_ = sine * scale_x;
         yy_ = sine * (shear * scale_x) + cosine * scale_y;
-        origin_ = draws.around({half, half}, 0.08f * half);
+        origin_ = draws.around({half, half}, 0.12f * half);
     }
     Point operator()(Point p) const {
         return {origin_.x + (xx_ * p.x + xy_ * p.y), origin_.y + (yx_ * p.x + yy_ * p.y)};

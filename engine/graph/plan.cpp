@@ -42,35 +42,42 @@ const char* memory_category_name(MemoryCategory category) {
 Plan::Plan(const Graph& graph, const PrecisionPolicy& policy, PlanPasses passes,
            const std::vector<StateBuffer>& state)
     : policy_(policy),
+      formats_(graph, policy),
       values_(graph.tensors().size()),
       gradients_(graph.tensors().size()),
-      branches_(graph.tensors().size()) {
+      branches_(graph.tensors().size()),
+      casts_(graph.tensors().size()),
+      cast_gradients_(graph.tensors().size()) {
     constexpr int kTokenBytes = 4;
     const bool backward = passes == PlanPasses::forward_and_backward;
+    const auto reserve_as = [&](std::size_t id, Format format, MemoryCategory category) {
+        const TensorInfo& info = graph.tensors()[id];
+        const int bytes = info.role == TensorRole::tokens ? kTokenBytes : format_info(format).bytes;
+        return reserve(info.shape.elements(), format, bytes, category);
+    };
     for (std::size_t id = 0; id < graph.tensors().size(); ++id) {
         const TensorInfo& info = graph.tensors()[id];
         if (info.role == TensorRole::workspace && !backward) continue;
-        const Format format = policy.value_format(info);
-        const int bytes = info.role == TensorRole::tokens ? kTokenBytes : format_info(format).bytes;
-        values_[id] = reserve(info.shape.elements(), format, bytes, value_category(info.role));
+        values_[id] = reserve_as(id, formats_.values[id], value_category(info.role));
+        if (formats_.has_cast[id]) casts_[id] = reserve_as(id, policy.storage, value_category(info.role));
     }
     for (std::size_t id = 0; id < graph.tensors().size() && backward; ++id) {
-        const TensorInfo& info = graph.tensors()[id];
-        if (!info.needs_gradient) continue;
-        const Format format = policy.gradient_format(info);
-        const auto reserve_gradient = [&] {
-            return reserve(info.shape.elements(), format, format_info(format).bytes,
-                           MemoryCategory::gradients);
-        };
-        gradients_[id] = reserve_gradient();
-        if (graph.readers(static_cast<TensorId>(id)) > 1) branches_[id] = reserve_gradient();
+        if (!graph.tensors()[id].needs_gradient) continue;
+        const Format format = formats_.gradients[id];
+        gradients_[id] = reserve_as(id, format, MemoryCategory::gradients);
+        if (formats_.has_cast[id])
+            cast_gradients_[id] = reserve_as(id, policy.storage, MemoryCategory::gradients);
+        if (graph.readers(static_cast<TensorId>(id)) > 1)
+            branches_[id] = reserve_as(id, format, MemoryCategory::gradients);
     }
     states_.reserve(graph.parameters().size());
     for (TensorId id : graph.parameters()) {
         std::vector<PlannedBuffer>& slots = states_.emplace_back();
+        const bool is_rounded = formats_.values[static_cast<std::size_t>(id)] != Format::fp32;
         for (const StateBuffer& buffer : state) {
-            slots.push_back(reserve(graph.tensor(id).shape.elements(), buffer.format,
-                                    format_info(buffer.format).bytes, buffer.category));
+            slots.push_back(buffer.for_rounded_weights_only && !is_rounded
+                                ? PlannedBuffer{}
+                                : reserve_as(static_cast<std::size_t>(id), buffer.format, buffer.category));
         }
     }
 }

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "graph/format_assignment.h"
 #include "graph/graph.h"
-#include "graph/precision_policy.h"
 
 namespace halfscope {
 
@@ -37,6 +37,10 @@ struct StateBuffer {
     std::string name;  ///< "master", "moment1", "moment2", "compensation"
     Format format = Format::fp32;
     MemoryCategory category = MemoryCategory::optimizer_state;
+    /// Parameters that are stored in FP32 do without: a master copy, a compensation.
+    bool for_rounded_weights_only = false;
+
+    bool operator==(const StateBuffer&) const = default;
 };
 
 /// Where one buffer lies in the lane's single allocation.
@@ -59,6 +63,14 @@ class Plan {
     const PrecisionPolicy& policy() const { return policy_; }
     const PlannedBuffer& value(TensorId id) const { return values_[static_cast<std::size_t>(id)]; }
     const PlannedBuffer& gradient(TensorId id) const { return gradients_[static_cast<std::size_t>(id)]; }
+    /// The copy in storage format of an FP32 tensor that operations of 16 bits read, and its gradient; not
+    /// planned where no node reads one.
+    const PlannedBuffer& cast(TensorId id) const { return casts_[static_cast<std::size_t>(id)]; }
+    const PlannedBuffer& cast_gradient(TensorId id) const {
+        return cast_gradients_[static_cast<std::size_t>(id)];
+    }
+    /// Whether input `input` of node `node` (indices) reads the copy.
+    bool reads_cast(std::size_t node, std::size_t input) const { return formats_.reads_cast[node][input]; }
     /// Where a tensor with several readers receives the contributions of all but the first, to be added; not
     /// planned where one node reads it.
     const PlannedBuffer& branch_gradient(TensorId id) const {
@@ -77,9 +89,12 @@ class Plan {
                           MemoryCategory category);
 
     PrecisionPolicy policy_;
+    FormatAssignment formats_;
     std::vector<PlannedBuffer> values_;
     std::vector<PlannedBuffer> gradients_;
     std::vector<PlannedBuffer> branches_;
+    std::vector<PlannedBuffer> casts_;
+    std::vector<PlannedBuffer> cast_gradients_;
     std::vector<std::vector<PlannedBuffer>> states_;
     std::uint64_t total_bytes_ = 0;
     MemoryUse memory_;

@@ -1,27 +1,34 @@
-// Which format each tensor of a graph is stored in, and how each node computes. Made from Techniques by
-// train/. The uniform policy stores everything a network computes in one format; other policies (autocast,
-// apex) differ by node.
+// How a lane computes: the storage format, which operations leave it, and the arithmetic inside operations.
+// Made from Techniques by train/. What that means for each tensor of a graph is worked out by
+// format_assignment.h.
 #pragma once
 
+#include <cstdint>
+
 #include "graph/arithmetic.h"
-#include "graph/graph.h"
 
 namespace halfscope {
 
+/// Which operations leave the storage format.
+enum class OpPolicy : std::uint8_t {
+    uniform,   ///< none
+    autocast,  ///< by PyTorch's lists; parameters live in FP32 and are cast for the operations that want 16
+               ///< bits
+    apex_o1,   ///< the same by Apex's lists
+    norm_fp32  ///< parameters of norms stay FP32, and with them the arithmetic between them (Apex O2)
+};
+
 struct PrecisionPolicy {
     Format storage = Format::fp32;  ///< compute weights, activations and their gradients, weight gradients
+    OpPolicy op_policy = OpPolicy::uniform;
     Arithmetic arithmetic;
 
-    /// The format of a tensor's value: storage, except targets, statistics and buffers, which are always
-    /// FP32.
-    Format value_format(const TensorInfo& info) const {
-        const bool always_fp32 = info.role == TensorRole::target || info.role == TensorRole::statistic ||
-                                 info.role == TensorRole::buffer;
-        return always_fp32 ? Format::fp32 : storage;
-    }
-    /// The format of its gradient.
-    Format gradient_format(const TensorInfo&) const { return storage; }
     bool operator==(const PrecisionPolicy&) const = default;
 };
+
+/// Whether parameters live in FP32 and are cast for each operation that wants them otherwise.
+inline bool casts_parameters(OpPolicy policy) {
+    return policy == OpPolicy::autocast || policy == OpPolicy::apex_o1;
+}
 
 }  // namespace halfscope

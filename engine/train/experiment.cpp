@@ -53,9 +53,12 @@ Experiment::Experiment(Backend& backend, std::shared_ptr<const Workload> workloa
 }
 
 std::vector<StepResult> Experiment::step(const StepRequest& request) {
-    const Batch batch = workload_->training_batch(next_step_);
+    std::vector<Batch> batches;
+    const std::int64_t count = workload_->micro_batches();
+    for (std::int64_t number = next_step_ * count; number < (next_step_ + 1) * count; ++number)
+        batches.push_back(workload_->training_batch(number));
     std::vector<StepResult> results;
-    for (Lane& lane : lanes_) results.push_back(lane.step(next_step_, batch, request));
+    for (Lane& lane : lanes_) results.push_back(lane.step(next_step_, batches, request));
     ++next_step_;
     return results;
 }

@@ -30,7 +30,7 @@ class Experiment {
     std::vector<Lane>& lanes() { return lanes_; }
     const std::vector<Lane>& lanes() const { return lanes_; }
 
-    /// One step of every lane on the same batch; results in lane order.
+    /// One step of every lane on the same batch, or micro-batches; results in lane order.
     std::vector<StepResult> step(const StepRequest& request);
     /// Adds a lane that starts from the initial weights, or from `from`'s current state where given. Throws
     /// InputError.

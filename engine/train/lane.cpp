@@ -63,19 +63,20 @@ std::string changed_keys(const Techniques& before, const Techniques& after) {
     return text;
 }
 
-/// What happened to the weights when the master copy came or went; empty where nothing did.
+/// What happened to the weights when what is kept of them in FP32 came or went; empty where nothing did.
 std::string master_story(const Techniques& before, const Techniques& after) {
-    const std::string to = format_info(after.storage).name;
-    if (!before.has_master() && after.has_master() && before.storage != Format::fp32) {
-        return "the FP32 master copy starts from the current weights as rounded to " +
-               std::string(format_info(before.storage).name);
+    const std::string from = format_info(before.storage).name, to = format_info(after.storage).name;
+    if (!before.keeps_fp32_weights() && after.keeps_fp32_weights()) {
+        const std::string kept = after.has_master() ? "the FP32 master copy starts" : "FP32 weights start";
+        return kept + " from the current weights as rounded to " + from;
     }
-    if (before.has_master() && !after.has_master() && after.storage != Format::fp32) {
-        return "the master copy is gone: weights were rounded once to " + to;
+    if (before.keeps_fp32_weights() && !after.keeps_fp32_weights()) {
+        return (before.has_master() ? "the master copy is gone: weights were rounded once to "
+                                    : "weights were rounded once to ") +
+               to;
     }
-    if (!after.has_master() && before.storage != after.storage && after.storage != Format::fp32) {
+    if (!after.keeps_fp32_weights() && before.storage != after.storage)
         return "weights were rounded once to " + to;
-    }
     return {};
 }
 
@@ -142,8 +143,9 @@ Lane::State::State(Backend& backend_in, std::shared_ptr<const Workload> workload
 }
 
 TensorView Lane::State::weight_of_record(std::size_t parameter) const {
-    return slots.master >= 0 ? training->state(parameter, static_cast<std::size_t>(slots.master))
-                             : training->flat_value(parameter);
+    const TensorView master =
+        slots.master < 0 ? TensorView{} : training->state(parameter, static_cast<std::size_t>(slots.master));
+    return master ? master : training->flat_value(parameter);
 }
 
 void Lane::State::initialize_weights() {
@@ -213,10 +215,8 @@ std::vector<Event> Lane::set_techniques(const Techniques& techniques, std::int64
     require_sense(techniques);
     const Techniques before = state.techniques;
     const StateSlots wanted = state_slots(*state.workload, techniques);
-    const bool same_slots = wanted.master == state.slots.master &&
-                            wanted.compensation == state.slots.compensation &&
-                            techniques.optimizer_state_format() == before.optimizer_state_format();
-    if (!same_slots || techniques.policy() != before.policy()) state.rebuild(techniques, state);
+    if (wanted.buffers != state.slots.buffers || techniques.policy() != before.policy())
+        state.rebuild(techniques, state);
     state.techniques = techniques;
     if (techniques.scaler != before.scaler) {
         state.scaler = carry_scaler(before.scaler, state.scaler, techniques.scaler);
@@ -241,8 +241,8 @@ void Lane::multiply_loss_scale(double factor) {
     }
 }
 
-StepResult Lane::step(std::int64_t step, const Batch& batch, const StepRequest& request) {
-    return state_->step(step, batch, request);
+StepResult Lane::step(std::int64_t step, std::span<const Batch> batches, const StepRequest& request) {
+    return state_->step(step, batches, request);
 }
 
 Metric Lane::validate() {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -84,7 +85,12 @@ class Lane {
     /// Multiplies the current loss scale (the [ and ] keys).
     void multiply_loss_scale(double factor);
 
-    StepResult step(std::int64_t step, const Batch& batch, const StepRequest& request);
+    /// Trains on the mean gradient of the batches, as many as Workload::micro_batches(). Probes of
+    /// activations and gradients are of the last of them; the shadow pass is of all.
+    StepResult step(std::int64_t step, std::span<const Batch> batches, const StepRequest& request);
+    StepResult step(std::int64_t step, const Batch& batch, const StepRequest& request) {
+        return this->step(step, std::span(&batch, 1), request);
+    }
     Metric validate();
     ModelView view();
 

@@ -106,6 +106,17 @@ TensorView LaneBuffers::flat_buffer(std::size_t buffer) const {
     return flat(plan_.value(id), id);
 }
 
+TensorView LaneBuffers::cast(TensorId id) const { return view(plan_.cast(id), graph_->tensor(id).shape); }
+
+TensorView LaneBuffers::compute_value(TensorId id) const {
+    const TensorView copy = cast(id);
+    return copy ? copy : value(id);
+}
+
+Format LaneBuffers::rounded_gradient_format(TensorId id) const {
+    return plan_.cast_gradient(id).bytes != 0 ? plan_.cast_gradient(id).format : plan_.gradient(id).format;
+}
+
 void LaneBuffers::alias(TensorId id, const TensorView& elsewhere) {
     const Shape& shape = graph_->tensor(id).shape;
     aliases_[static_cast<std::size_t>(id)] = elsewhere.reshaped(shape.rows(), shape.columns());
@@ -147,13 +158,17 @@ struct LaneBuffers::Call {
     OpCall op;
 };
 
-void LaneBuffers::gather_inputs(const Node& node, const PassSettings& settings, Call& call) const {
+void LaneBuffers::gather_inputs(std::size_t index, const PassSettings& settings, Call& call) const {
+    const Node& node = graph_->nodes()[index];
     call.inputs.clear();
     call.tokens.clear();
     call.saved.clear();
-    for (TensorId id : node.inputs) {
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        const TensorId id = node.inputs[i];
         const bool holds_tokens = graph_->tensor(id).role == TensorRole::tokens;
-        call.inputs.push_back(holds_tokens ? TensorView{} : value(id));
+        call.inputs.push_back(holds_tokens                 ? TensorView{}
+                              : plan_.reads_cast(index, i) ? cast(id)
+                                                           : value(id));
         const char* place = memory_.data() + plan_.value(id).offset;
         call.tokens.push_back(holds_tokens ? reinterpret_cast<const std::int32_t*>(place) : nullptr);
     }
@@ -170,10 +185,28 @@ void LaneBuffers::gather_inputs(const Node& node, const PassSettings& settings, 
     call.op.output = value(node.output);
 }
 
+/// Casts what the node reads in storage format, once a pass. A parameter's copy is its compute weight:
+/// counted here.
+void LaneBuffers::make_casts(std::size_t index, const PassSettings& settings, std::vector<bool>& made) {
+    const Node& node = graph_->nodes()[index];
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        const auto tensor = static_cast<std::size_t>(node.inputs[i]);
+        if (!plan_.reads_cast(index, i) || made[tensor]) continue;
+        TensorView copy = cast(node.inputs[i]);
+        if (settings.counts && graph_->tensor(node.inputs[i]).role == TensorRole::parameter)
+            copy.counts = &settings.counts->values[tensor];
+        backend_->convert(copy, value(node.inputs[i]));
+        made[tensor] = true;
+    }
+}
+
 void LaneBuffers::forward(const PassSettings& settings, TensorId last) {
     Call call;
-    for (const Node& node : graph_->nodes()) {
-        gather_inputs(node, settings, call);
+    std::vector<bool> made(graph_->tensors().size(), false);
+    for (std::size_t index = 0; index < graph_->nodes().size(); ++index) {
+        const Node& node = graph_->nodes()[index];
+        make_casts(index, settings, made);
+        gather_inputs(index, settings, call);
         if (settings.counts && graph_->tensor(node.output).role == TensorRole::activation) {
             call.op.output.counts = &settings.counts->values[static_cast<std::size_t>(node.output)];
         }
@@ -183,55 +216,93 @@ void LaneBuffers::forward(const PassSettings& settings, TensorId last) {
 }
 
 /// Where a node's input gradients go: into the tensor's gradient, or, when another reader has been there
-/// before, beside it. What is counted is what the tensor's gradient is in the end.
-void LaneBuffers::gather_gradients(const Node& node, const PassSettings& settings, std::vector<int>& received,
-                                   Call& call) const {
+/// before, beside it; through a cast into the copy's. What is counted is where a value is rounded, and once a
+/// tensor: the copy's gradient, the gradient, or, where several nodes read it, the last sum.
+void LaneBuffers::gather_gradients(std::size_t index, const PassSettings& settings,
+                                   std::vector<int>& received, Call& call) const {
+    const Node& node = graph_->nodes()[index];
     call.input_gradients.clear();
-    for (TensorId id : node.inputs) {
-        const auto index = static_cast<std::size_t>(id);
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        const TensorId id = node.inputs[i];
+        const auto tensor = static_cast<std::size_t>(id);
+        const Shape& shape = graph_->tensor(id).shape;
         TensorView target = gradient(id);
-        if (target && received[index]++ > 0) {
-            target = view(plan_.branch_gradient(id), graph_->tensor(id).shape);
-        } else if (target && settings.counts && graph_->readers(id) == 1) {
-            target.counts = &settings.counts->gradients[index];
+        if (target) {
+            const bool is_first = received[tensor]++ == 0;
+            if (plan_.reads_cast(index, i)) {
+                target = view(plan_.cast_gradient(id), shape);
+            } else if (!is_first) {
+                target = view(plan_.branch_gradient(id), shape);
+            }
+            if (settings.counts && graph_->readers(id) == 1)
+                target.counts = &settings.counts->gradients[tensor];
         }
         call.input_gradients.push_back(target);
     }
 }
 
-void LaneBuffers::add_branches(const Node& node, const PassSettings& settings,
-                               const std::vector<int>& received) {
+/// total = store(total + part), by the operation `add`.
+void LaneBuffers::add_to(const TensorView& total, const TensorView& part) const {
     static const Node sum{OpKind::add, "gradient sum", {}, kNoTensor, {}, {}};
-    for (TensorId id : node.inputs) {
-        const auto index = static_cast<std::size_t>(id);
-        if (!gradient(id) || received[index] < 2) continue;
-        const TensorView parts[] = {gradient(id), view(plan_.branch_gradient(id), graph_->tensor(id).shape)};
-        OpCall call;
-        call.node = &sum;
-        call.inputs = parts;
-        call.output = parts[0];
-        if (settings.counts && received[index] == graph_->readers(id))
-            call.output.counts = &settings.counts->gradients[index];
-        backend_->forward(call);
+    const TensorView parts[] = {total, part};
+    OpCall call;
+    call.node = &sum;
+    call.inputs = parts;
+    call.output = total;
+    backend_->forward(call);
+}
+
+void LaneBuffers::accumulate_gradients(std::size_t slot, bool begins) {
+    for (std::size_t p = 0; p < graph_->parameters().size(); ++p) {
+        if (begins) {
+            backend_->convert(state(p, slot), flat_gradient(p));
+        } else {
+            add_to(state(p, slot), flat_gradient(p));
+        }
+    }
+}
+
+/// Brings what a node left beside a tensor's gradient into it: widened from the copy's, added to what is
+/// there.
+void LaneBuffers::add_contributions(std::size_t index, const PassSettings& settings,
+                                    const std::vector<int>& received) {
+    const Node& node = graph_->nodes()[index];
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        const TensorId id = node.inputs[i];
+        const auto tensor = static_cast<std::size_t>(id);
+        const TensorView total = gradient(id);
+        if (!total) continue;
+        const Shape& shape = graph_->tensor(id).shape;
+        const TensorView part = plan_.reads_cast(index, i) ? view(plan_.cast_gradient(id), shape)
+                                                           : view(plan_.branch_gradient(id), shape);
+        if (received[tensor] == 1) {
+            if (plan_.reads_cast(index, i)) backend_->convert(total, part);
+            continue;
+        }
+        TensorView sum = total;
+        if (settings.counts && received[tensor] == graph_->readers(id))
+            sum.counts = &settings.counts->gradients[tensor];
+        add_to(sum, part);
     }
 }
 
 void LaneBuffers::backward(const PassSettings& settings) {
     Call call;
     std::vector<int> received(graph_->tensors().size(), 0);
-    for (auto node = graph_->nodes().rbegin(); node != graph_->nodes().rend(); ++node) {
-        gather_inputs(*node, settings, call);
-        gather_gradients(*node, settings, received, call);
+    for (std::size_t index = graph_->nodes().size(); index-- > 0;) {
+        const Node& node = graph_->nodes()[index];
+        gather_inputs(index, settings, call);
+        gather_gradients(index, settings, received, call);
         const bool wanted = std::any_of(call.input_gradients.begin(), call.input_gradients.end(),
                                         [](const TensorView& target) { return bool(target); });
         if (!wanted) continue;
         call.workspace.clear();
-        for (TensorId id : node->workspace) call.workspace.push_back(value(id));
+        for (TensorId id : node.workspace) call.workspace.push_back(value(id));
         call.op.input_gradients = call.input_gradients;
         call.op.workspace = call.workspace;
-        if (node->output != graph_->loss()) call.op.output_gradient = gradient(node->output);
+        if (node.output != graph_->loss()) call.op.output_gradient = gradient(node.output);
         backend_->backward(call.op);
-        add_branches(*node, settings, received);
+        add_contributions(index, settings, received);
     }
 }
 

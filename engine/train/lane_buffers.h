@@ -48,6 +48,10 @@ class LaneBuffers {
     /// Matrix views (rows x columns of the tensor's shape); no data where the plan has none.
     TensorView value(TensorId id) const;
     TensorView gradient(TensorId id) const;
+    /// The value as operations read it: the copy in storage format where there is one.
+    TensorView compute_value(TensorId id) const;
+    /// The format in which a tensor's gradient is rounded: that of the copy where there is one.
+    Format rounded_gradient_format(TensorId id) const;
     /// 1 x n views of a parameter (index in Graph::parameters()): value, gradient, extra buffer of the
     /// optimizer.
     TensorView flat_value(std::size_t parameter) const;
@@ -64,6 +68,8 @@ class LaneBuffers {
     /// Runs the nodes in order, up to the one that writes `last` (kNoTensor: all).
     void forward(const PassSettings& settings, TensorId last = kNoTensor);
     void backward(const PassSettings& settings);
+    /// Adds every parameter's gradient to its state buffer `slot`, or begins with it.
+    void accumulate_gradients(std::size_t slot, bool begins);
     /// The scalar loss of the last forward pass.
     float loss() const;
 
@@ -74,10 +80,13 @@ class LaneBuffers {
     TensorView view(const PlannedBuffer& buffer, const Shape& shape) const;
     TensorView flat(const PlannedBuffer& buffer, TensorId id) const;
     struct Call;
-    void gather_gradients(const Node& node, const PassSettings& settings, std::vector<int>& received,
+    void gather_gradients(std::size_t node, const PassSettings& settings, std::vector<int>& received,
                           Call& call) const;
-    void add_branches(const Node& node, const PassSettings& settings, const std::vector<int>& received);
-    void gather_inputs(const Node& node, const PassSettings& settings, Call& call) const;
+    void add_contributions(std::size_t node, const PassSettings& settings, const std::vector<int>& received);
+    void gather_inputs(std::size_t node, const PassSettings& settings, Call& call) const;
+    void make_casts(std::size_t node, const PassSettings& settings, std::vector<bool>& made);
+    TensorView cast(TensorId id) const;
+    void add_to(const TensorView& total, const TensorView& part) const;
 
     Backend* backend_;
     const Graph* graph_;

@@ -66,7 +66,8 @@ void Lane::State::store_parameter(std::size_t parameter, const std::vector<float
     source.data = memory.data();
     source.format = Format::fp32;
     backend.convert(record, source);
-    if (slots.master >= 0) backend.convert(training->flat_value(parameter), record);
+    const TensorView compute = training->flat_value(parameter);
+    if (record.data != compute.data) backend.convert(compute, record);
 }
 
 std::vector<NamedValues> Lane::parameters() const {

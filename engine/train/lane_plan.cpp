@@ -11,17 +11,24 @@ namespace halfscope {
 
 StateSlots state_slots(const Workload& workload, const Techniques& techniques) {
     StateSlots slots;
-    const auto add = [&slots](const char* name, Format format, MemoryCategory category) {
-        slots.buffers.push_back({name, format, category});
+    const auto add = [&slots](const char* name, Format format, MemoryCategory category,
+                              bool rounded = false) {
+        slots.buffers.push_back({name, format, category, rounded});
         return static_cast<int>(slots.buffers.size()) - 1;
     };
-    if (techniques.has_master()) slots.master = add("master", Format::fp32, MemoryCategory::master_weights);
+    if (techniques.has_master()) {
+        slots.master = add("master", Format::fp32, MemoryCategory::master_weights, true);
+    }
     const int moments = moment_count(workload.optimizer(0));
     const Format format = techniques.optimizer_state_format();
     if (moments >= 1) slots.moment1 = add("moment1", format, MemoryCategory::optimizer_state);
     if (moments >= 2) slots.moment2 = add("moment2", format, MemoryCategory::optimizer_state);
     if (techniques.update_rounding == UpdateRounding::kahan) {
-        slots.compensation = add("compensation", techniques.storage, MemoryCategory::optimizer_state);
+        slots.compensation = add("compensation", techniques.storage, MemoryCategory::optimizer_state, true);
+    }
+    if (workload.micro_batches() > 1) {
+        slots.accumulated =
+            add("accumulated", techniques.gradient_accumulation_format(), MemoryCategory::gradients);
     }
     return slots;
 }
@@ -30,6 +37,11 @@ PrecisionPolicy shadow_policy(const Techniques& techniques) {
     PrecisionPolicy policy;
     policy.arithmetic.loss_reduction = techniques.loss_reduction;
     return policy;
+}
+
+std::vector<StateBuffer> shadow_slots(const Workload& workload) {
+    if (workload.micro_batches() == 1) return {};
+    return {{"accumulated", Format::fp32, MemoryCategory::gradients}};
 }
 
 bool shadow_is_meaningful(const Techniques& techniques) {
@@ -44,7 +56,8 @@ LanePlans plan_lane(const Workload& workload, const Techniques& techniques) {
         StateSlots slots = state_slots(workload, techniques);
         Plan training(graph, techniques.policy(), PlanPasses::forward_and_backward, slots.buffers);
         Plan evaluation(evaluation_graph, techniques.policy(), PlanPasses::forward_only, {});
-        Plan shadow(graph, shadow_policy(techniques), PlanPasses::forward_and_backward, {});
+        Plan shadow(graph, shadow_policy(techniques), PlanPasses::forward_and_backward,
+                    shadow_slots(workload));
         const std::uint64_t staging =
             2 * LaneBuffers::staging_bytes(graph) + LaneBuffers::staging_bytes(evaluation_graph);
         return {std::move(slots), std::move(training), std::move(evaluation), std::move(shadow), staging};

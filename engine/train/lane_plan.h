@@ -18,11 +18,15 @@ struct StateSlots {
     int moment1 = -1;
     int moment2 = -1;
     int compensation = -1;
+    int accumulated = -1;  ///< sum of the micro-batches' gradients
 };
 StateSlots state_slots(const Workload& workload, const Techniques& techniques);
 
 /// FP32 throughout, but the same loss: what a shadow pass computes with.
 PrecisionPolicy shadow_policy(const Techniques& techniques);
+
+/// The shadow pass's buffers for each parameter: the FP32 sum over micro-batches, where there are several.
+std::vector<StateBuffer> shadow_slots(const Workload& workload);
 
 /// Whether a shadow pass could differ from the lane's own pass at all; a plain FP32 lane would compare with
 /// itself.

@@ -26,6 +26,7 @@ ShadowFinding finding_of(const GradientComparison& comparison) {
 void Lane::State::count_weights(ProbeCounts& counts) const {
     const Graph& graph = training->graph();
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
+        if (training->plan().cast(graph.parameters()[p]).bytes != 0) continue;  // counted where it is cast
         TensorView weight = training->flat_value(p);
         weight.counts = &counts.values[static_cast<std::size_t>(graph.parameters()[p])];
         // Rounds again what the update stored: the same bits, now counted.
@@ -33,24 +34,25 @@ void Lane::State::count_weights(ProbeCounts& counts) const {
     }
 }
 
-std::vector<ShadowFinding> Lane::State::compare_with_shadow(std::int64_t step, const Batch& batch,
+std::vector<ShadowFinding> Lane::State::compare_with_shadow(std::int64_t step, std::span<const Batch> batches,
                                                             float inverse_scale) {
     const Graph& graph = training->graph();
     if (!shadow) {
-        shadow = std::make_unique<LaneBuffers>(
-            backend, graph, Plan(graph, shadow_policy(techniques), PlanPasses::forward_and_backward, {}));
+        shadow =
+            std::make_unique<LaneBuffers>(backend, graph,
+                                          Plan(graph, shadow_policy(techniques),
+                                               PlanPasses::forward_and_backward, shadow_slots(*workload)));
     }
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
-        backend.convert(shadow->flat_value(p), training->flat_value(p));
+        const TensorView compute = training->compute_value(graph.parameters()[p]);
+        backend.convert(shadow->flat_value(p), compute.reshaped(1, compute.elements()));
     }
-    const PassSettings settings{RunMode::training, seed(), step, 1.0f, nullptr};
-    shadow->feed(batch);
-    shadow->forward(settings);
-    shadow->backward(settings);
+    run_batches(*shadow, batches.size() > 1 ? 0 : -1, step, batches, 1.0f, nullptr);
     std::vector<ShadowFinding> findings;
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
         findings.push_back(
-            finding_of(backend.compare(training->flat_gradient(p), inverse_scale, shadow->flat_gradient(p))));
+            finding_of(backend.compare(gradient_of(p), inverse_scale,
+                                       batches.size() > 1 ? shadow->state(p, 0) : shadow->flat_gradient(p))));
     }
     return findings;
 }
@@ -71,9 +73,10 @@ std::vector<Probe> Lane::State::assemble_probes(const ProbeCounts& counts, doubl
             const auto p = static_cast<std::size_t>(found - graph.parameters().begin());
             const auto index = static_cast<std::size_t>(id);
             const Format format = training->plan().value(id).format;
-            add(id, node.name, ProbeKind::weight, counts.values[index], format, 1.0);
+            add(id, node.name, ProbeKind::weight, counts.values[index], training->compute_value(id).format,
+                1.0);
             Probe& gradient = add(id, node.name, ProbeKind::weight_gradient, counts.gradients[index],
-                                  training->plan().gradient(id).format, scale);
+                                  training->rounded_gradient_format(id), scale);
             if (!shadow_findings.empty()) {
                 gradient.relative_error = shadow_findings[p].relative_error;
                 gradient.cosine = shadow_findings[p].cosine;

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -69,7 +70,13 @@ struct Lane::State {
     void store_parameter(std::size_t parameter, const std::vector<float>& values);
 
     // lane_step.cpp
-    StepResult step(std::int64_t step, const Batch& batch, const StepRequest& request);
+    StepResult step(std::int64_t step, std::span<const Batch> batches, const StepRequest& request);
+    /// What the update takes: the gradient of the one batch, or the sum over micro-batches.
+    TensorView gradient_of(std::size_t parameter) const;
+    /// Forward and backward for each batch; gradients end up in state buffer `accumulated` (-1: of one batch,
+    /// where they are). Returns the loss. Only the last batch is counted.
+    double run_batches(LaneBuffers& buffers, int accumulated, std::int64_t step,
+                       std::span<const Batch> batches, float scale, ProbeCounts* counts);
     GradientFindings check_gradients(float inverse_scale, const ProbeCounts* counts) const;
     void update_weights(const OptimizerStep& optimizer, const GradientFindings& findings, float inverse_scale,
                         std::int64_t step, ProbeCounts* counts);
@@ -78,7 +85,7 @@ struct Lane::State {
 
     // lane_probe.cpp
     void count_weights(ProbeCounts& counts) const;
-    std::vector<ShadowFinding> compare_with_shadow(std::int64_t step, const Batch& batch,
+    std::vector<ShadowFinding> compare_with_shadow(std::int64_t step, std::span<const Batch> batches,
                                                    float inverse_scale);
     std::vector<Probe> assemble_probes(const ProbeCounts& counts, double scale, bool updated,
                                        const std::vector<ShadowFinding>& shadow_findings) const;

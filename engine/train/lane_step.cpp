@@ -7,7 +7,33 @@
 
 namespace halfscope {
 
-StepResult Lane::State::step(std::int64_t step, const Batch& batch, const StepRequest& request) {
+TensorView Lane::State::gradient_of(std::size_t parameter) const {
+    return slots.accumulated < 0 ? training->flat_gradient(parameter)
+                                 : training->state(parameter, static_cast<std::size_t>(slots.accumulated));
+}
+
+double Lane::State::run_batches(LaneBuffers& buffers, int accumulated, std::int64_t step,
+                                std::span<const Batch> batches, float scale, ProbeCounts* counts) {
+    const auto count = static_cast<std::int64_t>(batches.size());
+    // A mean over micro-batches is the sum of 1/count of each.
+    const bool is_mean = techniques.loss_reduction == LossReduction::mean;
+    const float share = is_mean ? 1.0f / static_cast<float>(count) : 1.0f;
+    double loss = 0.0;
+    for (std::int64_t number = 0; number < count; ++number) {
+        const bool is_last = number + 1 == count;
+        const PassSettings settings{RunMode::training, seed(), step * count + number, scale * share,
+                                    is_last ? counts : nullptr};
+        buffers.feed(batches[static_cast<std::size_t>(number)]);
+        buffers.forward(settings);
+        buffers.backward(settings);
+        loss += static_cast<double>(buffers.loss());
+        if (accumulated >= 0)
+            buffers.accumulate_gradients(static_cast<std::size_t>(accumulated), number == 0);
+    }
+    return is_mean ? loss / static_cast<double>(count) : loss;
+}
+
+StepResult Lane::State::step(std::int64_t step, std::span<const Batch> batches, const StepRequest& request) {
     const StepClock::time_point start = StepClock::now();
     double telemetry_ms = 0.0;
     const auto telemetry = [&telemetry_ms](auto work) {
@@ -26,19 +52,16 @@ StepResult Lane::State::step(std::int64_t step, const Batch& batch, const StepRe
 
     const float scale = scaler.scale;
     const auto inverse_scale = static_cast<float>(1.0 / static_cast<double>(scale));
-    PassSettings settings{RunMode::training, seed(), step, scale, counts.get()};
-    training->feed(batch);
-    training->forward(settings);
-    training->backward(settings);
+    const double loss = run_batches(*training, slots.accumulated, step, batches, scale, counts.get());
     const GradientFindings findings = check_gradients(inverse_scale, counts.get());
     std::vector<ShadowFinding> shadow_findings;
     if (request.shadow && shadow_is_meaningful(techniques)) {
-        telemetry([&] { shadow_findings = compare_with_shadow(step, batch, inverse_scale); });
+        telemetry([&] { shadow_findings = compare_with_shadow(step, batches, inverse_scale); });
     }
 
     StepResult result;
     result.record.step = step;
-    result.record.loss = static_cast<double>(training->loss());
+    result.record.loss = loss;
     result.record.loss_scale = static_cast<double>(scale);
     result.record.skipped = findings.nonfinite && techniques.on_nonfinite == OnNonfinite::skip;
     result.record.grad_norm = findings.norm;
@@ -73,7 +96,7 @@ GradientFindings Lane::State::check_gradients(float inverse_scale, const ProbeCo
     GradientFindings findings;
     double squares = 0.0;
     for (const BackwardParameter& place : backward_parameters) {
-        const GradientCheck check = backend.check(training->flat_gradient(place.parameter), inverse_scale);
+        const GradientCheck check = backend.check(gradient_of(place.parameter), inverse_scale);
         squares += check.sum_of_squares;
         findings.max_abs_unscaled = std::max(findings.max_abs_unscaled, check.max_abs);
         // PyTorch looks at the scaled gradient only: what 1/S makes infinite (S < 1) goes unseen (pytorch
@@ -110,7 +133,6 @@ void Lane::State::update_weights(const OptimizerStep& optimizer, const GradientF
     };
     UpdateCall call;
     call.optimizer = optimizer;
-    call.rounding = techniques.update_rounding;
     call.subnormals = techniques.subnormals;
     call.inverse_scale = inverse_scale;
     call.clip_factor = clip_factor(norm, techniques.clip_norm);
@@ -118,8 +140,11 @@ void Lane::State::update_weights(const OptimizerStep& optimizer, const GradientF
     call.loss_scale = scaler.scale;
     const Graph& graph = training->graph();
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
-        call.gradient = training->flat_gradient(p);
+        call.gradient = gradient_of(p);
         call.weight = training->flat_value(p);
+        // Into FP32 weights nothing is rounded.
+        call.rounding =
+            call.weight.format == Format::fp32 ? UpdateRounding::nearest : techniques.update_rounding;
         call.master = slot(p, slots.master);
         call.moment1 = slot(p, slots.moment1);
         call.moment2 = slot(p, slots.moment2);

@@ -3,11 +3,15 @@
 namespace halfscope {
 namespace {
 
+/// No data where the parameter has no such buffer.
+TensorView slot_of(const LaneBuffers& buffers, int slot, std::size_t parameter) {
+    return slot < 0 ? TensorView{} : buffers.state(parameter, static_cast<std::size_t>(slot));
+}
+
 void copy_slot(Backend& backend, const LaneBuffers& from, int from_slot, const LaneBuffers& to, int to_slot,
                std::size_t parameter) {
-    if (from_slot < 0 || to_slot < 0) return;
-    backend.convert(to.state(parameter, static_cast<std::size_t>(to_slot)),
-                    from.state(parameter, static_cast<std::size_t>(from_slot)));
+    const TensorView source = slot_of(from, from_slot, parameter), target = slot_of(to, to_slot, parameter);
+    if (source && target) backend.convert(target, source);
 }
 
 }  // namespace
@@ -15,11 +19,9 @@ void copy_slot(Backend& backend, const LaneBuffers& from, int from_slot, const L
 void transfer_state(Backend& backend, const LaneBuffers& from, const StateSlots& from_slots,
                     const LaneBuffers& to, const StateSlots& to_slots) {
     for (std::size_t p = 0; p < to.graph().parameters().size(); ++p) {
-        const TensorView source = from_slots.master >= 0
-                                      ? from.state(p, static_cast<std::size_t>(from_slots.master))
-                                      : from.flat_value(p);
-        if (to_slots.master >= 0) {
-            const TensorView master = to.state(p, static_cast<std::size_t>(to_slots.master));
+        const TensorView kept = slot_of(from, from_slots.master, p), master = slot_of(to, to_slots.master, p);
+        const TensorView source = kept ? kept : from.flat_value(p);
+        if (master) {
             backend.convert(master, source);
             backend.convert(to.flat_value(p), master);
         } else {

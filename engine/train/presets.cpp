@@ -25,15 +25,20 @@ Techniques with_static_scale(float scale, Techniques techniques) {
     return techniques;
 }
 
-/// Everything in FP16, the optimizer's moments and constants too. Reached by name; not among the seven that
-/// are shown.
-const Preset& apex_o3() {
-    static const Preset preset = [] {
-        Preset everything{"apex-o3", "Everything FP16, optimizer included.", find_preset("fp16")->techniques};
-        everything.techniques.optimizer_state = FormatChoice::storage;
-        return everything;
-    }();
-    return preset;
+/// The scaler of a framework, with all its numbers.
+Techniques with_scaler(const char* scaler, Techniques techniques) {
+    set_technique(techniques, "scaler", scaler);
+    return techniques;
+}
+
+Techniques with_op_policy(OpPolicy policy, Techniques techniques) {
+    techniques.op_policy = policy;
+    return techniques;
+}
+
+Techniques with_state_in_storage(Techniques techniques) {
+    techniques.optimizer_state = FormatChoice::storage;
+    return techniques;
 }
 
 }  // namespace
@@ -57,13 +62,23 @@ const std::vector<Preset>& presets() {
          with_static_scale(8.0f, mixed)},
         {"bf16", "BF16 with a master copy; its range needs no loss scaling.",
          in_format(Format::bf16, without_loss_scaling(mixed))},
+        {"autocast",
+         "PyTorch's torch.autocast with GradScaler: parameters in FP32, cast for matrix products and "
+         "convolutions; "
+         "losses and layer norms in FP32.",
+         with_op_policy(OpPolicy::autocast, with_scaler("pytorch", mixed))},
+        {"apex-o1", "Apex O1: casts by Apex's lists, and its scaler.",
+         with_op_policy(OpPolicy::apex_o1, with_scaler("apex", mixed))},
+        {"apex-o2", "Apex O2: FP16 with master weights, norms in FP32, and its scaler.",
+         with_op_policy(OpPolicy::norm_fp32, with_scaler("apex", mixed))},
+        {"apex-o3", "Apex O3: everything FP16, the optimizer's state included, nothing to guard it.",
+         with_state_in_storage(without_master(without_loss_scaling(mixed)))},
     };
     return list;
 }
 
 const Preset* find_preset(std::string_view name) {
     if (name == "apex-o0") name = "fp32";
-    if (name == "apex-o3") return &apex_o3();
     for (const Preset& preset : presets()) {
         if (preset.name == name) return &preset;
     }

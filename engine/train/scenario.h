@@ -117,8 +117,11 @@ class Workload {
     /// FP32 values that lanes start from instead of random ones, for the parameters named there with their
     /// shapes; null: none. They live as long as the workload.
     virtual const std::vector<NamedValues>* starting_weights() const { return nullptr; }
-    /// The batch of one step: a pure function of (seed, step), so that lanes and runs share it.
-    virtual Batch training_batch(std::int64_t step) const = 0;
+    /// One batch: a pure function of (seed, number), so that lanes and runs share it.
+    virtual Batch training_batch(std::int64_t number) const = 0;
+    /// Batches whose gradients are added up before one update: step s trains on training_batch(s *
+    /// micro_batches()) and the ones after it. The parameter `micro_batches`; 1 where there is none.
+    std::int64_t micro_batches() const;
     /// Hyper-parameters at schedule position `position` (updates done, or steps with
     /// schedule_on_skip=advance), before bias corrections.
     virtual OptimizerStep optimizer(std::int64_t position) const = 0;
@@ -155,6 +158,8 @@ class Scenario {
 const std::vector<std::unique_ptr<Scenario>>& scenarios();
 /// Throws InputError ("unknown scenario 'x', did you mean ...").
 const Scenario& find_scenario(std::string_view name);
+/// The slider that every built-in scenario has for Workload::micro_batches().
+ScenarioParameter micro_batches_parameter();
 /// Fills in defaults and checks names and ranges. Throws InputError with one sentence.
 ScenarioSettings resolve_settings(const ScenarioInfo& info, const ScenarioSettings& settings);
 /// Parses "key=value" into settings. Throws InputError.

@@ -71,6 +71,26 @@ double parse_choice(const ScenarioParameter& parameter, std::string_view text) {
 
 }  // namespace
 
+ScenarioParameter micro_batches_parameter() {
+    ScenarioParameter parameter;
+    parameter.name = "micro_batches";
+    parameter.kind = ScenarioParameter::Kind::integer;
+    parameter.default_value = 1;
+    parameter.minimum = 1;
+    parameter.maximum = 64;
+    parameter.logarithmic = true;
+    parameter.help =
+        "Batches whose mean gradient makes one update (gradient accumulation); the technique "
+        "gradient_accumulation says "
+        "in which format they are added up.";
+    return parameter;
+}
+
+std::int64_t Workload::micro_batches() const {
+    const auto found = settings().parameters.find("micro_batches");
+    return found == settings().parameters.end() ? 1 : static_cast<std::int64_t>(found->second);
+}
+
 ScenarioSettings resolve_settings(const ScenarioInfo& info, const ScenarioSettings& settings) {
     if (!settings.text_path.empty() && !info.reads_text) {
         throw InputError("scenario '" + info.name + "' reads no text file; leave out '" + settings.text_path +

@@ -153,11 +153,17 @@ void add_format_keys(std::vector<TechniqueEntry>& entries) {
         {{"e4m3", "is not built yet; choose fp16, fp32 or bf16."},
          {"e5m2", "is not built yet; choose fp16, fp32 or bf16."},
          {"tf32", "is not a way to store numbers; choose storage=fp32 with matmul_input=tf32."}}));
-    constexpr const char* kUnbuiltPolicy = "is not built yet; choose op_policy=uniform.";
     entries.push_back(choice<OpPolicy>(
-        "op_policy", {{"uniform", OpPolicy::uniform}}, [](Techniques& t) -> OpPolicy& { return t.op_policy; },
-        "Which operations leave the storage format: none.", "PyTorch autocast, Apex",
-        {{"autocast", kUnbuiltPolicy}, {"apex-o1", kUnbuiltPolicy}, {"norm-fp32", kUnbuiltPolicy}}));
+        "op_policy",
+        {{"uniform", OpPolicy::uniform},
+         {"autocast", OpPolicy::autocast},
+         {"apex-o1", OpPolicy::apex_o1},
+         {"norm-fp32", OpPolicy::norm_fp32}},
+        [](Techniques& t) -> OpPolicy& { return t.op_policy; },
+        "Which operations leave the storage format: none; those on PyTorch's or Apex's lists, with "
+        "parameters in FP32 "
+        "that are cast for each product; or the norms' parameters and arithmetic alone.",
+        "PyTorch autocast, Apex"));
     entries.push_back(choice<MatmulInput>(
         "matmul_input", {{"storage", MatmulInput::storage}, {"tf32", MatmulInput::tf32}},
         [](Techniques& t) -> MatmulInput& { return t.matmul_input; },
@@ -299,6 +305,13 @@ void add_arithmetic_keys(std::vector<TechniqueEntry>& entries) {
         [](Techniques& t) -> Subnormals& { return t.subnormals; },
         "flush stores subnormal results as zero, which costs FP16 its lowest 10 powers of two.",
         "paper 3.2, Figure 3"));
+    entries.push_back(choice<FormatChoice>(
+        "gradient_accumulation", {{"fp32", FormatChoice::fp32}, {"storage", FormatChoice::storage}},
+        [](Techniques& t) -> FormatChoice& { return t.gradient_accumulation; },
+        "Format in which the gradients of micro-batches are added up (scenario setting micro_batches); in "
+        "storage the "
+        "sum is rounded after each.",
+        "PyTorch: .grad has its parameter's type"));
 }
 
 }  // namespace

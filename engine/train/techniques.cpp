@@ -74,6 +74,7 @@ std::string scaler_refusal(const ScalerRules& rules) {
 PrecisionPolicy Techniques::policy() const {
     PrecisionPolicy policy;
     policy.storage = storage;
+    policy.op_policy = op_policy;
     policy.arithmetic.accumulate = accumulate;
     policy.arithmetic.matmul_operands = matmul_input == MatmulInput::tf32 ? Format::tf32 : Format::fp32;
     policy.arithmetic.reduction_format = reductions == Reductions::storage ? storage : Format::fp32;
@@ -109,12 +110,26 @@ std::string refusal(const Techniques& techniques) {
     if (techniques.accumulate == Accumulate::fp16 && techniques.storage != Format::fp16) {
         return "accumulate=fp16 needs storage=fp16, not " + storage + "; set accumulate=fp32 first.";
     }
+    if (techniques.op_policy != OpPolicy::uniform && techniques.storage == Format::fp32) {
+        return "op_policy=" + technique_value(techniques, "op_policy") +
+               " chooses what leaves 16 bits and has no effect with storage=fp32; set op_policy=uniform "
+               "first.";
+    }
+    if (casts_parameters(techniques.op_policy) && techniques.master_weights == MasterWeights::off) {
+        return "op_policy=" + technique_value(techniques, "op_policy") +
+               " keeps parameters in FP32 and needs master_weights=on; set master_weights=on, or "
+               "op_policy=uniform.";
+    }
     if (techniques.matmul_input == MatmulInput::tf32 && techniques.storage != Format::fp32) {
         return "matmul_input=tf32 rounds FP32 operands and needs storage=fp32, not " + storage +
                "; set matmul_input=storage first.";
     }
     if (techniques.reductions == Reductions::storage && techniques.storage == Format::fp32) {
         return "reductions=storage has no effect with storage=fp32; set reductions=fp32 first.";
+    }
+    if (techniques.gradient_accumulation == FormatChoice::storage && techniques.storage == Format::fp32) {
+        return "gradient_accumulation=storage has no effect with storage=fp32; set "
+               "gradient_accumulation=fp32 first.";
     }
     if (techniques.update_rounding != UpdateRounding::nearest) {
         const std::string rounding = "update_rounding=" + technique_value(techniques, "update_rounding");
@@ -142,13 +157,9 @@ Techniques parse_techniques(std::string_view text) {
     const bool trailing_comma = text.ends_with(',');
     const std::string_view name = next_part();
     Techniques techniques;
-    if (name == "autocast" || name == "apex-o1" || name == "apex-o2") {
-        throw InputError("preset '" + std::string(name) +
-                         "' is not built yet: it needs an op_policy other than uniform.");
-    }
     const Preset* preset = find_preset(name);
     if (!preset) {
-        std::vector<std::string> names{"apex-o0", "apex-o3"};
+        std::vector<std::string> names{"apex-o0"};
         for (const Preset& known : presets()) names.push_back(known.name);
         throw InputError(with_guess("unknown preset '" + std::string(name) + "'", name, names));
     }

@@ -16,7 +16,6 @@
 
 namespace halfscope {
 
-enum class OpPolicy : std::uint8_t { uniform };
 enum class MasterWeights : std::uint8_t { off, on };
 enum class OnNonfinite : std::uint8_t { skip, apply };
 enum class ScheduleOnSkip : std::uint8_t { hold, advance };
@@ -42,13 +41,23 @@ struct Techniques {
     FormatChoice eps_format = FormatChoice::fp32;
     LossReduction loss_reduction = LossReduction::mean;
     Subnormals subnormals = Subnormals::keep;
+    FormatChoice gradient_accumulation = FormatChoice::fp32;
 
     bool operator==(const Techniques&) const = default;
 
     /// Formats and arithmetic of the graph under these techniques.
     PrecisionPolicy policy() const;
-    /// Whether an FP32 master copy exists: asked for and storage is not FP32.
-    bool has_master() const { return master_weights == MasterWeights::on && storage != Format::fp32; }
+    /// Whether FP32 master copies exist: asked for, storage is not FP32, and parameters do not live in FP32
+    /// anyway.
+    bool has_master() const {
+        return master_weights == MasterWeights::on && storage != Format::fp32 && !casts_parameters(op_policy);
+    }
+    /// Whether every weight is kept in FP32 somewhere: no update is rounded into 16 bits.
+    bool keeps_fp32_weights() const { return storage == Format::fp32 || master_weights == MasterWeights::on; }
+    /// Format in which the gradients of micro-batches are added up.
+    Format gradient_accumulation_format() const {
+        return gradient_accumulation == FormatChoice::storage ? storage : Format::fp32;
+    }
     /// Format of moments and of the update's constants.
     Format optimizer_state_format() const {
         return optimizer_state == FormatChoice::storage ? storage : Format::fp32;
@@ -82,7 +91,8 @@ struct Preset {
     std::string description;
     Techniques techniques;
 };
-/// fp32, fp16, fp16-master, fp16-scaled, mixed, paper, bf16, in this order.
+/// fp32, fp16, fp16-master, fp16-scaled, mixed, paper, bf16, autocast, apex-o1, apex-o2, apex-o3, in this
+/// order; apex-o0 is another name of fp32.
 const std::vector<Preset>& presets();
 /// The preset of that name, or nullptr.
 const Preset* find_preset(std::string_view name);

@@ -36,6 +36,9 @@ constexpr Row kRowsOfTable[] = {
     {"fp16", 2 * kParameters, 0, kFixed + kRows * 325 * 2, (kParameters + kRows * 323) * 2, 8 * kParameters},
     {"apex-o3", 2 * kParameters, 0, kFixed + kRows * 325 * 2, (kParameters + kRows * 323) * 2,
      4 * kParameters},
+    // FP32 parameters and their FP16 copies; x in FP32 and its copy; gradients of both.
+    {"autocast", 6 * kParameters, 0, kFixed + kRows*(2 * 6 + 323 * 2), 6 * kParameters + kRows * 323 * 2,
+     8 * kParameters},
     {"fp16-scaled,update_rounding=kahan", 2 * kParameters, 0, kFixed + kRows * 325 * 2,
      (kParameters + kRows * 323) * 2, 10 * kParameters},
 };

@@ -8,6 +8,7 @@ namespace {
 
 struct Row {
     const char *preset, *storage, *master, *scaling, *scale, *on_nonfinite, *optimizer_state;
+    const char *op_policy = "uniform", *scaler = "custom";
 };
 
 // The table of techniques.md, by hand.
@@ -20,6 +21,9 @@ constexpr Row kRows[] = {
     {"paper", "fp16", "on", "static", "8", "skip", "fp32"},
     {"bf16", "bf16", "on", "off", "", "apply", "fp32"},
     {"apex-o0", "fp32", "off", "off", "", "apply", "fp32"},
+    {"autocast", "fp16", "on", "dynamic", "65536", "skip", "fp32", "autocast", "pytorch"},
+    {"apex-o1", "fp16", "on", "dynamic", "65536", "skip", "fp32", "apex-o1", "apex"},
+    {"apex-o2", "fp16", "on", "dynamic", "65536", "skip", "fp32", "norm-fp32", "apex"},
     {"apex-o3", "fp16", "off", "off", "", "apply", "storage"},
 };
 
@@ -28,7 +32,8 @@ TEST(Presets, AreThoseOfTheTable) {
         const Techniques techniques = parse_techniques(row.preset);
         const auto value = [&](const char* key) { return technique_value(techniques, key); };
         EXPECT_EQ(value("storage"), row.storage) << row.preset;
-        EXPECT_EQ(value("op_policy"), "uniform") << row.preset;
+        EXPECT_EQ(value("op_policy"), row.op_policy) << row.preset;
+        EXPECT_EQ(value("scaler"), row.scaler) << row.preset;
         EXPECT_EQ(value("master_weights"), row.master) << row.preset;
         EXPECT_EQ(value("loss_scaling"), row.scaling) << row.preset;
         if (*row.scale) {
@@ -50,7 +55,8 @@ TEST(Presets, AreThoseOfTheTable) {
 }
 
 TEST(Presets, StandInTheirOrder) {
-    const char* names[] = {"fp32", "fp16", "fp16-master", "fp16-scaled", "mixed", "paper", "bf16"};
+    const char* names[] = {"fp32", "fp16",     "fp16-master", "fp16-scaled", "mixed",  "paper",
+                           "bf16", "autocast", "apex-o1",     "apex-o2",     "apex-o3"};
     ASSERT_EQ(presets().size(), std::size(names));
     for (std::size_t i = 0; i < std::size(names); ++i) {
         EXPECT_EQ(presets()[i].name, names[i]);
@@ -76,9 +82,10 @@ struct Refused {
 constexpr Refused kRefused[] = {
     {"mixd", "did you mean 'mixed'"},
     {"", "unknown preset ''"},
-    {"autocast", "not built yet"},
-    {"apex-o1", "not built yet"},
-    {"apex-o2", "not built yet"},
+    {"autocats", "did you mean 'autocast'"},
+    {"fp32,op_policy=autocast", "no effect with storage=fp32"},
+    {"autocast,master_weights=off", "needs master_weights=on"},
+    {"autocast,update_rounding=kahan", "needs master_weights=off"},
     {"mixed,", "end with a comma"},
     {"mixed,,loss_scale=8", "key=value"},
     {"mixed,loss_scale", "key=value"},
@@ -91,6 +98,7 @@ constexpr Refused kRefused[] = {
     {"fp32,update_rounding=kahan", "no effect with storage=fp32"},
     {"mixed,matmul_input=tf32", "needs storage=fp32"},
     {"fp32,reductions=storage", "no effect with storage=fp32"},
+    {"fp32,gradient_accumulation=storage", "no effect with storage=fp32"},
     {"mixed,min_scale=2^20,max_scale=2^10", "lies above max_scale"},
     {"mixed,loss_scale=2^25", "lies above max_scale"},
     {"mixed,min_scale=2^16", "lies below min_scale"},

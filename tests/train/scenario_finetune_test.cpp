@@ -157,12 +157,18 @@ TEST_F(GruFinetune, PretrainsOnceForSettingsThatLeaveItAlone) {
     other.parameters["time"] = 16;
     other.parameters["lr"] = 1e-3;
     other.parameters["steps"] = 50;
+    other.parameters["micro_batches"] = 3;
     const auto second = prepare(other);
     EXPECT_EQ(pretrained_steps_, 0);
     EXPECT_EQ(second->starting_weights(), first->starting_weights());  // the same memory
     EXPECT_EQ(second->optimizer(0).learning_rate, 1e-3f);
     EXPECT_EQ(second->optimizer(49).learning_rate, 1e-3f);
     EXPECT_EQ(files().size(), 1u);
+    // Nor do they change what is pretrained.
+    forget_kept_weights();
+    fs::remove(only_file());
+    EXPECT_EQ(signature(*prepare(other)), signature(*first));
+    EXPECT_EQ(pretrained_steps_, 10);
 }
 
 TEST_F(GruFinetune, PretrainsAnewForWhatDecidesItsBits) {

@@ -8,13 +8,16 @@
 namespace halfscope {
 namespace {
 
-// The keys of techniques.md, in its order.
-constexpr const char* kKeys[] = {
-    "storage",         "op_policy",  "matmul_input", "accumulate",       "reductions",      "master_weights",
-    "update_rounding", "scaler",     "loss_scaling", "loss_scale",       "growth_factor",   "backoff_factor",
-    "growth_interval", "min_scale",  "max_scale",    "hysteresis",       "at_floor",        "on_nonfinite",
-    "clip_norm",       "clip_order", "decay_order",  "schedule_on_skip", "optimizer_state", "eps_format",
-    "loss_reduction",  "subnormals"};
+// The keys of techniques.md, in its order, and one more.
+constexpr const char* kKeys[] = {"storage",          "op_policy",       "matmul_input",
+                                 "accumulate",       "reductions",      "master_weights",
+                                 "update_rounding",  "scaler",          "loss_scaling",
+                                 "loss_scale",       "growth_factor",   "backoff_factor",
+                                 "growth_interval",  "min_scale",       "max_scale",
+                                 "hysteresis",       "at_floor",        "on_nonfinite",
+                                 "clip_norm",        "clip_order",      "decay_order",
+                                 "schedule_on_skip", "optimizer_state", "eps_format",
+                                 "loss_reduction",   "subnormals",      "gradient_accumulation"};
 
 TEST(TechniqueKeys, AreAllThereAndExplained) {
     ASSERT_EQ(technique_keys().size(), std::size(kKeys));
@@ -125,7 +128,8 @@ TEST(TechniqueKeys, UnknownWordsGetAGuess) {
     EXPECT_NE(set_technique(techniques, "scaler", "pytroch").find("did you mean 'pytorch'"),
               std::string::npos);
     EXPECT_NE(set_technique(techniques, "master_weights", "yes").find("it is on or off"), std::string::npos);
-    EXPECT_NE(set_technique(techniques, "op_policy", "autocast").find("not built yet"), std::string::npos);
+    EXPECT_NE(set_technique(techniques, "op_policy", "autocats").find("did you mean 'autocast'"),
+              std::string::npos);
     EXPECT_NE(set_technique(techniques, "storage", "e4m3").find("not built yet"), std::string::npos);
     EXPECT_NE(set_technique(techniques, "storage", "tf32").find("matmul_input=tf32"), std::string::npos);
     EXPECT_EQ(techniques, Techniques{});

@@ -25,8 +25,8 @@ constexpr std::array<const char*, 4> kWeightKeys{"storage", "master_weights", "u
 constexpr std::array<const char*, 4> kScaleKeys{"loss_scaling", "loss_scale", "on_nonfinite", "scaler"};
 constexpr std::array<const char*, 7> kDynamicKeys{
     "growth_factor", "backoff_factor", "growth_interval", "min_scale", "max_scale", "hysteresis", "at_floor"};
-constexpr std::array<const char*, 5> kArithmeticKeys{"reductions", "matmul_input", "subnormals",
-                                                     "loss_reduction", "op_policy"};
+constexpr std::array<const char*, 6> kArithmeticKeys{"op_policy",    "reductions", "gradient_accumulation",
+                                                     "matmul_input", "subnormals", "loss_reduction"};
 // What is switched most stands first; keys of no group come last, so that none is ever missing.
 constexpr std::array<KeyGroup, 4> kGroups{{{"FORMATS AND WEIGHTS", kWeightKeys},
                                            {"LOSS SCALING", kScaleKeys},

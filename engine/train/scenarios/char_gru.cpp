@@ -51,7 +51,8 @@ ScenarioInfo describe() {
         {"hidden", Kind::integer, 96, 8, 512, true, {}, "Units of the GRU."},
         {"embedding", Kind::integer, 32, 4, 256, true, {}, "Numbers that stand for one character."},
         {"lr", Kind::real, 4e-3, 1e-6, 1, true, {}, "Adam's learning rate before the cosine schedule."},
-        {"steps", Kind::integer, 600, 10, 100000, true, {}, "Steps until the schedule reaches its end."}};
+        {"steps", Kind::integer, 600, 10, 100000, true, {}, "Steps until the schedule reaches its end."},
+        micro_batches_parameter()};
     info.lanes = {{"fp32", "fp32"}, {"mixed", "mixed"}, {"no-master", "fp16-scaled"}};
     info.steps = 600;
     info.reads_text = true;

@@ -69,7 +69,8 @@ ScenarioInfo describe() {
          true,
          {},
          "Learning rate of SGD with momentum 0.9, before the cosine schedule."},
-        {"steps", Kind::integer, 120, 10, 100000, true, {}, "Steps until the schedule reaches its end."}};
+        {"steps", Kind::integer, 120, 10, 100000, true, {}, "Steps until the schedule reaches its end."},
+        micro_batches_parameter()};
     info.lanes = {{"fp32", "fp32"}, {"mixed", "mixed"}, {"fp16-sums", "mixed,reductions=storage"}};
     info.steps = 120;
     info.reads_images = true;

@@ -73,7 +73,8 @@ ScenarioInfo describe() {
          10000,
          true,
          {},
-         "Steps of pretraining, momentum SGD at 0.5 on 16 sequences of 32 characters."}};
+         "Steps of pretraining, momentum SGD at 0.5 on 16 sequences of 32 characters."},
+        micro_batches_parameter()};
     info.lanes = {{"fp32", "fp32"}, {"mixed", "mixed"}, {"no-master", "fp16-scaled"}};
     info.steps = 600;
     return info;
@@ -98,7 +99,9 @@ class PretrainingWorkload final : public Workload {
     PretrainingWorkload(ScenarioSettings settings, const Texts& texts)
         : settings_(std::move(settings)),
           model_(make_text_corpus(texts.known, texts.fresh), sizes_of(settings_),
-                 {settings_.seed, "gru-finetune.pretraining", "gru-finetune.sample"}) {}
+                 {settings_.seed, "gru-finetune.pretraining", "gru-finetune.sample"}) {
+        settings_.parameters.erase("micro_batches");  // of fine-tuning
+    }
 
     const ScenarioInfo& info() const override { return finetune_info(); }
     const ScenarioSettings& settings() const override { return settings_; }

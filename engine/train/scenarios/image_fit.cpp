@@ -53,7 +53,8 @@ ScenarioInfo describe() {
         {"layers", Kind::integer, 4, 1, 8, false, {}, "Hidden ReLU layers."},
         {"width", Kind::integer, 64, 4, 512, true, {}, "Units of each hidden layer."},
         {"lr", Kind::real, 3e-4, 1e-6, 1, true, {}, "Adam's learning rate before the cosine schedule."},
-        {"steps", Kind::integer, 800, 10, 100000, true, {}, "Steps until the schedule reaches its end."}};
+        {"steps", Kind::integer, 800, 10, 100000, true, {}, "Steps until the schedule reaches its end."},
+        micro_batches_parameter()};
     info.lanes = {{"fp32", "fp32"}, {"mixed", "mixed"}, {"no-master", "fp16-scaled"}};
     info.steps = 800;
     return info;

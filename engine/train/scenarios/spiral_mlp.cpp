@@ -58,7 +58,8 @@ ScenarioInfo describe() {
          {"sigmoid", "tanh", "relu", "gelu"},
          "What follows each hidden layer; sigmoid shrinks gradients at least four-fold per layer."},
         {"lr", Kind::real, 5e-3, 1e-6, 1, true, {}, "Adam's learning rate before the cosine schedule."},
-        {"steps", Kind::integer, 500, 10, 100000, true, {}, "Steps until the schedule reaches its end."}};
+        {"steps", Kind::integer, 500, 10, 100000, true, {}, "Steps until the schedule reaches its end."},
+        micro_batches_parameter()};
     info.lanes = {{"fp32", "fp32"}, {"mixed", "mixed"}, {"fp16", "fp16"}};
     info.steps = 500;
     return info;

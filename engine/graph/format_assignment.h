@@ -1,0 +1,34 @@
+// Which format every tensor of a graph has under a policy, and which inputs a node reads through a cast copy.
+// Worked out by Plan; the lists behind it are those of the frameworks (numerics.md). Allocates nothing.
+//
+// A node that wants a wider format than its input has needs no copy: values widen exactly on loading, and the
+// gradient it stores into the narrow tensor is rounded once, as a cast's backward does.
+#pragma once
+
+#include <vector>
+
+#include "graph/graph.h"
+#include "graph/precision_policy.h"
+
+namespace halfscope {
+
+/// What a framework's list says of an operation.
+enum class OpClass : std::uint8_t {
+    low_precision,  ///< computes and answers in 16 bits: matrix products, convolutions, recurrent cells
+    fp32,           ///< computes and answers in FP32: softmax, losses, layer norm
+    by_input        ///< answers in the widest format among its activations
+};
+OpClass op_class(OpPolicy policy, OpKind op);
+
+struct FormatAssignment {
+    FormatAssignment(const Graph& graph, const PrecisionPolicy& policy);
+
+    std::vector<Format> values;     ///< by tensor
+    std::vector<Format> gradients;  ///< by tensor: that of the value
+    /// By tensor: whether some node reads a copy in `storage` of it, whose gradient is in `storage` too.
+    std::vector<bool> has_cast;
+    /// By node, then input: whether it reads the copy.
+    std::vector<std::vector<bool>> reads_cast;
+};
+
+}  // namespace halfscope
