@@ -24,7 +24,7 @@ ScenarioSettings settings_for(const Scenario& scenario, ScenarioSettings setting
     const ScenarioInfo& info = scenario.info();
     if (!has_parameter(info, "batch")) return resolve_settings(info, settings);
     // Any batch size will do to learn what the inputs are called.
-    const auto any = scenario.create(resolve_settings(info, settings));
+    const auto any = scenario.outline(resolve_settings(info, settings));
     const auto rows = static_cast<double>(batch_size_of(file, any->training_graph()));
     const auto given = settings.parameters.find("batch");
     if (given != settings.parameters.end() && given->second != rows) {
@@ -49,7 +49,7 @@ int run_gradients(const GradsOptions& options) {
     const std::unique_ptr<Backend> backend = open_device(experiment);
     const std::vector<NamedValues> weights = read_named_values(options.weights_path);
     const BatchFile file = read_batch_file(options.batch_path);
-    const auto workload = scenario.create(settings_for(scenario, experiment.settings, file));
+    const auto workload = scenario.outline(settings_for(scenario, experiment.settings, file));
     const Batch batch = batch_of(file, workload->training_graph());
     check_named_values_target(options.out_path, {});
 

@@ -83,7 +83,7 @@ Json parameter_json(const ScenarioParameter& parameter) {
 }
 
 Json tensors_json(const Scenario& scenario) {
-    const auto workload = scenario.create(resolve_settings(scenario.info(), {}));
+    const auto workload = scenario.outline(resolve_settings(scenario.info(), {}));
     Json list = Json::array();
     for (const TensorInfo& tensor : workload->training_graph().tensors()) {
         const char* role = outside_role(tensor.role);

@@ -10,7 +10,7 @@ namespace halfscope {
 namespace {
 
 constexpr std::chrono::milliseconds kRedrawInterval{100};
-constexpr std::int64_t kBarWidth = 24;
+constexpr std::size_t kBarWidth = 24;
 
 std::size_t terminal_columns() {
     winsize size{};
@@ -30,13 +30,22 @@ bool Progress::due() const {
 
 void Progress::show(std::int64_t done, const std::string& details) {
     if (!due()) return;
-    last_ = std::chrono::steady_clock::now();
-    const double seconds = std::chrono::duration<double>(last_ - start_).count();
-    const auto filled = static_cast<std::size_t>(kBarWidth * done / std::max<std::int64_t>(steps_, 1));
+    const auto now = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(now - start_).count();
     char rate[48];
     std::snprintf(rate, sizeof rate, "%.1f steps/s", seconds > 0 ? static_cast<double>(done) / seconds : 0.0);
-    std::string line = "[" + std::string(filled, '#') + std::string(kBarWidth - filled, '.') + "] " +
-                       std::to_string(done) + "/" + std::to_string(steps_) + "  " + rate + "  " + details;
+    draw(static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(steps_, 1)),
+         std::to_string(done) + "/" + std::to_string(steps_) + "  " + rate + "  " + details);
+}
+
+void Progress::show_part(double fraction, const std::string& text) {
+    if (due()) draw(fraction, text);
+}
+
+void Progress::draw(double fraction, const std::string& text) {
+    last_ = std::chrono::steady_clock::now();
+    const auto filled = static_cast<std::size_t>(std::clamp(fraction, 0.0, 1.0) * kBarWidth);
+    std::string line = "[" + std::string(filled, '#') + std::string(kBarWidth - filled, '.') + "] " + text;
     line.resize(std::min(line.size(), terminal_columns() - 1));
     std::fprintf(stderr, "\r\x1b[K%s", line.c_str());
     std::fflush(stderr);

@@ -231,6 +231,25 @@ class TrainRun {
     bool can_write_ = true;
 };
 
+/// The workload with what it starts from; null where Ctrl-C came meanwhile.
+std::shared_ptr<const Workload> prepare(const Scenario& scenario, const ScenarioSettings& settings,
+                                        const TrainOptions& options) {
+    // Weights from a file take the place of those that pretraining would make.
+    if (!options.weights_path.empty()) return scenario.outline(settings);
+    Progress progress;
+    Preparation preparation;
+    preparation.threads = options.experiment.threads;
+    preparation.report = [&progress](const LoadingProgress& reached) {
+        progress.show_part(reached.fraction, reached.text);
+        return !interrupted();
+    };
+    try {
+        return scenario.prepare(settings, preparation);
+    } catch (const CancelledError&) {
+        return nullptr;
+    }
+}
+
 }  // namespace
 
 int run_training(const TrainOptions& options) {
@@ -247,7 +266,10 @@ int run_training(const TrainOptions& options) {
     const ScenarioSettings settings = resolve_settings(scenario.info(), experiment.settings);
     const std::vector<LaneSpec> lanes =
         experiment.lanes.empty() ? default_lanes(scenario.info()) : experiment.lanes;
-    const std::shared_ptr<const Workload> workload = scenario.create(settings);
+    // A mistake in it should not wait for pretraining.
+    if (!options.save_path.empty()) check_named_values_target(options.save_path, {});
+    const std::shared_ptr<const Workload> workload = prepare(scenario, settings, options);
+    if (!workload) return kExitInterrupted;
     if (!workload->note().empty()) std::fprintf(stderr, "halfscope-cli: %s\n", workload->note().c_str());
     auto fresh = std::make_unique<Experiment>(*backend, workload, lanes);
     RunProgress progress = RunProgress::of(*fresh);

@@ -26,7 +26,7 @@ constexpr std::array<KeyHelp, 18> kHelp{{
     {"Ctrl O", "open a text or pictures (or drop them on the window)"},
     {"Ctrl S", "save a checkpoint of the whole run"},
     {"Ctrl Q", "quit"},
-    {"Esc", "close dialogs and dismiss messages"},
+    {"Esc", "close dialogs, dismiss messages, cancel an opening that takes long"},
     {"F1", "this list"},
     {"F2", "screenshot to the folder Halfscope was started in"},
     {"F11", "presenter: large text for a lecture hall"},
@@ -110,6 +110,7 @@ bool handle_view_key(int key, const PanelContext& context) {
             ui.layout.left_folded = !ui.layout.left_folded;
             return true;
         case GLFW_KEY_ESCAPE:
+            if (!context.snapshot.loading.text.empty()) context.commands.send(CancelCommand{});
             close_everything(ui);
             return true;
         case GLFW_KEY_F1:

@@ -67,6 +67,38 @@ void draw_toasts(const PanelContext& context) {
     }
 }
 
+/// What an opening that takes long does, how far it is, and a way to end it: above everything but dialogs.
+void draw_loading(const PanelContext& context) {
+    const LoadingProgress& loading = context.snapshot.loading;
+    if (context.snapshot.state != RunState::loading || loading.text.empty()) return;
+    const Theme& theme = context.theme;
+    const ImVec2 size = ImGui::GetIO().DisplaySize;
+    const float width = std::min(theme.px(420), size.x * 0.9f);
+    ImGui::SetNextWindowPos(ImVec2(size.x * 0.5f, size.y * 0.4f), ImGuiCond_Always, ImVec2(0.5f, 0.5f));
+    ImGui::SetNextWindowSizeConstraints(ImVec2(width, 0), ImVec2(width, size.y * 0.9f));
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, theme.px(1));
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, theme.px(6));
+    ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(theme.px(16), theme.px(12)));
+    ImGui::PushStyleColor(ImGuiCol_WindowBg, theme.panel_background);
+    ImGui::PushStyleColor(ImGuiCol_Border, theme.accent);
+    ImGui::PushStyleColor(ImGuiCol_PlotHistogram, theme.accent);
+    ImGui::Begin("##loading", nullptr,
+                 ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_AlwaysAutoResize |
+                     ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoFocusOnAppearing |
+                     ImGuiWindowFlags_NoMove);
+    ImGui::TextWrapped("%s", loading.text.c_str());
+    ImGui::ProgressBar(static_cast<float>(loading.fraction), ImVec2(-1, theme.px(8)), "");
+    ImGui::Dummy(ImVec2(0, theme.px(2)));
+    if (ImGui::Button("Cancel")) context.commands.send(CancelCommand{});
+    context.ui.probe.item("loading/cancel");
+    ImGui::SameLine();
+    dim_text(theme, "Esc");
+    context.ui.probe.value("loading", loading.text);
+    ImGui::End();
+    ImGui::PopStyleColor(3);
+    ImGui::PopStyleVar(3);
+}
+
 /// A window in the middle with a close button. End it with ImGui::End() whatever this returns.
 bool begin_dialog(const PanelContext& context, const char* title, bool& open, float width) {
     const ImVec2 size = ImGui::GetIO().DisplaySize;
@@ -253,6 +285,7 @@ void draw_save_checkpoint(const PanelContext& context) {
 
 void draw_overlays(const PanelContext& context) {
     Dialogs& dialogs = context.ui.dialogs;
+    draw_loading(context);
     if (dialogs.keys) draw_keys(context);
     if (dialogs.paper) draw_paper(context);
     if (dialogs.log) draw_log(context);

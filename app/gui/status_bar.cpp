@@ -92,7 +92,9 @@ void draw_status_bar(const PanelContext& context, ImVec2 min, ImVec2 max) {
     const ImU32 state_colour = snapshot.state == RunState::running  ? theme.good
                                : snapshot.state == RunState::failed ? theme.error
                                                                     : theme.warning;
-    line.text("state", state_name(snapshot.state), "Space runs and pauses", state_colour);
+    std::string state = state_name(snapshot.state);
+    if (!snapshot.loading.text.empty()) state += formatted(" %.0f%%", 100.0 * snapshot.loading.fraction);
+    line.text("state", state, "Space runs and pauses", state_colour);
     line.text("step", "step " + count_text(snapshot.next_step), "steps done so far");
     line.text("rate", formatted("%.0f steps/s", snapshot.steps_per_second),
               "steps of all lanes together, with everything that is measured and drawn");

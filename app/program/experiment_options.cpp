@@ -143,7 +143,7 @@ ExperimentOptions parse_experiment_options(const ExperimentText& text) {
 void check_experiment(const ExperimentOptions& options) {
     require_device(options);
     const Scenario& scenario = find_scenario(options.scenario);
-    scenario.create(resolve_settings(scenario.info(), options.settings));
+    scenario.outline(resolve_settings(scenario.info(), options.settings));
 }
 
 std::unique_ptr<Backend> open_device(const ExperimentOptions& options) {

@@ -22,6 +22,8 @@ class Backend {
 
     /// One line for the status bar: "cpu: AMD EPYC, 2 threads".
     virtual std::string name() const = 0;
+    /// Processor threads for what is computed on the processor whatever the device; 0: all cores.
+    virtual int host_threads() const { return 0; }
     /// Bytes that can still be allocated.
     virtual std::uint64_t available_bytes() const = 0;
 

@@ -55,6 +55,7 @@ class CpuBackend final : public Backend {
         return "cpu: " + processor_ + ", " + std::to_string(pool_.threads()) +
                (pool_.threads() == 1 ? " thread" : " threads");
     }
+    int host_threads() const override { return pool_.threads(); }
     std::uint64_t available_bytes() const override { return memory_available(); }
 
     void* allocate(std::uint64_t bytes) override {

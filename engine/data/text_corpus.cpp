@@ -5,9 +5,10 @@
 
 namespace halfscope {
 
-TextCorpus make_text_corpus(const std::string& text) {
+TextCorpus make_text_corpus(const std::string& text, const std::string& also) {
     std::array<bool, 256> occurs{};
     for (char byte : text) occurs[static_cast<unsigned char>(byte)] = true;
+    for (char byte : also) occurs[static_cast<unsigned char>(byte)] = true;
     TextCorpus corpus;
     std::array<std::uint8_t, 256> token_of{};
     for (std::size_t byte = 0; byte < occurs.size(); ++byte) {

@@ -15,7 +15,7 @@ struct TextCorpus {
 };
 
 /// Splits and tokenises. The vocabulary holds every byte of the whole text, so that held-out text can always
-/// be scored.
-TextCorpus make_text_corpus(const std::string& text);
+/// be scored, and every byte of `also`: texts that are to share a vocabulary.
+TextCorpus make_text_corpus(const std::string& text, const std::string& also = {});
 
 }  // namespace halfscope

@@ -20,7 +20,9 @@ struct StepCommand {
 struct RestartCommand {};  ///< from step 0, same seed, same lanes and techniques
 struct SeedCommand {
     std::uint64_t seed = 0;
-};                            ///< restart with another seed
+};  ///< restart with another seed
+struct CancelCommand {
+};  ///< ends the opening that is going on; what was open before goes on, or else the default scenario
 struct OpenScenarioCommand {  ///< another scenario or other settings; lanes as given or defaults
     std::string scenario;
     ScenarioSettings settings;
@@ -65,10 +67,10 @@ struct LoadWeightsCommand {  ///< from step 0, every lane of the present scenari
 };
 
 using Command =
-    std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand, OpenScenarioCommand,
-                 SetTechniqueCommand, SetPresetCommand, AddLaneCommand, RemoveLaneCommand, RenameLaneCommand,
-                 MultiplyLossScaleCommand, SetCadenceCommand, SetStepDelayCommand, SaveCheckpointCommand,
-                 OpenCheckpointCommand, LoadWeightsCommand>;
+    std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand, CancelCommand,
+                 OpenScenarioCommand, SetTechniqueCommand, SetPresetCommand, AddLaneCommand,
+                 RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand, SetCadenceCommand,
+                 SetStepDelayCommand, SaveCheckpointCommand, OpenCheckpointCommand, LoadWeightsCommand>;
 
 /// Where panels put commands. Never blocks, never throws; bad commands come back as a message in the
 /// Snapshot.

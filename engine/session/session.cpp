@@ -58,8 +58,13 @@ std::vector<LaneSpec> default_lanes(const ScenarioInfo& info) {
     return lanes;
 }
 
-Session::Session(Backend& backend, Timeline& timeline, RecordSink records, ProgressSink progress)
-    : backend_(backend), timeline_(timeline), records_(std::move(records)), progress_(std::move(progress)) {}
+Session::Session(Backend& backend, Timeline& timeline, RecordSink records, ProgressSink progress,
+                 CancelCheck cancelled)
+    : backend_(backend),
+      timeline_(timeline),
+      records_(std::move(records)),
+      progress_(std::move(progress)),
+      cancelled_(std::move(cancelled)) {}
 
 Session::~Session() = default;
 
@@ -93,16 +98,36 @@ void Session::install(std::unique_ptr<Experiment> experiment, std::shared_ptr<co
     last_probe_ = last_view_ = last_step_end_ = {};
 }
 
-/// Throws what building it throws; an experiment that was open stays as it was then.
-void Session::open(const OpenScenarioCommand& command, RunState state_then) {
-    const RunState before = experiment_ ? state_ : RunState::failed;
+/// Makes a workload, which may take long, with progress shown. Throws what making it throws; an experiment
+/// that was open stays as it was then.
+std::shared_ptr<const Workload> Session::prepare(const Scenario& scenario, const ScenarioSettings& settings) {
+    struct Loading {
+        Session& session;
+        RunState before;
+        ~Loading() {
+            session.state_ = before;
+            session.loading_ = {};
+            session.last_step_end_ = {};  // this was no step
+        }
+    };
+    const Loading loading{*this, experiment_ ? state_ : RunState::failed};
     state_ = RunState::loading;
     progress_();
-    state_ = before;
+    Preparation preparation;
+    preparation.threads = backend_.host_threads();
+    preparation.report = [this](const LoadingProgress& reached) {
+        loading_ = reached;
+        progress_();
+        return !(cancelled_ && cancelled_());
+    };
+    return scenario.prepare(resolve_settings(scenario.info(), settings), preparation);
+}
+
+/// Throws what building it throws; an experiment that was open stays as it was then.
+void Session::open(const OpenScenarioCommand& command, RunState state_then) {
     const Scenario& scenario =
         command.scenario.empty() ? *scenarios().front() : find_scenario(command.scenario);
-    std::shared_ptr<const Workload> workload =
-        scenario.create(resolve_settings(scenario.info(), command.settings));
+    std::shared_ptr<const Workload> workload = prepare(scenario, command.settings);
     const std::vector<LaneSpec> lanes =
         command.lanes.empty() ? default_lanes(scenario.info()) : command.lanes;
     std::vector<int> ids(lanes.size());

@@ -36,9 +36,13 @@ class Session {
   public:
     using RecordSink = std::function<void(int lane_id, const StepRecord& record)>;
     using ProgressSink = std::function<void()>;
+    using CancelCheck = std::function<bool()>;
 
-    /// `records` takes every step record. `progress` is called when something long begins (state loading).
-    Session(Backend& backend, Timeline& timeline, RecordSink records, ProgressSink progress);
+    /// `records` takes every step record. `progress` is called when something long begins and while it goes
+    /// on (state loading; make_snapshot() says how far it is). `cancelled` is asked meanwhile whether to give
+    /// it up; empty: never.
+    Session(Backend& backend, Timeline& timeline, RecordSink records, ProgressSink progress,
+            CancelCheck cancelled = {});
     ~Session();
 
     /// Opens the first scenario. Never throws: what fails becomes a message and state failed.
@@ -74,6 +78,7 @@ class Session {
     };
 
     // session.cpp
+    std::shared_ptr<const Workload> prepare(const Scenario& scenario, const ScenarioSettings& settings);
     void open(const OpenScenarioCommand& command, RunState state_then);
     void start_experiment(std::shared_ptr<const Workload> workload, const std::vector<LaneSpec>& lanes,
                           const std::vector<int>& ids);
@@ -94,6 +99,7 @@ class Session {
     void apply_command(const StepCommand& command);
     void apply_command(const RestartCommand& command);
     void apply_command(const SeedCommand& command);
+    void apply_command(const CancelCommand& command);
     void apply_command(const OpenScenarioCommand& command);
     void apply_command(const SetTechniqueCommand& command);
     void apply_command(const SetPresetCommand& command);
@@ -125,6 +131,7 @@ class Session {
     Timeline& timeline_;
     RecordSink records_;
     ProgressSink progress_;
+    CancelCheck cancelled_;
 
     std::shared_ptr<const Workload> workload_;
     std::unique_ptr<Experiment> experiment_;
@@ -132,6 +139,8 @@ class Session {
     std::shared_ptr<const ModelView> target_;
 
     RunState state_ = RunState::loading;
+    LoadingProgress loading_;
+    std::string given_up_;  // what the last preparation that was cancelled was doing
     std::int64_t run_ = 0;
     std::int64_t generation_ = 0;
     std::optional<std::int64_t> steps_to_pause_;

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <utility>
 #include <variant>
 
 #include "session/session.h"
@@ -18,6 +19,8 @@ bool Session::attempt(const std::function<void()>& change) {
     } catch (const std::bad_alloc&) {
         say(Message::Kind::error,
             "there is not enough memory for that; choose a smaller batch or width, or remove a lane first");
+    } catch (const CancelledError& cancelled) {
+        given_up_ = cancelled.what();
     } catch (const std::exception& error) {
         say(Message::Kind::error, error.what());
     }
@@ -29,6 +32,7 @@ void Session::begin(const OpenScenarioCommand& command, RunState state_then) {
 }
 
 void Session::apply(const Command& command) {
+    if (!std::holds_alternative<CancelCommand>(command)) given_up_.clear();
     attempt([&] { std::visit([this](const auto& kind) { apply_command(kind); }, command); });
 }
 
@@ -114,7 +118,20 @@ void Session::apply_command(const SeedCommand& command) {
     experiment();
     ScenarioSettings settings = workload_->settings();
     settings.seed = command.seed;
-    restart(find_scenario(workload_->info().name).create(settings));
+    restart(prepare(find_scenario(workload_->info().name), settings));
+}
+
+/// It comes after the preparation that it ended; where nothing was going on, there is nothing to say.
+void Session::apply_command(const CancelCommand&) {
+    if (given_up_.empty()) return;
+    const std::string what = std::exchange(given_up_, {});
+    if (experiment_) {
+        say(Message::Kind::note, what + "; what was open before goes on");
+    } else {
+        // A session always has something to look at and to go on from.
+        open({}, RunState::running);
+        say(Message::Kind::note, what + "; opened " + workload_->info().name + " instead");
+    }
 }
 
 void Session::apply_command(const OpenScenarioCommand& command) {

@@ -34,6 +34,7 @@ Snapshot Session::make_snapshot() {
     snapshot.generation = ++generation_;
     snapshot.run = run_;
     snapshot.state = state_;
+    snapshot.loading = loading_;
     snapshot.device = backend_.name();
     if (experiment_) {
         snapshot.scenario = workload_->info();

@@ -76,7 +76,8 @@ struct Snapshot {
     std::int64_t generation = 0;  ///< ascending; changes whenever anything does
     std::int64_t run = 0;  ///< ascending; changes at restart, seed or scenario change (histories start anew)
     RunState state = RunState::loading;
-    std::string device;  ///< Backend::name()
+    LoadingProgress loading;  ///< while state is loading; text empty: it will not take long
+    std::string device;       ///< Backend::name()
     ScenarioInfo scenario;
     ScenarioSettings settings;
     std::int64_t next_step = 0;  ///< steps done so far

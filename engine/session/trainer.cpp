@@ -1,5 +1,6 @@
 #include "session/trainer.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -7,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <variant>
 
 #include "session/session.h"
 #include "session/thread_priority.h"
@@ -37,11 +39,15 @@ struct Trainer::State {
 
     // Of the trainer thread alone.
     SteadyClock::time_point last_publication{};
+    RunState published_state = RunState::failed;
+    bool seeding = false;  // applies a SeedCommand
     std::thread thread;
 
     void run();
     void train(Session& session);
     bool drain(Session& session);
+    void publish_progress(Session& session);
+    bool must_give_up();
     void publish(Snapshot snapshot);
     void keep_record(int lane_id, const StepRecord& record);
     bool wait(std::optional<SteadyClock::time_point> until);
@@ -61,6 +67,7 @@ bool Trainer::State::wait(std::optional<SteadyClock::time_point> until) {
 }
 
 void Trainer::State::publish(Snapshot fresh) {
+    published_state = fresh.state;
     auto shared = std::make_shared<const Snapshot>(std::move(fresh));
     {
         const std::lock_guard lock(snapshot_mutex);
@@ -93,15 +100,42 @@ void Trainer::State::keep_record(int lane_id, const StepRecord& record) {
     }
 }
 
-/// Applies what has been sent, in order. True where there was something.
+/// Applies what has been sent, in order. True where there was something. One command at a time leaves the
+/// queue, so that must_give_up() sees those behind it.
 bool Trainer::State::drain(Session& session) {
-    std::deque<Command> sent;
+    std::size_t sent = 0;
     {
         const std::lock_guard lock(command_mutex);
-        sent.swap(commands);
+        sent = commands.size();
     }
-    for (const Command& command : sent) session.apply(command);
-    return !sent.empty();
+    for (std::size_t applied = 0; applied < sent; ++applied) {
+        Command command;
+        {
+            const std::lock_guard lock(command_mutex);
+            command = std::move(commands.front());
+            commands.pop_front();
+        }
+        seeding = std::holds_alternative<SeedCommand>(command);
+        session.apply(command);
+    }
+    return sent > 0;
+}
+
+/// While something long goes on: at once when it begins, then as often as steps.
+void Trainer::State::publish_progress(Session& session) {
+    if (published_state == RunState::loading && SteadyClock::now() - last_publication < kPublishInterval)
+        return;
+    publish(session.make_snapshot());
+}
+
+/// Whether something waits that makes the preparation going on pointless.
+bool Trainer::State::must_give_up() {
+    const std::lock_guard lock(command_mutex);
+    return stopping || std::any_of(commands.begin(), commands.end(), [&](const Command& command) {
+               return std::holds_alternative<CancelCommand>(command) ||
+                      std::holds_alternative<OpenScenarioCommand>(command) ||
+                      (seeding && std::holds_alternative<SeedCommand>(command));
+           });
 }
 
 void Trainer::State::train(Session& session) {
@@ -144,7 +178,7 @@ void Trainer::State::run() {
         Session session(
             *backend, timeline,
             [this](int lane_id, const StepRecord& record) { keep_record(lane_id, record); },
-            [this, &session] { publish(session.make_snapshot()); });
+            [this, &session] { publish_progress(session); }, [this] { return must_give_up(); });
         train(session);
     } catch (const std::exception& error) {
         publish_failure(std::string("training has ended: ") + error.what() + "; start Halfscope again");

@@ -34,6 +34,20 @@ std::vector<float> initial_values(const TensorInfo& info, std::uint64_t seed) {
     return values;
 }
 
+/// What a parameter starts from: what the workload brings for it, or else its initial values.
+std::vector<float> starting_values(const Workload& workload, const TensorInfo& info) {
+    if (const std::vector<NamedValues>* given = workload.starting_weights()) {
+        for (const NamedValues& one : *given) {
+            if (one.name != info.name) continue;
+            if (one.values.size() != static_cast<std::size_t>(info.shape.elements())) {
+                throw std::logic_error("the starting weights of '" + info.name + "' have another shape");
+            }
+            return one.values;
+        }
+    }
+    return initial_values(info, workload.settings().seed);
+}
+
 void require_sense(const Techniques& techniques) {
     const std::string sentence = refusal(techniques);
     if (!sentence.empty()) throw InputError(sentence);
@@ -137,7 +151,7 @@ TensorView Lane::State::weight_of_record(std::size_t parameter) const {
 void Lane::State::initialize_weights() {
     const Graph& graph = training->graph();
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
-        store_parameter(p, initial_values(graph.tensor(graph.parameters()[p]), seed()));
+        store_parameter(p, starting_values(*workload, graph.tensor(graph.parameters()[p])));
     }
     for (std::size_t b = 0; b < graph.buffers().size(); ++b) {
         const std::vector<float> values = initial_values(graph.tensor(graph.buffers()[b]), seed());

@@ -13,6 +13,8 @@
 
 #include "graph/graph.h"
 #include "ops/update_call.h"
+#include "train/named_values.h"
+#include "train/preparation.h"
 
 namespace halfscope {
 
@@ -112,6 +114,9 @@ class Workload {
     /// The same model for evaluation: same parameter names, its own batch size, same inputs; its loss is the
     /// validation loss.
     virtual const Graph& evaluation_graph() const = 0;
+    /// FP32 values that lanes start from instead of random ones, for the parameters named there with their
+    /// shapes; null: none. They live as long as the workload.
+    virtual const std::vector<NamedValues>* starting_weights() const { return nullptr; }
     /// One batch: a pure function of (seed, number), so that lanes and runs share it.
     virtual Batch training_batch(std::int64_t number) const = 0;
     /// Batches whose gradients are added up before one update: step s trains on training_batch(s *
@@ -136,6 +141,17 @@ class Scenario {
     virtual const ScenarioInfo& info() const = 0;
     /// Throws InputError for a file that cannot be used. Parameters were checked by resolve_settings.
     virtual std::shared_ptr<const Workload> create(const ScenarioSettings& settings) const = 0;
+    /// create() for somebody who waits: it says how far it is. Throws CancelledError where it is told to
+    /// stop.
+    virtual std::shared_ptr<const Workload> prepare(const ScenarioSettings& settings,
+                                                    const Preparation&) const {
+        return create(settings);
+    }
+    /// create() without what takes long: graphs, data and refusals are the same, but there may be no starting
+    /// weights. For who asks for names and shapes, or brings weights along.
+    virtual std::shared_ptr<const Workload> outline(const ScenarioSettings& settings) const {
+        return create(settings);
+    }
 };
 
 /// Every scenario, the default first (explicit list in scenario_list.cpp).

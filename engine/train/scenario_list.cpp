@@ -11,6 +11,7 @@ const std::vector<std::unique_ptr<Scenario>>& scenarios() {
         all.push_back(make_spiral_mlp());
         all.push_back(make_image_fit());
         all.push_back(make_char_gru());
+        all.push_back(make_gru_finetune());
         all.push_back(make_digits_cnn());
         return all;
     }();

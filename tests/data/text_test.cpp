@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "data/grammar_text.h"
 #include "data/text_corpus.h"
@@ -83,6 +86,41 @@ TEST(GrammarText, WritesLowerCaseSentences) {
     EXPECT_NE(text.find(", because "), std::string::npos);
     const auto sentences = std::count(text.begin(), text.end(), '.');
     EXPECT_EQ(sentences, 5 * std::count(text.begin(), text.end(), '\n'));
+}
+
+/// The words of a text, without its punctuation.
+std::set<std::string> words_of(const std::string& text) {
+    std::set<std::string> words;
+    std::string word;
+    for (const char byte : text) {
+        if (byte >= 'a' && byte <= 'z') {
+            word += byte;
+        } else if (!word.empty()) {
+            words.insert(std::exchange(word, {}));
+        }
+    }
+    return words;
+}
+
+TEST(GrammarText, TheSecondDictionaryHasTheSameLettersAndOtherWords) {
+    const std::string land = make_grammar_text(100000, 0, GrammarWords::land);
+    const std::string sea = make_grammar_text(100000, 0, GrammarWords::sea);
+    EXPECT_EQ(land, make_grammar_text(100000, 0));
+    EXPECT_EQ(std::set<char>(land.begin(), land.end()), std::set<char>(sea.begin(), sea.end()));
+    const std::set<std::string> known = words_of(land), fresh = words_of(sea);
+    EXPECT_EQ(known.size(), 58u);
+    EXPECT_EQ(fresh.size(), 58u);
+    std::vector<std::string> shared;
+    std::set_intersection(known.begin(), known.end(), fresh.begin(), fresh.end(), std::back_inserter(shared));
+    EXPECT_EQ(shared, (std::vector<std::string>{"a", "the"}));
+}
+
+TEST(TextCorpus, SharesItsVocabularyWithAnotherText) {
+    const TextCorpus corpus = make_text_corpus("bbbbbbbbbbcc", "ad");
+    EXPECT_EQ(corpus.vocabulary, (std::vector<unsigned char>{'a', 'b', 'c', 'd'}));
+    EXPECT_EQ(corpus.train.size(), 11u);
+    EXPECT_EQ(corpus.train.front(), 1);
+    EXPECT_EQ(corpus.validation, (std::vector<std::uint8_t>{2}));
 }
 
 TEST(TextCorpus, SplitsOffTheLastTenthAndKeepsEveryByte) {

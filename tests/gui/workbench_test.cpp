@@ -46,6 +46,32 @@ TEST(Workbench, DrawsAnEmptySnapshot) {
     EXPECT_GT(ImGui::GetDrawData()->TotalVtxCount, 100);
 }
 
+TEST(Workbench, WhatTakesLongIsShownAndCancelled) {
+    constexpr int kEscape = 256;  // GLFW_KEY_ESCAPE
+    WorkbenchFixture fixture(5);
+    fixture.frames();
+    const UiProbe& probe = fixture.workbench.ui().probe;
+    EXPECT_FALSE(probe.find_value("loading").has_value());
+    fixture.snapshot.state = RunState::loading;
+    fixture.frames();
+    EXPECT_FALSE(probe.find_value("loading").has_value());  // what is over at once shows no bar
+    fixture.snapshot.loading = {0.4, "pretraining in FP32: step 240 of 600"};
+    fixture.frames();
+    EXPECT_EQ(probe.find_value("loading"), "pretraining in FP32: step 240 of 600");
+    EXPECT_EQ(probe.find_value("status/state"), "loading 40%");
+    fixture.click("loading/cancel");
+    EXPECT_NE(only_command<CancelCommand>(fixture.sink), nullptr);
+    fixture.sink.commands.clear();
+    const PanelContext context = fixture.workbench.context(fixture.snapshot, fixture.timeline, fixture.sink);
+    handle_key({kEscape, 0}, context);
+    EXPECT_NE(only_command<CancelCommand>(fixture.sink), nullptr);
+    // Also before anything is open.
+    fixture.snapshot = {};
+    fixture.snapshot.loading = {0, "pretraining in FP32: step 0 of 600"};
+    fixture.frames();
+    EXPECT_TRUE(probe.find_value("loading").has_value());
+}
+
 TEST(Workbench, TheRunButtonRunsAndPauses) {
     WorkbenchFixture fixture(5);
     fixture.click("run/toggle");

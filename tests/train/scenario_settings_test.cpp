@@ -49,7 +49,8 @@ TEST(ScenarioList, DefaultComesFirstAndNamesAreUnique) {
         EXPECT_TRUE(names.insert(scenario->info().name).second);
         EXPECT_EQ(&find_scenario(scenario->info().name), scenario.get());
     }
-    EXPECT_EQ(names, (std::set<std::string>{"char-gru", "digits-cnn", "image-fit", "spiral-mlp"}));
+    EXPECT_EQ(names,
+              (std::set<std::string>{"char-gru", "digits-cnn", "gru-finetune", "image-fit", "spiral-mlp"}));
 }
 
 TEST(ScenarioList, UnknownNamesGetASuggestionOrTheList) {

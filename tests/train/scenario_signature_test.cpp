@@ -20,6 +20,7 @@ const std::map<std::string, std::map<std::string, double>> kSettings{
     {"spiral-mlp", {{"points", 300}, {"batch", 300}}},
     {"image-fit", {{"size", 17}, {"width", 33}}},
     {"char-gru", {{"batch", 5}, {"time", 11}, {"hidden", 21}, {"embedding", 9}}},
+    {"gru-finetune", {{"batch", 5}, {"time", 11}, {"hidden", 21}, {"embedding", 9}, {"pretrain_steps", 20}}},
     {"digits-cnn", {{"batch", 7}, {"size", 9}, {"channels", 5}, {"blocks", 1}}}};
 
 std::string signature_of(const std::string& scenario, const std::string& preset, int threads) {
@@ -69,6 +70,18 @@ const std::map<std::string, std::map<std::string, std::string>> kExpected{
       {"apex-o1", "56189080652863ab"},
       {"apex-o2", "53daa912ca5d94d1"},
       {"apex-o3", "32b6f92b839a74f8"}}},
+    {"gru-finetune",
+     {{"fp32", "a96fee3b65b40f62"},
+      {"fp16", "2e25eda1fc88ae04"},
+      {"fp16-master", "61ee2dc394a4f64a"},
+      {"fp16-scaled", "1343f8c13695b0a4"},
+      {"mixed", "75707e58523ac297"},
+      {"paper", "408bc09f62ccc9e9"},
+      {"bf16", "997c7f29a4b26668"},
+      {"autocast", "90dd8b3424eee97a"},
+      {"apex-o1", "90dd8b3424eee97a"},
+      {"apex-o2", "75707e58523ac297"},
+      {"apex-o3", "c25563fe98d497f8"}}},
     {"digits-cnn",
      {{"fp32", "552f1564ca0d52f1"},
       {"fp16", "a6364c6cd0aace7c"},

@@ -1,5 +1,5 @@
 // Prints the measured tables of the built-in scenarios: the validation metric of every variant and seed.
-// Usage: scenario_table [spiral|image|gru|all] [steps, 0: the scenario's own] [key=value ...]
+// Usage: scenario_table [spiral|image|gru|finetune|all] [steps, 0: the scenario's own] [key=value ...]
 // A program to run by hand (minutes); the decisive short form is scenario_effects_test.cpp.
 #include <chrono>
 #include <cstdio>
@@ -90,6 +90,9 @@ int run(const std::vector<std::string>& arguments) {
     if (which == "spiral" || which == "all") run_scenario("spiral-mlp", kSpiralVariants, steps, parameters);
     if (which == "image" || which == "all") run_scenario("image-fit", kUpdateVariants, steps, parameters);
     if (which == "gru" || which == "all") run_scenario("char-gru", kUpdateVariants, steps, parameters);
+    if (which == "finetune" || which == "all") {
+        run_scenario("gru-finetune", kUpdateVariants, steps, parameters);
+    }
     return 0;
 }
 

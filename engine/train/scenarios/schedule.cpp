@@ -17,22 +17,30 @@ float cosine(float learning_rate, std::int64_t position, std::int64_t steps) {
 
 }  // namespace
 
-OptimizerStep cosine_adam(float learning_rate, std::int64_t position, std::int64_t steps) {
+OptimizerStep constant_adam(float learning_rate) {
     OptimizerStep step;
     step.kind = OptimizerKind::adam;
-    step.learning_rate = cosine(learning_rate, position, steps);
+    step.learning_rate = learning_rate;
     step.beta1 = 0.9f;
     step.beta2 = 0.999f;
     step.eps = 1e-8f;
     return step;
 }
 
-OptimizerStep cosine_momentum(float learning_rate, std::int64_t position, std::int64_t steps) {
+OptimizerStep constant_momentum(float learning_rate) {
     OptimizerStep step;
     step.kind = OptimizerKind::sgd;
-    step.learning_rate = cosine(learning_rate, position, steps);
+    step.learning_rate = learning_rate;
     step.momentum = 0.9f;
     return step;
+}
+
+OptimizerStep cosine_adam(float learning_rate, std::int64_t position, std::int64_t steps) {
+    return constant_adam(cosine(learning_rate, position, steps));
+}
+
+OptimizerStep cosine_momentum(float learning_rate, std::int64_t position, std::int64_t steps) {
+    return constant_momentum(cosine(learning_rate, position, steps));
 }
 
 }  // namespace halfscope

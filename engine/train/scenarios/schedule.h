@@ -1,4 +1,4 @@
-// The learning-rate schedule and the Adam constants that the built-in scenarios share.
+// The learning-rate schedules and the Adam constants that the built-in scenarios share.
 #pragma once
 
 #include <cstdint>
@@ -14,5 +14,9 @@ OptimizerStep cosine_adam(float learning_rate, std::int64_t position, std::int64
 
 /// SGD with momentum 0.9 under the same schedule.
 OptimizerStep cosine_momentum(float learning_rate, std::int64_t position, std::int64_t steps);
+
+/// The same two at a constant learning rate.
+OptimizerStep constant_adam(float learning_rate);
+OptimizerStep constant_momentum(float learning_rate);
 
 }  // namespace halfscope
