@@ -34,8 +34,8 @@ std::string absolute_path(const std::string& path) {
 /// What tells that files have changed: the numbers of the first and of the next batch.
 std::string data_signature(const Workload& workload, std::int64_t next_step) {
     Signature signature;
-    for (const std::int64_t step : {std::int64_t{0}, next_step}) {
-        for (const HostTensor& tensor : workload.training_batch(step).tensors) {
+    for (const std::int64_t number : {std::int64_t{0}, next_step * workload.micro_batches()}) {
+        for (const HostTensor& tensor : workload.training_batch(number).tensors) {
             signature.add(tensor.values);
             const std::vector<float> tokens(tensor.tokens.begin(), tensor.tokens.end());
             signature.add(tokens);
@@ -156,27 +156,30 @@ ScenarioSettings read_settings(const CheckpointFile& file, const ScenarioInfo& i
     }
 }
 
+/// One buffer of one tensor against the bytes that the lane's plan gives it.
+void check_section(const CheckpointFile& file, std::size_t lane, const std::string& tensor,
+                   const std::string& buffer, const PlannedBuffer& plan) {
+    const auto found = file.sections.find(lane_group(lane) + "/" + tensor + "/" + buffer);
+    if (found != file.sections.end() && found->second.size() == plan.bytes) return;
+    refuse(file, "does not hold '" + tensor + "' (" + buffer + ") of " + lane_group(lane) +
+                     " as its settings ask for");
+}
+
 /// The sizes of all tensors against what the techniques ask for, before any lane is made.
 void check_sections(const CheckpointFile& file, const ExperimentRecord& record, const Workload& workload) {
     const Graph& graph = workload.training_graph();
     for (std::size_t index = 0; index < record.lanes.size(); ++index) {
         const LanePlans plans = plan_lane(workload, record.lanes[index].techniques);
-        const auto check = [&](const std::string& tensor, const std::string& buffer,
-                               const PlannedBuffer& plan) {
-            const auto found = file.sections.find(lane_group(index) + "/" + tensor + "/" + buffer);
-            if (found == file.sections.end() || found->second.size() != plan.bytes) {
-                refuse(file, "does not hold '" + tensor + "' (" + buffer + ") of lane '" +
-                                 record.lanes[index].name + "' as its settings ask for");
-            }
-        };
         for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
             const TensorId id = graph.parameters()[p];
-            check(graph.tensor(id).name, "value", plans.training.value(id));
+            const std::string& name = graph.tensor(id).name;
+            check_section(file, index, name, "value", plans.training.value(id));
             for (std::size_t slot = 0; slot < plans.slots.buffers.size(); ++slot)
-                check(graph.tensor(id).name, plans.slots.buffers[slot].name, plans.training.state(p, slot));
+                check_section(file, index, name, plans.slots.buffers[slot].name,
+                              plans.training.state(p, slot));
         }
         for (const TensorId id : graph.buffers())
-            check(graph.tensor(id).name, "value", plans.training.value(id));
+            check_section(file, index, graph.tensor(id).name, "value", plans.training.value(id));
     }
 }
 

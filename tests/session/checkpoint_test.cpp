@@ -149,6 +149,14 @@ TEST(Checkpoint, EveryScenarioGoesOnBitForBit) {
     }
 }
 
+TEST(Checkpoint, AccumulatedGradientsGoOnBitForBit) {
+    ScenarioSettings settings = tiny_settings("spiral-mlp");
+    settings.parameters["micro_batches"] = 3;
+    const std::vector<LaneSpec> lanes{{"mixed", parse_techniques("mixed")},
+                                      {"storage", parse_techniques("mixed,gradient_accumulation=storage")}};
+    expect_resumes("spiral-mlp", settings, lanes, 11, 5);
+}
+
 TEST(Checkpoint, EveryPresetGoesOnBitForBit) {
     for (const Preset& preset : presets())
         expect_resumes("spiral-mlp", tiny_settings("spiral-mlp"), {{preset.name, preset.techniques}}, 20, 9);
