@@ -128,11 +128,14 @@ TEST(Window, LanesAreRenamedRemovedAndAddedByClicks) {
     using Names = std::vector<std::string>;
     DrivenWindow window(small_spiral());
     window.wait_step(3);
+    const nlohmann::json run = window.snapshot()["run"];
     window.double_click("lanes/mixed");
+    for (int round = 0; round < 100 && window.try_ask("rect lanes/mixed/rename").contains("error"); ++round)
+        window.wait_frames(1);
     window.type("rescued");  // an r outside a name field restarts the run
     window.key("Return");
     EXPECT_EQ(lanes_in_the_end(window, {"fp32", "rescued", "fp16"}), (Names{"fp32", "rescued", "fp16"}));
-    EXPECT_EQ(window.snapshot()["run"], 0) << "typing a name is no command";
+    EXPECT_EQ(window.snapshot()["run"], run) << "typing a name is no command";
     window.click("lanes/fp16/remove");
     EXPECT_EQ(lanes_in_the_end(window, {"fp32", "rescued"}), (Names{"fp32", "rescued"}));
     window.click("lanes/add");

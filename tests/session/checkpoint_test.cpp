@@ -129,7 +129,9 @@ ScenarioSettings tiny_settings(const std::string& scenario) {
         {"spiral-mlp", {{"points", 64}, {"width", 8}, {"layers", 2}}},
         {"image-fit", {{"size", 16}, {"batch", 64}, {"width", 8}, {"layers", 2}, {"features", 8}}},
         {"char-gru", {{"batch", 4}, {"time", 8}, {"hidden", 8}, {"embedding", 4}}},
-        {"digits-cnn", {{"size", 8}, {"batch", 4}, {"channels", 4}, {"blocks", 1}}}};
+        {"digits-cnn", {{"size", 8}, {"batch", 4}, {"channels", 4}, {"blocks", 1}}},
+        {"gru-finetune",
+         {{"batch", 4}, {"time", 8}, {"hidden", 8}, {"embedding", 4}, {"pretrain_steps", 20}}}};
     ScenarioSettings settings;
     const auto found = sizes.find(scenario);
     if (found != sizes.end()) settings.parameters = found->second;
