@@ -347,8 +347,7 @@ TEST(Window, GoesOnFromACheckpointThatItSavedAndThatIsDropped) {
     ASSERT_TRUE(std::filesystem::exists(path)) << path;
 
     window.key("r");
-    window.wait_value("status/state", "paused");
-    window.wait_frames(10);
+    for (int tries = 0; tries < 200 && window.snapshot()["step"] != 0; ++tries) window.wait_frames(2);
     EXPECT_EQ(window.snapshot()["step"], 0);
     window.ask("drop " + path);
     window.wait_step(saved["step"]);

@@ -186,6 +186,27 @@ TEST(Arithmetic, NormStatisticsInFp16AreRoundedByBlocks) {
     EXPECT_TRUE(std::isnan(harness.output()[150])) << "an overflowed statistic must show";
 }
 
+TEST(Arithmetic, RunningStatisticsAreThoseOfPyTorch) {
+    GraphBuilder builder;
+    const TensorId x = builder.parameter("x", {4, 1}, Initializer::constant(0.0f));
+    builder.batch_norm("norm", x, 1e-5f, 0.25f);
+    OpHarness harness(builder.finish(), stored_in(Format::fp32));
+    harness.set_value(x, {1, 3, 5, 7});  // mean 4, squares about it 20: variance 5, unbiased 20/3
+    harness.set_value(harness.node().inputs[1], {1.0f});
+    harness.set_value(harness.node().inputs[3], {8.0f});
+    harness.set_value(harness.node().inputs[4], {2.0f});
+    harness.forward();
+    EXPECT_EQ(harness.value(harness.node().inputs[3])[0], 0.75f * 8.0f + 0.25f * 4.0f);
+    EXPECT_EQ(harness.value(harness.node().inputs[4])[0], 0.75f * 2.0f + 0.25f * (20.0f / 3.0f));
+    EXPECT_NEAR(harness.output()[3], 3.0 / std::sqrt(5.0 + 1e-5), 1e-6);
+    // Evaluation reads them and leaves them alone.
+    harness.mode = RunMode::evaluation;
+    harness.forward();
+    EXPECT_EQ(harness.value(harness.node().inputs[3])[0], 7.0f);
+    const double variance = harness.value(harness.node().inputs[4])[0];
+    EXPECT_NEAR(harness.output()[0], (1.0 - 7.0) / std::sqrt(variance + 1e-5), 1e-6);
+}
+
 TEST(Arithmetic, NormEpsIsLostInFp16) {
     struct Fact {
         float eps;

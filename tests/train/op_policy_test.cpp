@@ -66,6 +66,23 @@ const Probe& probe_of(const StepResult& result, const std::string& tensor, Probe
     throw std::out_of_range(tensor);
 }
 
+// The shadow pass is at the weights that the lane computes with, not at what is kept of them in FP32: at step
+// 0 those are the same with and without a master copy, and so is the error, to the last bit.
+TEST(OpPolicy, ShadowPassIsAtTheComputeWeights) {
+    const std::unique_ptr<Backend> backend = make_cpu_backend(2);
+    Experiment experiment(*backend, small("spiral-mlp"),
+                          lanes_of({"fp16-scaled,scaler=pytorch", "mixed,scaler=pytorch", "autocast"}));
+    const std::vector<StepResult> results = experiment.step({true, true});
+    for (std::size_t p = 0; p < results[0].probes.size(); ++p) {
+        const Probe& probe = results[0].probes[p];
+        if (probe.kind != ProbeKind::weight_gradient) continue;
+        ASSERT_GT(probe.relative_error, 0.0) << probe.tensor;
+        for (std::size_t lane = 1; lane < results.size(); ++lane)
+            EXPECT_EQ(probe_of(results[lane], probe.tensor, probe.kind).relative_error, probe.relative_error)
+                << probe.tensor << " lane " << lane;
+    }
+}
+
 TEST(OpPolicy, AutocastCountsWhereItCasts) {
     const std::unique_ptr<Backend> backend = make_cpu_backend(2);
     Experiment experiment(*backend, small("char-gru"), lanes_of({"autocast"}));
