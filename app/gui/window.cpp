@@ -14,6 +14,8 @@
 namespace halfscope {
 namespace {
 
+constexpr float kDoubleClickSeconds = 0.3f;  // ImGui's own
+
 std::string glfw_error() {
     const char* text = nullptr;
     glfwGetError(&text);
@@ -160,6 +162,9 @@ void Window::wake() { glfwPostEmptyEvent(); }
 void Window::begin_frame(Mouse mouse) {
     ImGui_ImplOpenGL3_NewFrame();
     ImGui_ImplGlfw_NewFrame();
+    // A double click takes four frames at least; where those are slow it must not count as two clicks.
+    ImGuiIO& io = ImGui::GetIO();
+    io.MouseDoubleClickTime = std::max(kDoubleClickSeconds, 5 * io.DeltaTime);
     // Before 1.87 the backend has just asked GLFW for the state of now, which may be ahead of what was
     // delivered.
     compat::set_mouse_state(cursor_, buttons_down_);
