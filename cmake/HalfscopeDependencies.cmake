@@ -109,3 +109,14 @@ macro(halfscope_find_file_libraries)
     endif()
   endif()
 endmacro()
+
+# halfscope_link_file_libraries(target scope): those that halfscope_find_file_libraries() found, each with the
+# definition that says so.
+function(halfscope_link_file_libraries target scope)
+  foreach(library ZLIB STB)
+    if(HALFSCOPE_${library}_TARGET)
+      target_compile_definitions(${target} ${scope} HALFSCOPE_HAS_${library})
+      target_link_libraries(${target} ${scope} ${HALFSCOPE_${library}_TARGET})
+    endif()
+  endforeach()
+endfunction()

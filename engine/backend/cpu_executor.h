@@ -296,7 +296,7 @@ class CpuExecutor {
     const float* frame(const TensorView& view, std::int64_t images, std::int64_t height, std::int64_t width,
                        const Frame& frame, Format operands);
     const float* weights(const TensorView& weight, Format operands);
-    float* widened(const TensorView& view);
+    const float* widened(const TensorView& view);
     void store_product(const TensorView& out, const IndirectProduct& product);
     void merge(const TensorView& view, CountsBuffer& counts, int output) {
         if (!view.counts) return;

@@ -26,7 +26,8 @@ void for_taps(const SlidingWindow& window, std::int64_t image, Body body) {
 
 }  // namespace
 
-float* CpuExecutor::widened(const TensorView& view) {
+const float* CpuExecutor::widened(const TensorView& view) {
+    if (view.format == Format::fp32 && view.contiguous()) return static_cast<const float*>(view.data);
     float* values = scratch(view.elements());
     pool_.parallel_for(view.rows, grain(view.cols, 1), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row)

@@ -111,15 +111,13 @@ Techniques read_techniques(const CheckpointFile& file, std::size_t index) {
         const std::string sentence = set_technique(techniques, key.name, text_entry(file, group, key.name));
         if (!sentence.empty()) refuse(file, "has a lane that is refused: " + sentence);
     }
-    std::size_t known = 0;
     for (const TechniqueKey& key : technique_keys()) {
-        ++known;
         const std::string& value = values.at(key.name);
         if (technique_value(techniques, key.name) != value)
             refuse(file,
                    "has the technique " + key.name + "='" + value + "', which this version does not keep");
     }
-    if (values.size() != known)
+    if (values.size() != technique_keys().size())
         refuse(file, "has unknown techniques in '" + group + "'; it is of another version");
     const std::string sentence = refusal(techniques);
     if (!sentence.empty()) refuse(file, "has a lane that is refused: " + sentence);
