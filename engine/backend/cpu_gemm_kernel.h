@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "backend/cpu_gemm_pack.h"
+#include "backend/cpu_tile.h"
 
 namespace halfscope::gemm {
 
@@ -56,27 +57,16 @@ void multiply_tile(const float* a, const float* b, int64_t depth, float* c, int6
         }
     }
     // The FP16 running sum is rounded after each block of 16 products and after the shorter last one.
-    constexpr int64_t kBlock = 16;
     for (int64_t p = 0; p < depth;) {
-        const int64_t end = Sum == Accumulate::fp16 ? std::min(p + kBlock, depth) : depth;
+        const int64_t end = Sum == Accumulate::fp16 ? std::min(p + tile::kBlock, depth) : depth;
         for (; p < end; ++p) {
             step_tile<Rows, Vectors, Order>(a, b, sums);
             a += kAdvance;
             b += kWidth;
         }
-        if constexpr (Sum == Accumulate::fp16) {
-#pragma GCC unroll 16
-            for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 2
-                for (int v = 0; v < Vectors; ++v) sums[r][v] = simd::round_to_fp16(sums[r][v]);
-            }
-        }
+        if constexpr (Sum == Accumulate::fp16) tile::round_sums_to_fp16(sums);
     }
-#pragma GCC unroll 16
-    for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 2
-        for (int v = 0; v < Vectors; ++v) simd::store(c + r * c_pitch + v * kLanes, sums[r][v]);
-    }
+    tile::store_sums(sums, c, c_pitch);
 }
 
 /// Kernels of one order and accumulation by [rows - 1][vectors - 1].

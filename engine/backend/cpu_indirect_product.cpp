@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/cpu_simd.h"
+#include "backend/cpu_tile.h"
 
 namespace halfscope {
 namespace {
@@ -37,9 +38,8 @@ void multiply_tile(const float* const* rows, const std::int64_t* steps, const fl
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) sums[r][v] = simd::load(c + r * c_pitch + v * kLanes);
     }
-    constexpr std::int64_t kBlock = 16;
     for (std::int64_t s = 0; s < depth;) {
-        const std::int64_t end = Sum == Accumulate::fp16 ? std::min(s + kBlock, depth) : depth;
+        const std::int64_t end = Sum == Accumulate::fp16 ? std::min(s + tile::kBlock, depth) : depth;
         for (; s < end; ++s) {
             const std::int64_t step = steps[s];
             simd::Vector columns[Vectors];
@@ -53,19 +53,9 @@ void multiply_tile(const float* const* rows, const std::int64_t* steps, const fl
                     sums[r][v] = simd::fused_multiply_add(element, columns[v], sums[r][v]);
             }
         }
-        if constexpr (Sum == Accumulate::fp16) {
-#pragma GCC unroll 16
-            for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 2
-                for (int v = 0; v < Vectors; ++v) sums[r][v] = simd::round_to_fp16(sums[r][v]);
-            }
-        }
+        if constexpr (Sum == Accumulate::fp16) tile::round_sums_to_fp16(sums);
     }
-#pragma GCC unroll 16
-    for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 2
-        for (int v = 0; v < Vectors; ++v) simd::store(c + r * c_pitch + v * kLanes, sums[r][v]);
-    }
+    tile::store_sums(sums, c, c_pitch);
 }
 
 using KernelTable = std::array<std::array<Kernel, kTileVectors>, kTileRows>;
