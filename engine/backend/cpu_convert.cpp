@@ -1,5 +1,6 @@
 #include "backend/cpu_convert.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "backend/cpu_simd.h"
@@ -112,6 +113,40 @@ void narrow(Format format, const float* in, void* codes, int64_t n, Subnormals s
             return narrow_codes<Format::e4m3, uint8_t>(in, codes, n, subnormals);
         case Format::e5m2:
             return narrow_codes<Format::e5m2, uint8_t>(in, codes, n, subnormals);
+    }
+}
+
+void narrow_rows(Format format, const float* in, int64_t in_pitch, const float* bias, void* codes,
+                 int64_t code_pitch, int64_t rows, int64_t cols, Subnormals subnormals) {
+    const auto each_vector = [&](auto put) {
+        for (int64_t r = 0; r < rows; ++r) {
+            for_each_vector(cols, [&](int64_t c, int64_t count) {
+                simd::Vector x = simd::load_fp32(in + r * in_pitch + c, count);
+                if (bias) x = simd::add(x, simd::load_fp32(bias + c, count));
+                put(r * code_pitch + c, x, count);
+            });
+        }
+    };
+    if (format == Format::fp32) {
+        each_vector([out = static_cast<float*>(codes)](int64_t at, simd::Vector x, int64_t count) {
+            simd::store_fp32(out + at, x, count);
+        });
+    } else if (format == Format::fp16 && subnormals == Subnormals::keep) {
+        each_vector([out = static_cast<uint16_t*>(codes)](int64_t at, simd::Vector x, int64_t count) {
+            simd::store_fp16(out + at, x, count);
+        });
+    } else {
+        constexpr int64_t kRun = 256;
+        alignas(64) float sums[kRun];
+        for (int64_t r = 0; r < rows; ++r) {
+            char* row = static_cast<char*>(codes) + r * code_pitch * format_info(format).bytes;
+            for (int64_t c = 0; c < cols; c += kRun) {
+                const int64_t count = std::min(kRun, cols - c);
+                for (int64_t j = 0; j < count; ++j)
+                    sums[j] = bias ? in[r * in_pitch + c + j] + bias[c + j] : in[r * in_pitch + c + j];
+                narrow(format, sums, row + c * format_info(format).bytes, count, subnormals);
+            }
+        }
     }
 }
 

@@ -28,21 +28,28 @@ std::vector<std::int64_t> tap_offsets(const SlidingWindow& window, std::int64_t 
     return offsets;
 }
 
-/// Where each window position begins in a frame with the padding written out.
-std::vector<std::int64_t> position_offsets(const SlidingWindow& window, std::int64_t channels) {
-    const std::int64_t frame_height = window.height + 2 * window.padding;
-    const std::int64_t frame_width = window.width + 2 * window.padding;
-    std::vector<std::int64_t> offsets;
-    offsets.reserve(static_cast<std::size_t>(window.positions()));
-    for (std::int64_t image = 0; image < window.images; ++image) {
-        for (std::int64_t row = 0; row < window.out_height; ++row) {
-            for (std::int64_t column = 0; column < window.out_width; ++column) {
-                const std::int64_t y = image * frame_height + row * window.stride;
-                offsets.push_back((y * frame_width + column * window.stride) * channels);
-            }
+/// first + image * image_step + row * row_step + column * column_step, the column fastest.
+std::vector<std::int64_t> grid_offsets(std::int64_t images, std::int64_t rows, std::int64_t columns,
+                                       std::int64_t first, std::int64_t image_step, std::int64_t row_step,
+                                       std::int64_t column_step) {
+    std::vector<std::int64_t> offsets(static_cast<std::size_t>(images * rows * columns));
+    std::int64_t* out = offsets.data();
+    for (std::int64_t image = 0; image < images; ++image) {
+        for (std::int64_t row = 0; row < rows; ++row, out += columns) {
+            const std::int64_t line = first + image * image_step + row * row_step;
+            for (std::int64_t column = 0; column < columns; ++column)
+                out[column] = line + column * column_step;
         }
     }
     return offsets;
+}
+
+/// Where each window position begins in a frame with the padding written out.
+std::vector<std::int64_t> position_offsets(const SlidingWindow& window, std::int64_t channels) {
+    const std::int64_t frame_height = window.height + 2 * window.padding;
+    const std::int64_t line = (window.width + 2 * window.padding) * channels;
+    return grid_offsets(window.images, window.out_height, window.out_width, 0, frame_height * line,
+                        window.stride * line, window.stride * channels);
 }
 
 }  // namespace
@@ -59,14 +66,20 @@ const float* CpuExecutor::frame(const TensorView& view, std::int64_t images, std
     pool_.parallel_for(images * frame.height, grain(line, 1), [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row) {
             float* to = out + row * line;
-            std::fill_n(to, line, 0.0f);
             const std::int64_t image = row / frame.height, below = row % frame.height - frame.margin_y;
-            if (below < 0 || below % frame.spacing != 0 || below / frame.spacing >= height) continue;
+            if (below < 0 || below % frame.spacing != 0 || below / frame.spacing >= height) {
+                std::fill_n(to, line, 0.0f);
+                continue;
+            }
             const std::int64_t first = (image * height + below / frame.spacing) * width;
-            to += frame.margin_x * channels;
             if (frame.spacing == 1 && view.contiguous()) {
+                std::fill_n(to, frame.margin_x * channels, 0.0f);
+                to += frame.margin_x * channels;
                 widen(view.format, element_address(view, first, 0), to, width * channels);
+                std::fill(to + width * channels, out + (row + 1) * line, 0.0f);
             } else {
+                std::fill_n(to, line, 0.0f);
+                to += frame.margin_x * channels;
                 for (std::int64_t x = 0; x < width; ++x)
                     widen(view.format, element_address(view, first + x, 0), to + frame.spacing * x * channels,
                           channels);
@@ -77,21 +90,17 @@ const float* CpuExecutor::frame(const TensorView& view, std::int64_t images, std
     return out;
 }
 
-void CpuExecutor::store_product(const TensorView& out, const IndirectProduct& product) {
-    // Counting wants long runs: a probed product is kept in FP32 first and then stored like any other result.
-    if (out.counts) {
-        float* sums = scratch(out.elements());
-        cpu_indirect_product(
-            pool_, product, [&](std::int64_t row, std::int64_t col, const float* values, std::int64_t count) {
-                std::copy_n(values, count, sums + row * out.cols + col);
-            });
-        store_all(out, sums);
-        return;
+void CpuExecutor::store_product(const TensorView& out, IndirectProduct& product) {
+    const TensorView target = product_target(out);
+    if (target.format == Format::fp32 && product.n == product.b_pitch) {
+        product.c = static_cast<float*>(target.data);
+        product.c_pitch = target.row_stride;
+        cpu_indirect_product(pool_, product, [](const GemmBlock&) {});
+    } else {
+        cpu_indirect_product(pool_, product,
+                             [&](const GemmBlock& block) { store_block(target, block, nullptr); });
     }
-    cpu_indirect_product(
-        pool_, product, [&](std::int64_t row, std::int64_t col, const float* values, std::int64_t count) {
-            narrow(out.format, values, element_address(out, row, col), count, out.subnormals);
-        });
+    finish_product(out, target);
 }
 
 void CpuExecutor::convolve(const TensorView& out, const TensorView& x, const TensorView& weight,
@@ -130,13 +139,11 @@ void CpuExecutor::convolve_input_gradient(const TensorView& out, const TensorVie
     const Frame spread{window.height + window.kernel_height - 1, window.width + window.kernel_width - 1,
                        window.kernel_height - 1 - window.padding, window.kernel_width - 1 - window.padding,
                        window.stride};
-    std::vector<std::int64_t> rows;
-    rows.reserve(static_cast<std::size_t>(window.pixels()));
-    for (std::int64_t pixel = 0; pixel < window.pixels(); ++pixel) {
-        const std::int64_t line = pixel / window.width, image = line / window.height;
-        const std::int64_t y = image * spread.height + line % window.height + window.kernel_height - 1;
-        rows.push_back((y * spread.width + pixel % window.width + window.kernel_width - 1) * outputs);
-    }
+    // The last tap of a pixel's first window.
+    const std::int64_t line = spread.width * outputs;
+    const std::int64_t first = (window.kernel_height - 1) * line + (window.kernel_width - 1) * outputs;
+    const std::vector<std::int64_t> rows =
+        grid_offsets(window.images, window.height, window.width, first, spread.height * line, line, outputs);
     const std::vector<std::int64_t> steps = tap_offsets(window, outputs, spread.width, -1);
     IndirectProduct product;
     product.a = frame(dy, window.images, window.out_height, window.out_width, spread, options.operands);
@@ -195,11 +202,12 @@ void CpuExecutor::convolve_weight_gradient(const TensorView& out, const TensorVi
         product.b = by_step;
     }
     float* transposed = scratch(out.elements());
-    cpu_indirect_product(pool_, product,
-                         [&](std::int64_t row, std::int64_t col, const float* values, std::int64_t count) {
-                             for (std::int64_t j = 0; j < count; ++j)
-                                 transposed[(col + j) * weights_each + row] = values[j];
-                         });
+    cpu_indirect_product(pool_, product, [&](const GemmBlock& block) {
+        for (std::int64_t r = 0; r < block.rows; ++r) {
+            for (std::int64_t c = 0; c < block.cols; ++c)
+                transposed[(block.col + c) * weights_each + block.row + r] = block.sums[r * block.pitch + c];
+        }
+    });
     store_all(out, transposed);
     release_scratch();
 }

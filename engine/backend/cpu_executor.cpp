@@ -11,37 +11,20 @@ MatrixView matrix(const TensorView& view) {
 
 }  // namespace
 
-const float* CpuExecutor::dense(const TensorView& view, std::int64_t count, std::int64_t stride) {
-    if (view.format == Format::fp32 && stride == 1) return static_cast<const float*>(view.data);
-    if (prepared_used_ == prepared_.size()) prepared_.emplace_back();
-    std::vector<float>& values = prepared_[prepared_used_++];
-    values.resize(static_cast<std::size_t>(std::max<std::int64_t>(count, 1)));
-    const int bytes = format_info(view.format).bytes;
-    if (stride == 1) {
-        widen(view.format, view.data, values.data(), count);
-    } else {
-        for (std::int64_t i = 0; i < count; ++i)
-            widen(view.format, static_cast<const char*>(view.data) + i * stride * bytes,
-                  &values[static_cast<std::size_t>(i)], 1);
-    }
-    return values.data();
+void CpuExecutor::store_block(const TensorView& out, const GemmBlock& block, const float* bias) {
+    narrow_rows(out.format, block.sums, block.pitch, bias ? bias + block.col : nullptr,
+                element_address(out, block.row, block.col), out.row_stride, block.rows, block.cols,
+                out.subnormals);
 }
 
-float* CpuExecutor::scratch(std::int64_t count) {
-    if (scratch_used_ == scratch_.size()) scratch_.emplace_back();
-    std::vector<float>& values = scratch_[scratch_used_++];
-    const auto needed = static_cast<std::size_t>(std::max<std::int64_t>(count, 1));
-    if (values.size() < needed) values.resize(needed);
-    return values.data();
-}
-
-void CpuExecutor::store_all(const TensorView& out, const float* values) {
-    TensorView in;
-    in.data = const_cast<float*>(values);
-    in.rows = out.rows;
-    in.cols = out.cols;
-    in.row_stride = out.cols;
-    copy(out, in);
+TensorView CpuExecutor::product_target(const TensorView& out) {
+    TensorView target = out;
+    if (!out.counts) return target;
+    target.data = scratch(out.elements());
+    target.format = Format::fp32;
+    target.row_stride = out.cols;
+    target.counts = nullptr;
+    return target;
 }
 
 void CpuExecutor::gemm(const TensorView& out, const Operand& a, const Operand& b,
@@ -58,25 +41,9 @@ void CpuExecutor::gemm(const TensorView& out, const Operand& a, const Operand& b
     arguments.operand_format = options.operands;
     const float* bias = options.bias ? dense(options.bias, out.cols, 1) : nullptr;
 
-    // Counting wants long runs: a probed product is kept in FP32 first and then stored like any other result.
-    TensorView target = out;
-    const bool counted = out.counts != nullptr;
-    if (counted) {
-        target.data = scratch(out.elements());
-        target.format = Format::fp32;
-        target.row_stride = out.cols;
-        target.counts = nullptr;
-    }
-    cpu_gemm(pool_, arguments,
-             [&](std::int64_t row, std::int64_t col, const float* values, std::int64_t count) {
-                 alignas(64) float sums[kGemmSegment];
-                 if (bias) {
-                     for (std::int64_t j = 0; j < count; ++j) sums[j] = values[j] + bias[col + j];
-                     values = sums;
-                 }
-                 narrow(target.format, values, element_address(target, row, col), count, target.subnormals);
-             });
-    if (counted) store_all(out, static_cast<const float*>(target.data));
+    const TensorView target = product_target(out);
+    cpu_gemm(pool_, arguments, [&](const GemmBlock& block) { store_block(target, block, bias); });
+    finish_product(out, target);
     release_scratch();
 }
 

@@ -16,7 +16,7 @@ using namespace gemm;
 /// Rows and columns of C that one task computes at most: packed B (384 KiB) and the C buffer stay in a core's
 /// L2.
 constexpr int64_t kBlockRows = 252;
-constexpr int64_t kBlockCols = kGemmSegment;
+constexpr int64_t kBlockCols = 256;
 constexpr int64_t kSumPitch = kBlockCols + 16;
 static_assert(kBlockRows % kTileRows == 0 && kBlockCols % kTileCols == 0);
 
@@ -28,6 +28,9 @@ constexpr int64_t kTaskWork = 64 * 1024;
 /// Where tasks stay large, this many for each thread even out a core that is busy elsewhere.
 constexpr int64_t kTasksPerThread = 4;
 constexpr int64_t kLargeTaskWork = 2 * 1024 * 1024;
+/// Operands whose rows lie at most this far apart are read where they are, if they are FP32 and in the
+/// kernel's order already; longer strides would meet a new page at each step.
+constexpr int64_t kUnpackedStride = 256;
 
 constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
@@ -108,14 +111,17 @@ class Product {
           pack_b_(with_source(arguments.b.format, arguments.operand_format,
                               [&]<typename Source>() { return pack_b_from<Source>(arguments.transpose_b); })),
           passes_(std::max<int64_t>(1, divide_up(arguments.k, kDepth))),
-          pass_depth_(round_up(divide_up(arguments.k, passes_), 16)) {}
+          pass_depth_(round_up(divide_up(arguments.k, passes_), 16)),
+          reads_a_in_place_(arguments.transpose_a == Transpose::yes && is_readable(arguments.a)),
+          reads_b_in_place_(arguments.transpose_b == Transpose::no && is_readable(arguments.b) &&
+                            arguments.n % kLanes == 0) {}
 
     void compute(const Block& block) const {
         Workspace& workspace = workspace_of_this_thread();
         for (int64_t pass = 0; pass < passes_; ++pass) {
             const int64_t step = pass * pass_depth_;
             const int64_t depth = std::min(pass_depth_, arguments_.k - step);
-            pack_b_panels(block, step, depth, workspace.b);
+            if (!reads_b_in_place_) pack_b_panels(block, step, depth, workspace.b);
             const int64_t tiles = divide_up(block.rows, kTileRows);
             for (int64_t tile = 0; tile < tiles; ++tile) {
                 // Tiles of equal height: the kernel is fastest when no tile is a sliver.
@@ -123,18 +129,30 @@ class Product {
                 const int64_t rows = block.rows * (tile + 1) / tiles - first;
                 // A single pass keeps no sums, so every tile uses the same, cached rows of the buffer.
                 float* sums = workspace.sums + (passes_ == 1 ? 0 : first * kSumPitch);
-                pack_a_(arguments_.a, block.row + first, rows, step, depth, workspace.a);
-                multiply_row_of_tiles(workspace, block.cols, rows, depth, sums,
+                const Panel a = panel_of_a(workspace, block.row + first, rows, step, depth);
+                multiply_row_of_tiles(workspace, block, a, rows, step, depth, sums,
                                       pass == 0 ? Start::zero : Start::resume);
-                if (pass + 1 < passes_) continue;
-                for (int64_t r = 0; r < rows; ++r) {
-                    sink_(block.row + first + r, block.col, sums + r * kSumPitch, block.cols);
-                }
+                if (pass + 1 == passes_)
+                    sink_(GemmBlock{block.row + first, rows, block.col, block.cols, sums, kSumPitch});
             }
         }
     }
 
   private:
+    /// Whether the kernel can read an operand as it is stored.
+    bool is_readable(const MatrixView& view) const {
+        return view.format == Format::fp32 && arguments_.operand_format != Format::tf32 &&
+               view.row_stride <= kUnpackedStride;
+    }
+
+    Panel panel_of_a(Workspace& workspace, int64_t row, int64_t rows, int64_t step, int64_t depth) const {
+        const MatrixView& a = arguments_.a;
+        if (reads_a_in_place_)
+            return {static_cast<const float*>(a.data) + step * a.row_stride + row, a.row_stride};
+        pack_a_(a, row, rows, step, depth, workspace.a);
+        return {workspace.a, kStepPitch};
+    }
+
     /// Width of the packed panel that starts at column `col` of a block with `cols` columns.
     static int64_t panel_width(int64_t col, int64_t cols) {
         return cols - col <= kLanes ? kLanes : kTileCols;
@@ -149,15 +167,21 @@ class Product {
         }
     }
 
-    void multiply_row_of_tiles(const Workspace& workspace, int64_t cols, int64_t rows, int64_t depth,
-                               float* sums, Start start) const {
-        const float* panel = workspace.b;
-        for (int64_t col = 0; col < cols; col += kTileCols) {
-            const int64_t width = panel_width(col, cols);
+    void multiply_row_of_tiles(const Workspace& workspace, const Block& block, const Panel& a, int64_t rows,
+                               int64_t step, int64_t depth, float* sums, Start start) const {
+        const MatrixView& stored = arguments_.b;
+        const float* packed = workspace.b;
+        for (int64_t col = 0; col < block.cols; col += kTileCols) {
+            const int64_t width = panel_width(col, block.cols);
+            Panel b{packed, width};
+            if (reads_b_in_place_) {
+                const int64_t at = step * stored.row_stride + block.col + col;
+                b = {static_cast<const float*>(stored.data) + at, stored.row_stride};
+            }
             const Kernel kernel =
                 kernels_[static_cast<size_t>(rows - 1)][static_cast<size_t>(width / kLanes - 1)];
-            kernel(workspace.a, panel, depth, sums + col, kSumPitch, start);
-            panel += round_up(depth, kLanes) * width;
+            kernel(a, b, depth, sums + col, kSumPitch, start);
+            packed += round_up(depth, kLanes) * width;
         }
     }
 
@@ -168,6 +192,8 @@ class Product {
     PackB pack_b_;
     int64_t passes_;
     int64_t pass_depth_;
+    bool reads_a_in_place_;
+    bool reads_b_in_place_;
 };
 
 /// How C is cut into tasks.

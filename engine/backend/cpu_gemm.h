@@ -38,12 +38,17 @@ struct GemmArguments {
         Format::fp32;  ///< tf32: operands are rounded to TF32 on the way in; else as they are
 };
 
-/// Receives values[0, count) = C[row, col .. col + count), FP32 results (FP16 values under Accumulate::fp16).
-/// Called exactly once for each element, from several threads; `values` is valid during the call only. A
-/// segment is never longer than kGemmSegment.
-using GemmSink = FunctionRef<void(int64_t row, int64_t col, const float* values, int64_t count)>;
+/// A finished part of C: C[row + r, col + c] = sums[r * pitch + c] for r < rows, c < cols, in FP32 (FP16
+/// values under Accumulate::fp16).
+struct GemmBlock {
+    int64_t row, rows, col, cols;
+    const float* sums;
+    int64_t pitch;
+};
 
-inline constexpr int64_t kGemmSegment = 256;
+/// Receives the parts of C: exactly once for each element, from several threads. `sums` is valid during the
+/// call only.
+using GemmSink = FunctionRef<void(const GemmBlock& block)>;
 
 /// Computes c[i, j] = fma(a[i, k-1], b[k-1, j], ... fma(a[i, 0], b[0, j], +0)) for all i, j and hands the
 /// results to `sink`. Accumulate::fp16 rounds the running sum to FP16 (nearest, ties to even) after each

@@ -18,14 +18,22 @@ enum class PanelOrder : uint8_t { row_major, step_major };
 /// Whether sums start at zero (first pass over k) or go on from what the C buffer holds.
 enum class Start : uint8_t { zero, resume };
 
+/// A panel of an operand and the distance from one step of k to the next; a row-major panel of A has
+/// kRowPitch from row to row instead.
+struct Panel {
+    const float* data;
+    int64_t pitch;
+};
+
 /// c[r * c_pitch + j] (+)= a[r, p] * b[p, j] over p < depth, for the tile's Rows x (Vectors * kLanes)
 /// elements.
-using Kernel = void (*)(const float* a, const float* b, int64_t depth, float* c, int64_t c_pitch,
+using Kernel = void (*)(const Panel& a, const Panel& b, int64_t depth, float* c, int64_t c_pitch,
                         Start start);
 
+/// Where row `row` of a step begins, from the step's first element on.
 template <PanelOrder Order>
-inline int64_t panel_index(int row, int64_t step) {
-    return Order == PanelOrder::row_major ? row * kRowPitch + step : step * kStepPitch + row;
+inline int64_t panel_index(int row) {
+    return Order == PanelOrder::row_major ? row * kRowPitch : row;
 }
 
 /// One step of k for the whole tile.
@@ -36,7 +44,7 @@ inline __attribute__((always_inline)) void step_tile(const float* a, const float
     for (int v = 0; v < Vectors; ++v) columns[v] = simd::load(b + v * kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
-        const simd::Vector element = simd::broadcast(a[panel_index<Order>(r, 0)]);
+        const simd::Vector element = simd::broadcast(a[panel_index<Order>(r)]);
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) {
             sums[r][v] = simd::fused_multiply_add(element, columns[v], sums[r][v]);
@@ -45,9 +53,12 @@ inline __attribute__((always_inline)) void step_tile(const float* a, const float
 }
 
 template <int Rows, int Vectors, PanelOrder Order, Accumulate Sum>
-void multiply_tile(const float* a, const float* b, int64_t depth, float* c, int64_t c_pitch, Start start) {
-    constexpr int64_t kWidth = Vectors * kLanes;
-    constexpr int64_t kAdvance = Order == PanelOrder::row_major ? 1 : kStepPitch;
+void multiply_tile(const Panel& a_panel, const Panel& b_panel, int64_t depth, float* c, int64_t c_pitch,
+                   Start start) {
+    const float* a = a_panel.data;
+    const float* b = b_panel.data;
+    const int64_t a_advance = Order == PanelOrder::row_major ? 1 : a_panel.pitch;
+    const int64_t b_advance = b_panel.pitch;
     simd::Vector sums[Rows][Vectors];
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
@@ -61,8 +72,8 @@ void multiply_tile(const float* a, const float* b, int64_t depth, float* c, int6
         const int64_t end = Sum == Accumulate::fp16 ? std::min(p + tile::kBlock, depth) : depth;
         for (; p < end; ++p) {
             step_tile<Rows, Vectors, Order>(a, b, sums);
-            a += kAdvance;
-            b += kWidth;
+            a += a_advance;
+            b += b_advance;
         }
         if constexpr (Sum == Accumulate::fp16) tile::round_sums_to_fp16(sums);
     }

@@ -21,11 +21,15 @@ struct IndirectProduct {
     std::int64_t b_pitch = 0;
     std::int64_t m = 0, n = 0, k = 0;
     Accumulate accumulate = Accumulate::fp32;
+    /// Where C may be built up in place, rows this far apart: only where n equals b_pitch. The sink gets it
+    /// all the same.
+    float* c = nullptr;
+    std::int64_t c_pitch = 0;
 };
 
 std::int64_t indirect_column_multiple();
 
-/// Hands each row's segments of at most kGemmSegment columns to `sink`, as cpu_gemm does.
+/// Hands whole rows to `sink`, as cpu_gemm does.
 void cpu_indirect_product(ThreadPool& pool, const IndirectProduct& product, GemmSink sink);
 
 }  // namespace halfscope

@@ -1,5 +1,6 @@
 // Loading and storing of one segment (a run of elements) for the CPU executor: widening, rounding, counting,
-// folding. Used by cpu_executor.h alone; the orders of summation here are those of ops/executor.h.
+// folding. Used by cpu_formulas.h and cpu_executor.cpp; the orders of summation here are those of
+// ops/executor.h.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <memory>
 
 #include "backend/cpu_convert.h"
+#include "backend/cpu_simd.h"
 #include "numerics/accumulate.h"
 #include "numerics/tensor_counts.h"
 #include "ops/executor.h"
@@ -30,6 +32,7 @@ struct DenseRow {
 };
 struct DenseColumn {
     const float* values;
+    const float* repeated;  ///< the same again and again, where a segment may span rows; else nullptr
 };
 
 /// The counts of up to four outputs over one range of segments; made when first asked for, because they are
@@ -77,12 +80,8 @@ inline const float* load(const DenseRow& in, const Segment& segment, float* buff
     return buffer;
 }
 
-inline const float* load(const DenseColumn& in, const Segment& segment, float* buffer) {
-    if (segment.col + segment.count <= segment.cols) return in.values + segment.col;
-    for_rows(segment, [&](std::int64_t, std::int64_t col, std::int64_t offset, std::int64_t run) {
-        std::copy_n(in.values + col, run, buffer + offset);
-    });
-    return buffer;
+inline const float* load(const DenseColumn& in, const Segment& segment, float*) {
+    return (in.repeated ? in.repeated : in.values) + segment.col;
 }
 
 inline const float* load(const OneHot& in, const Segment& segment, float* buffer) {
@@ -94,6 +93,12 @@ inline const float* load(const OneHot& in, const Segment& segment, float* buffer
     return buffer;
 }
 
+/// Where a segment's results can be written without store(): FP32 that nobody counts. Else nullptr.
+inline float* place_of(const TensorView& view, const Segment& segment) {
+    if (view.format != Format::fp32 || view.counts) return nullptr;
+    return reinterpret_cast<float*>(element_address(view, segment.row, segment.col));
+}
+
 /// Rounds, stores and, where the view asks for it, counts one segment.
 inline void store(const TensorView& view, const Segment& segment, const float* values, CountsBuffer& counts,
                   int output) {
@@ -103,6 +108,17 @@ inline void store(const TensorView& view, const Segment& segment, const float* v
     alignas(64) float stored[kCpuSegment];
     widen(view.format, codes, stored, segment.count);
     counts.of(output).add_span(values, stored, static_cast<std::size_t>(segment.count), view.format);
+}
+
+/// sums[c] += rows[r * width + c] for each row, ascending.
+inline void add_rows(float* sums, const float* rows, std::int64_t count, std::int64_t width) {
+    for (std::int64_t c = 0; c < width; c += simd::kLanes) {
+        const std::int64_t lanes = std::min<std::int64_t>(simd::kLanes, width - c);
+        simd::Vector sum = simd::load_fp32(sums + c, lanes);
+        for (std::int64_t r = 0; r < count; ++r)
+            sum = simd::add(sum, simd::load_fp32(rows + r * width + c, lanes));
+        simd::store_fp32(sums + c, sum, lanes);
+    }
 }
 
 /// The larger of two, NaN where either is NaN.
@@ -159,17 +175,21 @@ class RowFold {
 
 /// One whole row. Rows shorter than the lanes skip the neutral ones: adding 0 or folding -inf changes no bit.
 inline float fold_row(Reduction reduction, const float* terms, std::int64_t count) {
-    if (reduction.rounding != Format::fp32 || count > 32 || reduction.fold != Fold::sum) {
+    if (reduction.rounding != Format::fp32 || count > 32) {
         RowFold fold(reduction);
         fold.add(terms, count);
         return fold.finish();
     }
+    const bool is_sum = reduction.fold == Fold::sum;
+    if (count == 0) return is_sum ? 0.0f : -std::numeric_limits<float>::infinity();
     float lanes[32];
-    for (std::int64_t i = 0; i < count; ++i) lanes[i] = 0.0f + terms[i];
-    for (std::int64_t width = 16; width > 0; width /= 2)
+    for (std::int64_t i = 0; i < count; ++i) lanes[i] = is_sum ? 0.0f + terms[i] : terms[i];
+    for (std::int64_t width = 16; width > 0; width /= 2) {
         for (std::int64_t lane = 0; lane < width && lane + width < count; ++lane)
-            lanes[lane] += lanes[lane + width];
-    return count > 0 ? lanes[0] : 0.0f;
+            lanes[lane] =
+                is_sum ? lanes[lane] + lanes[lane + width] : maximum(lanes[lane], lanes[lane + width]);
+    }
+    return lanes[0];
 }
 
 }  // namespace halfscope

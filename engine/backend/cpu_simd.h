@@ -1,5 +1,5 @@
 // The vectors that the GEMM kernel and the bulk conversions are written in: AVX-512, AVX2 with FMA and F16C,
-// or plain arrays, chosen at compile time. Called by cpu_gemm*.h and cpu_convert.cpp only. Every variant
+// or plain arrays, chosen at compile time. Called by cpu_*.h and cpu_*.cpp only. Every variant
 // gives the same bits, so nothing here may approximate or reassociate.
 #pragma once
 
@@ -36,6 +36,7 @@ inline Vector zero() { return {_mm512_setzero_ps()}; }
 inline Vector broadcast(float x) { return {_mm512_set1_ps(x)}; }
 inline Vector load(const float* p) { return {_mm512_loadu_ps(p)}; }
 inline void store(float* p, Vector x) { _mm512_storeu_ps(p, x.v); }
+inline Vector add(Vector a, Vector b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline Vector fused_multiply_add(Vector a, Vector b, Vector c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 
 // The masked forms with all lanes set: gcc 12 warns of its own uninitialised dummies in the plain ones.
@@ -112,6 +113,7 @@ inline Vector zero() { return {_mm256_setzero_ps()}; }
 inline Vector broadcast(float x) { return {_mm256_set1_ps(x)}; }
 inline Vector load(const float* p) { return {_mm256_loadu_ps(p)}; }
 inline void store(float* p, Vector x) { _mm256_storeu_ps(p, x.v); }
+inline Vector add(Vector a, Vector b) { return {_mm256_add_ps(a.v, b.v)}; }
 inline Vector fused_multiply_add(Vector a, Vector b, Vector c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 
 inline __m128i to_fp16_codes(Vector x) { return _mm256_cvtps_ph(x.v, _MM_FROUND_TO_NEAREST_INT); }
@@ -202,6 +204,10 @@ inline Vector load(const float* p) {
     return out;
 }
 inline void store(float* p, Vector x) { std::memcpy(p, x.v, sizeof(x.v)); }
+inline Vector add(Vector a, Vector b) {
+    for (int i = 0; i < kLanes; ++i) a.v[i] += b.v[i];
+    return a;
+}
 inline Vector fused_multiply_add(Vector a, Vector b, Vector c) {
     for (int i = 0; i < kLanes; ++i) c.v[i] = std::fma(a.v[i], b.v[i], c.v[i]);
     return c;

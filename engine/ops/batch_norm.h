@@ -37,9 +37,10 @@ struct BatchNorm {
             return LayerNorm::InverseDeviation{1.0f, eps, eps_format}(i, variance);
         }
     };
-    struct NormalisedProduct {
-        HALFSCOPE_HD float operator()(std::int64_t, float dy, float x, float mean, float inverse) const {
-            return dy * ((x - mean) * inverse);
+    /// dy and dy h.
+    struct GradientAndProduct {
+        HALFSCOPE_HD Values<2> operator()(std::int64_t, float dy, float x, float mean, float inverse) const {
+            return {{dy, dy * ((x - mean) * inverse)}};
         }
     };
     struct Backward {
@@ -83,8 +84,8 @@ struct BatchNorm {
         const TensorView& x = call.inputs[0];
         const PerColumn mean{call.saved[0]}, inverse{call.saved[1]};
         const TensorView &gradient_sum = call.saved[2], &product_sum = call.saved[3];
-        executor.column_reduce(gradient_sum, Identity{}, dy);
-        executor.column_reduce(product_sum, NormalisedProduct{}, dy, x, mean, inverse);
+        executor.column_reduce(Outputs<2>{{gradient_sum, product_sum}}, GradientAndProduct{}, dy, x, mean,
+                               inverse);
         if (call.input_gradients[0]) {
             executor.map(call.input_gradients[0], Backward{static_cast<float>(x.rows)}, dy, x,
                          PerColumn{call.inputs[1]}, mean, inverse, PerColumn{gradient_sum},

@@ -12,6 +12,8 @@
 //       those of the first in..., a TensorView.
 //   column_reduce(out, f, in...)
 //       out(0, col) = store(sum over rows of f(i, in(i)...)); out is 1 x cols; extents as above.
+//   column_reduce(Outputs<N>, f, in...)
+//       The same with N outputs, at most four, in one pass; f returns Values<N>.
 //   column_reduce(out, reduction, f, in...)
 //       The same, summed as `reduction` says (sum only).
 //   gemm(out, Operand a, Operand b, GemmOptions)

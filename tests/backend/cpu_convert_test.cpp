@@ -135,5 +135,33 @@ TEST(CpuConvert, EveryLengthLeavesItsNeighboursAlone) {
     }
 }
 
+TEST(CpuConvert, NarrowRowsAddsTheBiasAndHasTheBitsOfNarrow) {
+    constexpr int64_t kRows = 3, kColumns = 37, kInPitch = 48, kCodePitch = 41;
+    std::mt19937 generator(11);
+    const auto number = [&] { return static_cast<float>(generator()) * 0x1p-32f - 0.5f; };
+    std::vector<float> in(kRows * kInPitch), bias(kColumns);
+    for (float& x : in) x = number() * 0x1p-12f;
+    for (float& x : bias) x = number();
+    for (const Format format : kFormats) {
+        for (const Subnormals subnormals : kSubnormals) {
+            const float* const biases[] = {nullptr, bias.data()};
+            for (const float* added : biases) {
+                const auto bytes = static_cast<size_t>(format_info(format).bytes);
+                std::vector<unsigned char> codes(kRows * kCodePitch * bytes, 0xa5), expected = codes;
+                narrow_rows(format, in.data(), kInPitch, added, codes.data(), kCodePitch, kRows, kColumns,
+                            subnormals);
+                for (int64_t r = 0; r < kRows; ++r) {
+                    std::vector<float> row(in.begin() + r * kInPitch, in.begin() + r * kInPitch + kColumns);
+                    for (size_t c = 0; added && c < row.size(); ++c) row[c] += added[c];
+                    narrow(format, row.data(), expected.data() + static_cast<size_t>(r * kCodePitch) * bytes,
+                           kColumns, subnormals);
+                }
+                EXPECT_EQ(codes, expected)
+                    << format_info(format).name << (added ? " with" : " without") << " a bias";
+            }
+        }
+    }
+}
+
 }  // namespace
 }  // namespace halfscope

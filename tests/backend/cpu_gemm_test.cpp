@@ -126,19 +126,22 @@ std::vector<float> naive_product(const Problem& problem) {
 std::vector<float> product(ThreadPool& pool, const GemmArguments& g) {
     std::vector<float> c(static_cast<size_t>(g.m * g.n));
     std::vector<int> deliveries(c.size(), 0);
-    std::atomic<int> bad_segments{0};
-    cpu_gemm(pool, g, [&](int64_t row, int64_t col, const float* values, int64_t count) {
-        if (row < 0 || row >= g.m || col < 0 || count < 1 || count > kGemmSegment || col + count > g.n) {
-            bad_segments.fetch_add(1);
+    std::atomic<int> bad_blocks{0};
+    cpu_gemm(pool, g, [&](const GemmBlock& block) {
+        const bool inside = block.row >= 0 && block.rows > 0 && block.row + block.rows <= g.m &&
+                            block.col >= 0 && block.cols > 0 && block.col + block.cols <= g.n;
+        if (!inside) {
+            bad_blocks.fetch_add(1);
             return;
         }
-        for (int64_t i = 0; i < count; ++i) {
-            const size_t at = static_cast<size_t>(row * g.n + col + i);
-            c[at] = values[i];
+        for (int64_t i = 0; i < block.rows * block.cols; ++i) {
+            const int64_t r = i / block.cols, j = i % block.cols;
+            const size_t at = static_cast<size_t>((block.row + r) * g.n + block.col + j);
+            c[at] = block.sums[r * block.pitch + j];
             ++deliveries[at];
         }
     });
-    EXPECT_EQ(bad_segments.load(), 0);
+    EXPECT_EQ(bad_blocks.load(), 0);
     for (const int times : deliveries) {
         EXPECT_EQ(times, 1);
         if (times != 1) break;
@@ -337,7 +340,7 @@ TEST(CpuGemm, RefusesViewsThatDoNotFit) {
     const auto run = [&](auto change) {
         GemmArguments g = problem.arguments;
         change(g);
-        cpu_gemm(pool, g, [](int64_t, int64_t, const float*, int64_t) {});
+        cpu_gemm(pool, g, [](const GemmBlock&) {});
     };
     EXPECT_NO_THROW(run([](GemmArguments&) {}));
     EXPECT_THROW(run([](GemmArguments& g) { g.m = 3; }), std::invalid_argument);

@@ -88,9 +88,10 @@ void run_ours(benchmark::State& state, const Shape& shape, Format format, Accumu
                                   accumulate,
                                   Format::fp32};
     for (auto _ : state) {
-        cpu_gemm(pool, arguments, [&](int64_t row, int64_t col, const float* values, int64_t count) {
-            std::memcpy(operands.c.data() + row * shape.n + col, values,
-                        static_cast<size_t>(count) * sizeof(float));
+        cpu_gemm(pool, arguments, [&](const GemmBlock& block) {
+            narrow_rows(Format::fp32, block.sums, block.pitch, nullptr,
+                        operands.c.data() + block.row * shape.n + block.col, shape.n, block.rows, block.cols,
+                        Subnormals::keep);
         });
         benchmark::ClobberMemory();
     }

@@ -92,6 +92,17 @@ struct Single {
     }
 };
 
+/// One of several results of a formula.
+template <class F>
+struct Nth {
+    F f;
+    int n;
+    template <class... X>
+    HALFSCOPE_HD float operator()(std::int64_t index, X... x) const {
+        return f(index, x...).v[n];
+    }
+};
+
 // --- Bodies ----------------------------------------------------------------------------------------------
 
 template <int N, class F, class In>
@@ -376,6 +387,10 @@ class PlainExecutor {
     template <class F, class... In>
     void column_reduce(const TensorView& out, F f, const TensorView& extent, const In&... in) {
         column_reduce(out, Reduction{}, f, extent, in...);
+    }
+    template <int N, class F, class... In>
+    void column_reduce(const Outputs<N>& out, F f, const TensorView& extent, const In&... in) {
+        for (int n = 0; n < N; ++n) column_reduce(out.view[n], Nth<F>{f, n}, extent, in...);
     }
     template <class F, class... In>
     void column_reduce(const TensorView& out, Reduction reduction, F f, const TensorView& extent,
