@@ -4,6 +4,7 @@
 
 #include "backend/cpu_executor.h"
 #include "backend/cpu_indirect_product.h"
+#include "backend/cpu_product_tallies.h"
 
 namespace halfscope {
 namespace {
@@ -91,16 +92,17 @@ const float* CpuExecutor::frame(const TensorView& view, std::int64_t images, std
 }
 
 void CpuExecutor::store_product(const TensorView& out, IndirectProduct& product) {
-    const TensorView target = product_target(out);
-    if (target.format == Format::fp32 && product.n == product.b_pitch) {
-        product.c = static_cast<float*>(target.data);
-        product.c_pitch = target.row_stride;
+    ProductTallies tallies(out);
+    ProductTallies* const counted = out.counts ? &tallies : nullptr;
+    if (out.format == Format::fp32 && product.n == product.b_pitch && !counted) {
+        product.c = static_cast<float*>(out.data);
+        product.c_pitch = out.row_stride;
         cpu_indirect_product(pool_, product, [](const GemmBlock&) {});
     } else {
         cpu_indirect_product(pool_, product,
-                             [&](const GemmBlock& block) { store_block(target, block, nullptr); });
+                             [&](const GemmBlock& block) { store_block(out, block, nullptr, counted); });
     }
-    finish_product(out, target);
+    if (counted) tallies.add_to(*out.counts);
 }
 
 void CpuExecutor::convolve(const TensorView& out, const TensorView& x, const TensorView& weight,

@@ -1,5 +1,7 @@
 #include "backend/cpu_executor.h"
 
+#include "backend/cpu_product_tallies.h"
+
 #include <algorithm>
 
 namespace halfscope {
@@ -11,20 +13,31 @@ MatrixView matrix(const TensorView& view) {
 
 }  // namespace
 
-void CpuExecutor::store_block(const TensorView& out, const GemmBlock& block, const float* bias) {
-    narrow_rows(out.format, block.sums, block.pitch, bias ? bias + block.col : nullptr,
-                element_address(out, block.row, block.col), out.row_stride, block.rows, block.cols,
-                out.subnormals);
-}
-
-TensorView CpuExecutor::product_target(const TensorView& out) {
-    TensorView target = out;
-    if (!out.counts) return target;
-    target.data = scratch(out.elements());
-    target.format = Format::fp32;
-    target.row_stride = out.cols;
-    target.counts = nullptr;
-    return target;
+void CpuExecutor::store_block(const TensorView& out, const GemmBlock& block, const float* bias,
+                              ProductTallies* tallies) {
+    if (bias) bias += block.col;
+    if (!tallies) {
+        narrow_rows(out.format, block.sums, block.pitch, bias, element_address(out, block.row, block.col),
+                    out.row_stride, block.rows, block.cols, out.subnormals);
+        return;
+    }
+    TensorTally& tally = tallies->of_this_thread();
+    alignas(64) float values[kSegment], stored[kSegment];
+    const std::int64_t width = std::min(kSegment, block.cols), height = kSegment / width;
+    for (std::int64_t row = 0; row < block.rows; row += height) {
+        const std::int64_t rows = std::min(height, block.rows - row);
+        for (std::int64_t col = 0; col < block.cols; col += width) {
+            const std::int64_t cols = std::min(width, block.cols - col);
+            narrow_rows(Format::fp32, block.sums + row * block.pitch + col, block.pitch,
+                        bias ? bias + col : nullptr, values, cols, rows, cols, Subnormals::keep);
+            char* place = element_address(out, block.row + row, block.col + col);
+            narrow_rows(out.format, values, cols, nullptr, place, out.row_stride, rows, cols, out.subnormals);
+            for (std::int64_t r = 0; tally.reads_stored() && r < rows; ++r)
+                widen(out.format, element_address(out, block.row + row + r, block.col + col),
+                      stored + r * cols, cols);
+            tally.add(values, tally.reads_stored() ? stored : nullptr, static_cast<std::size_t>(rows * cols));
+        }
+    }
 }
 
 void CpuExecutor::gemm(const TensorView& out, const Operand& a, const Operand& b,
@@ -41,9 +54,10 @@ void CpuExecutor::gemm(const TensorView& out, const Operand& a, const Operand& b
     arguments.operand_format = options.operands;
     const float* bias = options.bias ? dense(options.bias, out.cols, 1) : nullptr;
 
-    const TensorView target = product_target(out);
-    cpu_gemm(pool_, arguments, [&](const GemmBlock& block) { store_block(target, block, bias); });
-    finish_product(out, target);
+    ProductTallies tallies(out);
+    ProductTallies* const counted = out.counts ? &tallies : nullptr;
+    cpu_gemm(pool_, arguments, [&](const GemmBlock& block) { store_block(out, block, bias, counted); });
+    if (counted) tallies.add_to(*out.counts);
     release_scratch();
 }
 

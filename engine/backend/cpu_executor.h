@@ -11,6 +11,8 @@
 
 namespace halfscope {
 
+class ProductTallies;
+
 class CpuExecutor : public CpuFormulas {
   public:
     using CpuFormulas::CpuFormulas;
@@ -42,15 +44,11 @@ class CpuExecutor : public CpuFormulas {
                        const Frame& frame, Format operands);
     const float* weights(const TensorView& weight, Format operands);
     const float* widened(const TensorView& view);
-    /// Stores a part of a product, with a bias of out.cols numbers where there is one; counts nothing.
-    static void store_block(const TensorView& out, const GemmBlock& block, const float* bias);
+    /// Stores a part of a product, with a bias of out.cols numbers where there is one, and counts it where
+    /// `tallies` is given.
+    static void store_block(const TensorView& out, const GemmBlock& block, const float* bias,
+                            ProductTallies* tallies);
     void store_product(const TensorView& out, IndirectProduct& product);
-    /// Where a product is to be stored: `out`, or, because counting wants long runs, FP32 numbers that
-    /// finish_product() stores like any other result.
-    TensorView product_target(const TensorView& out);
-    void finish_product(const TensorView& out, const TensorView& target) {
-        if (out.counts) store_all(out, static_cast<const float*>(target.data));
-    }
 };
 
 }  // namespace halfscope

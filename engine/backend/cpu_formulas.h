@@ -41,8 +41,7 @@ class CpuFormulas {
                     results[n] = place ? place : buffers[n];
                 }
                 evaluate<N>(segment, f, loaders, results);
-                for (int n = 0; n < N; ++n)
-                    if (results[n] == buffers[n]) store(out.view[n], segment, buffers[n], counts, n);
+                for (int n = 0; n < N; ++n) store(out.view[n], segment, results[n], counts, n);
             },
             [&](CountsBuffer& counts) {
                 for (int n = 0; n < N; ++n) merge(out.view[n], counts, n);
@@ -152,6 +151,7 @@ class CpuFormulas {
             extent.rows, extent.cols, flat,
             [&](const Segment& segment, CountsBuffer& buffer) {
                 alignas(64) float update[kSegment], before[kSegment], after[kSegment], stored[kSegment];
+                TensorTally& tally = buffer.of(0, weight_format, Subnormals::keep);
                 float* const results[] = {update, before, after};
                 evaluate<3>(segment, f, loaders, results);
                 std::uint64_t updates = 0, swallowed = 0;
@@ -159,16 +159,20 @@ class CpuFormulas {
                     const bool updated = update[j] != 0.0f && before[j] != 0.0f;
                     updates += updated ? 1u : 0u;
                     swallowed += updated && after[j] == before[j] ? 1u : 0u;
-                    stored[j] = round_to(weight_format, update[j]);
                 }
-                buffer.of(0).add_span(update, stored, static_cast<std::size_t>(segment.count), weight_format);
+                if (tally.reads_stored()) {
+                    std::copy_n(update, segment.count, stored);
+                    round_in_place(weight_format, stored, segment.count, Subnormals::keep);
+                }
+                tally.add(update, tally.reads_stored() ? stored : nullptr,
+                          static_cast<std::size_t>(segment.count));
                 const std::lock_guard lock(guard);
                 counts.updates += updates;
                 counts.swallowed += swallowed;
             },
             [&](CountsBuffer& buffer) {
                 const std::lock_guard lock(guard);
-                counts.values.merge(buffer.of(0));
+                buffer.add_to(0, counts.values);
             });
     }
 
@@ -191,7 +195,7 @@ class CpuFormulas {
     void merge(const TensorView& view, CountsBuffer& counts, int output) {
         if (!view.counts) return;
         const std::lock_guard lock(counts_mutex_);
-        view.counts->merge(counts.of(output));
+        counts.add_to(output, *view.counts);
     }
     /// Workspace of one call, on the calling thread; release_scratch() gives all of it back.
     float* scratch(std::int64_t count);

@@ -12,7 +12,7 @@
 #include "backend/cpu_convert.h"
 #include "backend/cpu_simd.h"
 #include "numerics/accumulate.h"
-#include "numerics/tensor_counts.h"
+#include "numerics/tensor_tally.h"
 #include "ops/executor.h"
 
 namespace halfscope {
@@ -35,17 +35,22 @@ struct DenseColumn {
     const float* repeated;  ///< the same again and again, where a segment may span rows; else nullptr
 };
 
-/// The counts of up to four outputs over one range of segments; made when first asked for, because they are
+/// The tallies of up to four outputs over one range of segments; made when first asked for, because they are
 /// large.
 class CountsBuffer {
   public:
-    TensorCounts& of(int output) {
-        if (!counts_) counts_ = std::make_unique<std::array<TensorCounts, 4>>();
-        return (*counts_)[static_cast<std::size_t>(output)];
+    TensorTally& of(int output, Format format, Subnormals subnormals) {
+        std::unique_ptr<TensorTally>& tally = tallies_[static_cast<std::size_t>(output)];
+        if (!tally) tally = std::make_unique<TensorTally>(format, subnormals);
+        return *tally;
+    }
+    void add_to(int output, TensorCounts& counts) {
+        const std::unique_ptr<TensorTally>& tally = tallies_[static_cast<std::size_t>(output)];
+        if (tally) tally->add_to(counts);
     }
 
   private:
-    std::unique_ptr<std::array<TensorCounts, 4>> counts_;
+    std::array<std::unique_ptr<TensorTally>, 4> tallies_;
 };
 
 inline char* element_address(const TensorView& view, std::int64_t row, std::int64_t col) {
@@ -93,21 +98,24 @@ inline const float* load(const OneHot& in, const Segment& segment, float* buffer
     return buffer;
 }
 
-/// Where a segment's results can be written without store(): FP32 that nobody counts. Else nullptr.
+/// Where a segment's results can be computed as they are stored: FP32. Else nullptr.
 inline float* place_of(const TensorView& view, const Segment& segment) {
-    if (view.format != Format::fp32 || view.counts) return nullptr;
+    if (view.format != Format::fp32) return nullptr;
     return reinterpret_cast<float*>(element_address(view, segment.row, segment.col));
 }
 
-/// Rounds, stores and, where the view asks for it, counts one segment.
+/// Rounds and stores one segment, unless it lies in its place already, and counts it where the view asks for
+/// it.
 inline void store(const TensorView& view, const Segment& segment, const float* values, CountsBuffer& counts,
                   int output) {
     char* codes = element_address(view, segment.row, segment.col);
-    narrow(view.format, values, codes, segment.count, view.subnormals);
+    if (static_cast<const void*>(values) != codes)
+        narrow(view.format, values, codes, segment.count, view.subnormals);
     if (!view.counts) return;
+    TensorTally& tally = counts.of(output, view.format, view.subnormals);
     alignas(64) float stored[kCpuSegment];
-    widen(view.format, codes, stored, segment.count);
-    counts.of(output).add_span(values, stored, static_cast<std::size_t>(segment.count), view.format);
+    if (tally.reads_stored()) widen(view.format, codes, stored, segment.count);
+    tally.add(values, tally.reads_stored() ? stored : nullptr, static_cast<std::size_t>(segment.count));
 }
 
 /// sums[c] += rows[r * width + c] for each row, ascending.

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <random>
 
-#include "numerics/tensor_counts.h"
+#include "numerics/tensor_tally.h"
 #include "oracle.h"
 
 namespace halfscope {
@@ -91,11 +91,24 @@ TEST(ClassCounts, MinusZeroIsZeroOnBothSides) {
     EXPECT_EQ(classify(0x1p-149f, 0x1p-149f, Format::fp32), NumberClass::subnormal);
 }
 
-void expect_span_equals_elements(const std::vector<float>& exact, Format format) {
-    const std::vector<float> stored = stored_as(format, exact);
+/// Counts values at once, in spans of the given length.
+void tally(TensorCounts& counts, const std::vector<float>& exact, Format format,
+           Subnormals subnormals = Subnormals::keep, std::size_t span = SIZE_MAX) {
+    const std::vector<float> stored = stored_as(format, exact, subnormals);
+    TensorTally tally(format, subnormals);
+    for (std::size_t i = 0; i < exact.size(); i += std::min(span, exact.size() - i))
+        tally.add(exact.data() + i, tally.reads_stored() ? stored.data() + i : nullptr,
+                  std::min(span, exact.size() - i));
+    tally.add_to(counts);
+}
+
+void expect_tally_equals_elements(const std::vector<float>& exact, Format format, Subnormals subnormals,
+                                  std::size_t span = SIZE_MAX) {
+    SCOPED_TRACE(format_info(format).name);
+    const std::vector<float> stored = stored_as(format, exact, subnormals);
     TensorCounts one_by_one, at_once;
     for (std::size_t i = 0; i < exact.size(); ++i) one_by_one.add(exact[i], stored[i], format);
-    at_once.add_span(exact.data(), stored.data(), exact.size(), format);
+    tally(at_once, exact, format, subnormals, span);
     EXPECT_EQ(at_once.own, one_by_one.own);
     EXPECT_EQ(at_once.fp16, one_by_one.fp16);
     EXPECT_EQ(at_once.histogram, one_by_one.histogram);
@@ -108,29 +121,50 @@ void expect_span_equals_elements(const std::vector<float>& exact, Format format)
     }
 }
 
-TEST(TensorCounts, SpanEqualsElementsAtEveryLengthAndFormat) {
+TEST(TensorTally, EqualsElementsAtEveryLengthAndFormat) {
     const std::vector<float> values = mixed_values(60000, 2);
     for (int index = 0; index < kFormatCount; ++index) {
         const Format format = static_cast<Format>(index);
-        for (const std::size_t length : {0, 1, 15, 16, 17, 31, 100, 1024, 5000}) {
-            expect_span_equals_elements(
-                {values.begin(), values.begin() + static_cast<std::ptrdiff_t>(length)}, format);
+        for (const Subnormals subnormals : {Subnormals::keep, Subnormals::flush}) {
+            // Flushing is no part of storing FP32.
+            if (format == Format::fp32 && subnormals == Subnormals::flush) continue;
+            for (const std::size_t length : {0, 1, 15, 16, 17, 31, 100, 1024, 5000}) {
+                expect_tally_equals_elements(
+                    {values.begin(), values.begin() + static_cast<std::ptrdiff_t>(length)}, format,
+                    subnormals);
+            }
+            expect_tally_equals_elements(values, format, subnormals);
+            for (const std::size_t span : {1, 10, 1000})
+                expect_tally_equals_elements({values.begin(), values.begin() + 5000}, format, subnormals,
+                                             span);
         }
-        expect_span_equals_elements(values, format);
     }
 }
 
-TEST(TensorCounts, EqualValuesDoNotOverflowThePackedCounters) {
-    for (const float x : {1.0f, 0x1.fffffep-3f, 0x1.ffep5f, 0x1p-140f, 0.0f}) {
-        expect_span_equals_elements(std::vector<float>(200001, x), Format::fp16);
+TEST(TensorTally, KnowsEveryEdgeOfEveryExponent) {
+    std::vector<float> values;
+    for (std::uint32_t field = 0; field < 256; ++field) {
+        for (const std::uint32_t mantissa :
+             {0u, 1u, 0xfffu, 0x1000u, 0x7fffu, 0x8000u, 0x8001u, 0x3fffffu, 0x400000u, 0x7f7fffu, 0x7f8000u,
+              0x7fdfffu, 0x7fe000u, 0x7fefffu, 0x7ff000u, 0x7fffffu}) {
+            values.push_back(float_of(field << 23 | mantissa));
+            values.push_back(float_of(0x80000000u | field << 23 | mantissa));
+        }
     }
+    for (int index = 0; index < kFormatCount; ++index)
+        expect_tally_equals_elements(values, static_cast<Format>(index), Subnormals::keep);
+}
+
+TEST(TensorTally, EqualValuesDoNotOverflowTheTables) {
+    for (const float x : {1.0f, 0x1.fffffep-3f, 0x1.ffep5f, 0x1p-140f, 0.0f})
+        expect_tally_equals_elements(std::vector<float>(200001, x), Format::fp16, Subnormals::keep);
 }
 
 TEST(TensorCounts, MatchesBruteForce) {
     const std::vector<float> exact = mixed_values(100000, 3);
     const std::vector<float> stored = stored_as(Format::bf16, exact);
     TensorCounts counts;
-    counts.add_span(exact.data(), stored.data(), exact.size(), Format::bf16);
+    tally(counts, exact, Format::bf16);
     EXPECT_EQ(counts.own, brute_force(exact, stored, 0x1p-126));
     std::vector<float> half(exact.size());
     float min_abs = INFINITY, max_abs = 0.0f;
@@ -158,7 +192,7 @@ TEST(TensorCounts, MatchesBruteForce) {
 TEST(TensorCounts, SumOfSquaresIsOfAllValues) {
     const std::vector<float> values = {3.0f, -4.0f, 1e-30f, 0.0f};
     TensorCounts counts;
-    counts.add_span(values.data(), values.data(), values.size(), Format::fp32);
+    tally(counts, values, Format::fp32);
     EXPECT_EQ(counts.sum_of_squares, 25.0);
     counts.add(INFINITY, INFINITY, Format::fp32);
     EXPECT_EQ(counts.sum_of_squares, INFINITY);
@@ -170,12 +204,10 @@ TEST(TensorCounts, SumOfSquaresIsOfAllValues) {
 
 TEST(TensorCounts, MergeIsCountingTheWhole) {
     const std::vector<float> values = mixed_values(3000, 5);
-    const std::vector<float> stored = stored_as(Format::fp16, values);
-    const std::size_t cut = 1234;
     TensorCounts whole, first, second;
-    whole.add_span(values.data(), stored.data(), values.size(), Format::fp16);
-    first.add_span(values.data(), stored.data(), cut, Format::fp16);
-    second.add_span(values.data() + cut, stored.data() + cut, values.size() - cut, Format::fp16);
+    tally(whole, values, Format::fp16);
+    tally(first, {values.begin(), values.begin() + 1234}, Format::fp16);
+    tally(second, {values.begin() + 1234, values.end()}, Format::fp16);
     first.merge(second);
     first.merge(TensorCounts());
     EXPECT_EQ(first.own, whole.own);
@@ -236,7 +268,7 @@ TEST(WhatIf, EqualsMeasuringAtEveryScale) {
 TEST(WhatIf, TheUnscaledPredictionIsTheFp16Count) {
     const std::vector<float> values = mixed_values(50000, 7);
     TensorCounts counts;
-    counts.add_span(values.data(), values.data(), values.size(), Format::fp32);
+    tally(counts, values, Format::fp32);
     const auto predicted = counts.histogram.predict(0);
     EXPECT_EQ(predicted.flushed, counts.fp16.flushed);
     EXPECT_EQ(predicted.subnormal, counts.fp16.subnormal);
