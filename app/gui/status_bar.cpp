@@ -99,10 +99,16 @@ void draw_status_bar(const PanelContext& context, ImVec2 min, ImVec2 max) {
     line.text("rate", formatted("%.0f steps/s", snapshot.steps_per_second),
               "steps of all lanes together, with everything that is measured and drawn");
     for (const LaneSnapshot& lane : snapshot.lanes) draw_lane(line, context, lane);
+    const ObservationCost& share = snapshot.observation_percent;
+    line.text("telemetry", "telemetry " + formatted("%.1f%%", share.probes),
+              "share of the training thread's time that counting values took in the last seconds");
     line.text(
-        "telemetry", "telemetry " + formatted("%.1f%%", snapshot.telemetry_percent),
-        "share of the training thread's time that probes, shadow passes, validation and model views took in "
-        "the last seconds");
+        "shadow", "shadow " + formatted("%.1f%%", share.shadow),
+        "share of the training thread's time that FP32 shadow passes took in the last seconds: the true "
+        "gradients that a lane's are compared with");
+    line.text("validation", "validation " + formatted("%.0f%%", share.validation + share.views),
+              "share of the training thread's time that the validation metric and the pictures of what the "
+              "models do took in the last seconds");
     line.text("device", snapshot.device.empty() ? "no device yet" : snapshot.device, "where training runs",
               theme.text_dim);
 }

@@ -16,19 +16,34 @@ inline double elapsed_ms(SteadyClock::time_point from, SteadyClock::time_point t
     return std::chrono::duration<double, std::milli>(to - from).count();
 }
 
-/// Pairs of durations (a whole and a part of it) that ended within the last `length`; the newest one always
-/// stays.
+/// What looking at training took of a step: its parts in ms, or their shares in percent.
+struct ObservationCost {
+    double probes = 0;      ///< counting values, assembling records
+    double shadow = 0;      ///< shadow passes and comparisons with them
+    double validation = 0;  ///< metrics on held-out data
+    double views = 0;       ///< pictures, maps and texts of what the models do
+
+    ObservationCost& add(const ObservationCost& other, double factor) {
+        probes += factor * other.probes;
+        shadow += factor * other.shadow;
+        validation += factor * other.validation;
+        views += factor * other.views;
+        return *this;
+    }
+};
+
+/// Durations (a whole and parts of it) that ended within the last `length`; the newest one always stays.
 class RateWindow {
   public:
     explicit RateWindow(SteadyClock::duration length) : length_(length) {}
 
-    void add(SteadyClock::time_point end, double whole_ms, double part_ms) {
-        samples_.push_back({end, whole_ms, part_ms});
+    void add(SteadyClock::time_point end, double whole_ms, const ObservationCost& parts_ms = {}) {
+        samples_.push_back({end, whole_ms, parts_ms});
         whole_ms_ += whole_ms;
-        part_ms_ += part_ms;
+        parts_ms_.add(parts_ms, 1.0);
         while (samples_.size() > 1 && samples_.front().end < end - length_) {
             whole_ms_ -= samples_.front().whole_ms;
-            part_ms_ -= samples_.front().part_ms;
+            parts_ms_.add(samples_.front().parts_ms, -1.0);
             samples_.pop_front();
         }
     }
@@ -38,19 +53,27 @@ class RateWindow {
         return samples_.empty() ? 0.0 : whole_ms_ / static_cast<double>(samples_.size());
     }
     double per_second() const { return mean_ms() > 0.0 ? 1000.0 / mean_ms() : 0.0; }
-    /// Share of the parts in the wholes, 0..100.
-    double part_percent() const {
-        return whole_ms_ > 0.0 ? 100.0 * std::max(0.0, part_ms_) / whole_ms_ : 0.0;
+    /// Shares of the parts in the wholes, 0..100.
+    ObservationCost percent() const {
+        if (!(whole_ms_ > 0.0)) return {};
+        ObservationCost share;
+        share.add(parts_ms_, 100.0 / whole_ms_);
+        // What was added and taken away again may leave a trace below zero.
+        for (double* part : {&share.probes, &share.shadow, &share.validation, &share.views})
+            *part = std::max(*part, 0.0);
+        return share;
     }
 
   private:
     struct Sample {
         SteadyClock::time_point end;
-        double whole_ms, part_ms;
+        double whole_ms;
+        ObservationCost parts_ms;
     };
     SteadyClock::duration length_;
     std::deque<Sample> samples_;
-    double whole_ms_ = 0.0, part_ms_ = 0.0;
+    double whole_ms_ = 0.0;
+    ObservationCost parts_ms_;
 };
 
 }  // namespace halfscope

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kProbeAtLeastEvery{
     250};  // techniques.md: 4 times a second while a window looks
+// Beyond this share of the last seconds, probes come by their step alone and not by the clock besides.
+constexpr double kProbeBudget_percent = 5.0;
 constexpr double kViewInterval_ms = 500.0;
 constexpr double kViewCostShare = 4.0;  // views take at most about a fifth of the time
 
@@ -142,12 +144,14 @@ StepRequest Session::request_at(std::int64_t step, SteadyClock::time_point now) 
     const bool last_before_pause = steps_to_pause_ && *steps_to_pause_ <= 1;
     StepRequest request;
     request.shadow = shadow_every_ > 0 && step % shadow_every_ == 0;
-    request.probe = request.shadow || (probe_every_ > 0 && (step % probe_every_ == 0 || last_before_pause ||
-                                                            now - last_probe_ >= kProbeAtLeastEvery));
+    const bool clock_is_due =
+        now - last_probe_ >= kProbeAtLeastEvery && steps_.percent().probes < kProbeBudget_percent;
+    request.probe = request.shadow ||
+                    (probe_every_ > 0 && (step % probe_every_ == 0 || last_before_pause || clock_is_due));
     return request;
 }
 
-/// Files one lane's result. Returns what telemetry took of the step, in ms.
+/// Files one lane's result. Returns what probing took of the step, in ms.
 double Session::record_result(std::size_t index, const StepRequest& request, StepResult result) {
     LaneState& lane = lanes_[index];
     const StepRecord& record = result.record;
@@ -164,9 +168,9 @@ double Session::record_result(std::size_t index, const StepRequest& request, Ste
         // without it.
         if (lane.plain_steps.size() > 0)
             telemetry_ms += std::max(0.0, record.step_ms - lane.plain_steps.mean_ms());
-        lane.probed_steps.add(now, record.step_ms, 0.0);
+        lane.probed_steps.add(now, record.step_ms);
     } else {
-        lane.plain_steps.add(now, record.step_ms, 0.0);
+        lane.plain_steps.add(now, record.step_ms);
     }
     if (!result.probes.empty()) {
         if (has_shadow_findings(result.probes)) {
@@ -201,15 +205,17 @@ void Session::view_lanes() {
     view_cost_ms_ = elapsed_ms(start, last_view_);
 }
 
-/// Validation and views that are due after `done_step`. Returns what they took, in ms.
-double Session::measured_models(std::int64_t done_step, bool pausing) {
+/// Validation and views that are due after `done_step`.
+void Session::measure_models(std::int64_t done_step, bool pausing, ObservationCost& cost_ms) {
     const SteadyClock::time_point start = SteadyClock::now();
     const std::int64_t length = schedule_steps(*workload_);
     if (pausing || done_step % validation_interval(length) == 0 || done_step + 1 == length)
         validate_lanes(done_step);
+    const SteadyClock::time_point validated = SteadyClock::now();
     const double view_interval_ms = std::max(kViewInterval_ms, kViewCostShare * view_cost_ms_);
     if (pausing || elapsed_ms(last_view_, start) >= view_interval_ms) view_lanes();
-    return elapsed_ms(start, SteadyClock::now());
+    cost_ms.validation = elapsed_ms(start, validated);
+    cost_ms.views = elapsed_ms(validated, SteadyClock::now());
 }
 
 void Session::step() {
@@ -219,17 +225,18 @@ void Session::step() {
         const StepRequest request = request_at(step, start);
         for (LaneState& lane : lanes_) lane.signature.clear();
         std::vector<StepResult> results = experiment_->step(request);
-        double telemetry_ms = 0.0;
+        ObservationCost cost_ms;
         for (std::size_t index = 0; index < results.size(); ++index) {
-            telemetry_ms += record_result(index, request, std::move(results[index]));
+            cost_ms.shadow += results[index].record.shadow_ms;
+            cost_ms.probes += record_result(index, request, std::move(results[index]));
         }
         if (request.probe) last_probe_ = SteadyClock::now();
         const bool pausing = steps_to_pause_ && --*steps_to_pause_ <= 0;
-        telemetry_ms += measured_models(step, pausing);
+        measure_models(step, pausing, cost_ms);
         const SteadyClock::time_point end = SteadyClock::now();
         // Slow motion's waits belong to the rate, but not a pause of the user's.
         const bool went_on = last_step_end_ != SteadyClock::time_point{};
-        steps_.add(end, elapsed_ms(went_on ? last_step_end_ : start, end), telemetry_ms);
+        steps_.add(end, elapsed_ms(went_on ? last_step_end_ : start, end), cost_ms);
         last_step_end_ = end;
         if (pausing) pause();
     } catch (const std::bad_alloc&) {

@@ -85,7 +85,7 @@ class Session {
     void install(std::unique_ptr<Experiment> experiment, std::shared_ptr<const Workload> workload);
     StepRequest request_at(std::int64_t step, SteadyClock::time_point now) const;
     double record_result(std::size_t lane_index, const StepRequest& request, StepResult result);
-    double measured_models(std::int64_t done_step, bool pausing);
+    void measure_models(std::int64_t done_step, bool pausing, ObservationCost& cost_ms);
     void validate_lanes(std::int64_t done_step);
     void view_lanes();
     void pause();
@@ -151,7 +151,7 @@ class Session {
 
     SteadyClock::time_point last_probe_{}, last_view_{}, last_step_end_{};
     double view_cost_ms_ = 0.0;                  // of the last views of all lanes
-    RateWindow steps_{std::chrono::seconds(2)};  // wall time of whole steps, and telemetry's part of it
+    RateWindow steps_{std::chrono::seconds(2)};  // wall time of whole steps, and what looking took of it
 };
 
 }  // namespace halfscope

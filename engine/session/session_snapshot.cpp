@@ -45,7 +45,7 @@ Snapshot Session::make_snapshot() {
         snapshot.target = target_;
     }
     snapshot.steps_per_second = steps_.per_second();
-    snapshot.telemetry_percent = steps_.part_percent();
+    snapshot.observation_percent = steps_.percent();
     snapshot.probe_every = probe_every_;
     snapshot.shadow_every = shadow_every_;
     snapshot.step_delay_ms = step_delay_ms_;

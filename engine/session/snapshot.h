@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "session/rate_window.h"
 #include "train/lane.h"
 #include "train/scenario.h"
 #include "train/techniques.h"
@@ -84,8 +85,7 @@ struct Snapshot {
     std::vector<LaneSnapshot> lanes;
     std::shared_ptr<const ModelView> target;  ///< the reference beside the lanes; null or empty: none
     double steps_per_second = 0;              ///< of the whole experiment
-    double telemetry_percent =
-        0;  ///< share of wall time that probes, shadow passes and views took, last seconds
+    ObservationCost observation_percent;      ///< shares of wall time, last seconds
     int probe_every = 10, shadow_every = 50;
     double step_delay_ms = 0;       ///< slow motion: the pause after each step
     std::vector<Message> messages;  ///< the last few

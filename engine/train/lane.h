@@ -52,8 +52,9 @@ struct StepRecord {
     double grad_norm = 0;  ///< unscaled, before clipping
     double learning_rate = 0;
     std::string overflow_layer;  ///< first non-finite gradient met in backward order; empty: none
-    double step_ms = 0;          ///< forward to update, without telemetry extras
-    double telemetry_ms = 0;     ///< what probing added where it can be told apart (shadow pass, comparisons)
+    double step_ms = 0;          ///< forward to update, without the two below
+    double telemetry_ms = 0;  ///< what probing added where it can be told apart: counts of weights, records
+    double shadow_ms = 0;     ///< the shadow pass and the comparison with it
 };
 
 struct StepRequest {

@@ -35,16 +35,16 @@ double Lane::State::run_batches(LaneBuffers& buffers, int accumulated, std::int6
 
 StepResult Lane::State::step(std::int64_t step, std::span<const Batch> batches, const StepRequest& request) {
     const StepClock::time_point start = StepClock::now();
-    double telemetry_ms = 0.0;
-    const auto telemetry = [&telemetry_ms](auto work) {
+    double telemetry_ms = 0.0, shadow_ms = 0.0;
+    const auto timed = [](double& total_ms, auto work) {
         const StepClock::time_point since = StepClock::now();
         work();
-        telemetry_ms += elapsed_ms(since);
+        total_ms += elapsed_ms(since);
     };
     // A shadow pass without counts would have no record to stand in.
     std::unique_ptr<ProbeCounts> counts;
     if (request.probe || request.shadow) {
-        telemetry([&] {
+        timed(telemetry_ms, [&] {
             counts = std::make_unique<ProbeCounts>(training->graph());
             count_weights(*counts);
         });
@@ -56,7 +56,7 @@ StepResult Lane::State::step(std::int64_t step, std::span<const Batch> batches, 
     const GradientFindings findings = check_gradients(inverse_scale, counts.get());
     std::vector<ShadowFinding> shadow_findings;
     if (request.shadow && shadow_is_meaningful(techniques)) {
-        telemetry([&] { shadow_findings = compare_with_shadow(step, batches, inverse_scale); });
+        timed(shadow_ms, [&] { shadow_findings = compare_with_shadow(step, batches, inverse_scale); });
     }
 
     StepResult result;
@@ -79,14 +79,15 @@ StepResult Lane::State::step(std::int64_t step, std::span<const Batch> batches, 
     }
     report_step(findings, result);
     advance_scale(findings, result);
-    result.record.step_ms = elapsed_ms(start) - telemetry_ms;
+    result.record.step_ms = elapsed_ms(start) - telemetry_ms - shadow_ms;
     if (counts) {
-        telemetry([&] {
+        timed(telemetry_ms, [&] {
             result.probes =
                 assemble_probes(*counts, static_cast<double>(scale), !result.record.skipped, shadow_findings);
         });
     }
     result.record.telemetry_ms = telemetry_ms;
+    result.record.shadow_ms = shadow_ms;
     return result;
 }
 

@@ -24,7 +24,9 @@ namespace {
 using Kind = ScenarioParameter::Kind;
 
 constexpr std::int64_t kBuiltInPictures = 8192;
-constexpr std::int64_t kMaximumValidation = 1024;
+constexpr std::int64_t kMaximumHeldOut = 1024;
+// Of those, so many are scored: predicting them every tenth step has to stay cheap beside training.
+constexpr std::int64_t kMaximumValidation = 256;
 // The evaluation graph reads this many pictures at once.
 constexpr std::int64_t kEvaluationBatch = 128;
 
@@ -41,7 +43,7 @@ ScenarioInfo describe() {
         "FP16 overflow or stall, while a batch of 32 does not notice (Micikevicius et al. 2018, section "
         "3.3).";
     info.metric_name = "accuracy";
-    info.validation = "Share of up to 1024 held-out pictures put into the right class.";
+    info.validation = "Share of up to 256 held-out pictures put into the right class.";
     info.parameters = {
         {"batch", Kind::integer, 32, 1, 1024, true, {}, "Pictures per step."},
         {"size",
@@ -85,7 +87,7 @@ const ScenarioInfo& digits_info() {
 ImageSet load_pictures(const ScenarioSettings& settings) {
     const int size = static_cast<int>(settings.parameters.at("size"));
     if (settings.images_path.empty())
-        return make_glyphs(kBuiltInPictures + kMaximumValidation, size, settings.seed, "digits-cnn");
+        return make_glyphs(kBuiltInPictures + kMaximumHeldOut, size, settings.seed, "digits-cnn");
     try {
         return read_images(settings.images_path, settings.labels_path, size);
     } catch (const DataError& error) {
@@ -164,16 +166,17 @@ class DigitsWorkload final : public Workload {
         return static_cast<std::int64_t>(settings_.parameters.at(name));
     }
 
-    /// Holds out a tenth, at most kMaximumValidation pictures, of a shuffled order. Networks see pixels in
-    /// -1..1.
+    /// Holds out a tenth, at most kMaximumHeldOut pictures, of a shuffled order, and scores the first of
+    /// them. Networks see pixels in -1..1.
     void split(const ImageSet& set) {
         RowTable all{set.count, height_ * width_ * channels_, 0, channels_last(set), {}, set.labels};
         const std::vector<std::int64_t> order = shuffled(set.count, settings_.seed);
         const std::int64_t held_out = std::clamp(
             set.count / 10, std::int64_t{1},
-            settings_.images_path.empty() ? kMaximumValidation : std::min(kMaximumValidation, set.count - 1));
+            settings_.images_path.empty() ? kMaximumHeldOut : std::min(kMaximumHeldOut, set.count - 1));
         const auto first_trained = order.begin() + static_cast<std::ptrdiff_t>(held_out);
-        validation_ = gather_rows(all, {order.begin(), first_trained});
+        const auto scored = static_cast<std::ptrdiff_t>(std::min(held_out, kMaximumValidation));
+        validation_ = gather_rows(all, {order.begin(), order.begin() + scored});
         train_ = gather_rows(all, {first_trained, order.end()});
         shown_ = validation_.x;
         for (RowTable* table : {&validation_, &train_})
