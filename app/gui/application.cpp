@@ -11,6 +11,7 @@
 
 #include "gui/driver.h"
 #include "gui/files.h"
+#include "gui/frame_times.h"
 #include "gui/keys.h"
 #include "gui/widgets/export.h"
 #include "gui/widgets/series_csv.h"
@@ -27,7 +28,7 @@ using Clock = std::chrono::steady_clock;
 
 // Seconds between frames: where a person acts, where only training goes on (drawing and training share the
 // cores), and where nobody looks before a screenshot.
-constexpr double kActiveFrame = 1.0 / 60, kTrainingFrame = 1.0 / 30, kUnwatchedFrame = 0.2, kIdleWait = 0.5;
+constexpr double kActiveFrame = 1.0 / 60, kTrainingFrame = 1.0 / 32, kUnwatchedFrame = 0.2, kIdleWait = 0.5;
 // Frames drawn after each input event: hover, release and popups need a few to settle.
 constexpr int kFramesAfterInput = 6;
 constexpr double kActiveSeconds = 1.0;
@@ -120,10 +121,10 @@ class Application {
     }
 
     bool is_active() const { return seconds_since(last_input_) < kActiveSeconds; }
-    double frame_interval_s() const {
+    double frame_interval_s() {
         const bool waits_for_steps = !options_.screenshot.empty() && frames_drawn_ >= options_.frames;
         if (waits_for_steps) return kUnwatchedFrame;
-        return is_active() || driver_ ? kActiveFrame : kTrainingFrame;
+        return is_active() || (driver_ && driver_->is_waiting()) ? kActiveFrame : kTrainingFrame;
     }
     bool must_go_on() {
         return frames_to_draw_ > 0 || window_.has_input_waiting() ||
@@ -150,7 +151,10 @@ class Application {
     }
 
     void draw_frame() {
+        FrameTime time;
+        time.interval = 1e3 * seconds_since(last_frame_);
         last_frame_ = Clock::now();
+        const double cpu_ms = thread_cpu_ms();
         const std::shared_ptr<const Snapshot> snapshot = trainer_.snapshot();
         drawn_generation_ = snapshot->generation;
         if (workbench_.prepare(window_.content_scale())) window_.rebuild_font_texture();
@@ -161,11 +165,15 @@ class Application {
         window_.begin_frame(options_.screenshot.empty() ? Window::Mouse::here : Window::Mouse::away);
         workbench_.draw(context, seconds_since(start_));
         ImGui::Render();
+        time.build = 1e3 * seconds_since(last_frame_);
+        time.build_cpu = thread_cpu_ms() - cpu_ms;
         window_.render(workbench_.theme().window_background);
-        ++frames_drawn_;
+        const bool is_first = ++frames_drawn_ == 1;
         frames_to_draw_ = std::max(0, frames_to_draw_ - 1);
         after_frame(context);
         window_.present();
+        time.total = 1e3 * seconds_since(last_frame_);
+        if (!is_first) frame_times_.add(time);
         set_title(*snapshot);
     }
 
@@ -213,7 +221,8 @@ class Application {
         const DriverActions actions{
             [this](int width, int height) { window_.set_size(width, height); },
             [this](const std::string& path) { window_.drop({path}); },
-            [this](const std::string& path) { return export_png(workbench_.ui(), path, whole_window()); }};
+            [this](const std::string& path) { return export_png(workbench_.ui(), path, whole_window()); },
+            frame_times_};
         driver_->after_frame(context, actions);
         if (driver_->is_finished()) window_.close();
     }
@@ -246,6 +255,7 @@ class Application {
     Trainer trainer_;
     Workbench workbench_;
     std::unique_ptr<Driver> driver_;
+    FrameTimes frame_times_;
 
     Clock::time_point start_ = Clock::now(), last_frame_{}, last_input_ = Clock::now();
     std::int64_t drawn_generation_ = -1, frames_drawn_ = 0;

@@ -18,7 +18,7 @@ using Json = nlohmann::ordered_json;
 constexpr double kPatienceSeconds = 60;  // of a waiting command
 constexpr const char* kHelp =
     "rect ID | ids [PREFIX] | value ID | values [PREFIX] | reveal ID | wait_frames N | wait_step N | "
-    "wait_value ID TEXT | snapshot | events | size W H | drop PATH | screenshot PATH | quit";
+    "wait_value ID TEXT | snapshot | events | frame_times | size W H | drop PATH | screenshot PATH | quit";
 
 double now_s() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -107,6 +107,21 @@ void answer_value(const UiProbe& probe, const std::string& id) {
     const std::optional<std::string> found = probe.find_value(id);
     if (!found) return refuse("no value is drawn under '" + id + "'");
     answer({{"value", *found}});
+}
+
+/// The frames since the last such question.
+void answer_frame_times(FrameTimes& times) {
+    Json parts = {{"frames", times.count()}};
+    const std::pair<const char*, double FrameTime::*> kParts[] = {{"interval_ms", &FrameTime::interval},
+                                                                  {"build_ms", &FrameTime::build},
+                                                                  {"build_cpu_ms", &FrameTime::build_cpu},
+                                                                  {"total_ms", &FrameTime::total}};
+    for (const auto& [name, part] : kParts) {
+        const TimeSpread spread = times.spread(part);
+        parts[name] = {{"median", spread.median}, {"p99", spread.p99}, {"maximum", spread.maximum}};
+    }
+    answer(parts);
+    times.clear();
 }
 
 /// What needs no waiting and no application. False: not one of these.
@@ -209,6 +224,8 @@ bool Driver::obey(const std::string& line, const PanelContext& context, const Dr
             actions.resize(width, height);
             answer({{"ok", true}});
         }
+    } else if (word == "frame_times") {
+        answer_frame_times(actions.frame_times);
     } else if (word == "drop") {
         actions.drop_file(rest);
         answer({{"ok", true}});

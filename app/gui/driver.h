@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "gui/frame_times.h"
 #include "gui/panels/panel.h"
 
 namespace halfscope {
@@ -21,6 +22,7 @@ struct DriverActions {
     std::function<void(const std::string& path)> drop_file;
     /// Writes a PNG of the frame drawn last; false where it could not be written.
     std::function<bool(const std::string& path)> screenshot;
+    FrameTimes& frame_times;
 };
 
 class Driver {

@@ -165,9 +165,8 @@ double Session::record_result(std::size_t index, const StepRequest& request, Ste
     double telemetry_ms = record.telemetry_ms;
     if (request.probe) {
         // Values are counted where they are stored, inside the step: what that cost shows against steps
-        // without it.
-        if (lane.plain_steps.size() > 0)
-            telemetry_ms += std::max(0.0, record.step_ms - lane.plain_steps.mean_ms());
+        // without it, on average: a single difference may be negative.
+        if (lane.plain_steps.size() > 0) telemetry_ms += record.step_ms - lane.plain_steps.mean_ms();
         lane.probed_steps.add(now, record.step_ms);
     } else {
         lane.plain_steps.add(now, record.step_ms);
