@@ -92,12 +92,11 @@ class TensorTally {
             const std::uint32_t x = bits_of(exact[i]) & kMagnitude;
             least = std::min(least, x - 1u);  // zeros are the largest then
             most = std::max(most, x);
+            fields[i] = static_cast<std::uint8_t>(x >> 23);
+            edges[i] = static_cast<std::uint8_t>(is_at_edge(exact[i]));
         }
         if (most >= kInfinity) most = largest_finite(exact, n);
         const std::uint32_t low = std::min(least + 1u, most) >> 23, high = most >> 23;
-        for (std::size_t i = 0; i < n; ++i)
-            fields[i] = static_cast<std::uint8_t>((bits_of(exact[i]) & kMagnitude) >> 23);
-        for (std::size_t i = 0; i < n; ++i) edges[i] = static_cast<std::uint8_t>(is_at_edge(exact[i]));
         if (low == 0 || high >= 254)
             for (std::size_t i = 0; i < n; ++i) edges[i] |= static_cast<std::uint8_t>(is_extreme(exact[i]));
         double squares[kLanes];
@@ -154,21 +153,30 @@ class TensorTally {
         if (left > 0) count_field(fields, n, 255);
     }
     std::uint64_t count_field(const std::uint8_t* fields, std::size_t n, std::uint32_t field) {
-        constexpr std::size_t kWide = 64;
-        static_assert(kChunk / kWide <= 255);
-        const auto wanted =
-            static_cast<std::uint8_t>(field);  // bytes alone, or the loop becomes four times wider
-        std::uint8_t sums[kWide] = {};
-        std::uint64_t total = 0;
+        // Half as wide as the widest vectors, whose comparisons cannot be added up (measured: twice as fast).
+        using Bytes [[gnu::vector_size(32)]] = std::uint8_t;
+        constexpr std::size_t kWide = sizeof(Bytes);
+        // A byte of the folded sums counts one in eight values.
+        static_assert(kChunk / 8 <= 255);
+        const auto wanted = static_cast<std::uint8_t>(field);
+        const Bytes all_wanted = wanted - Bytes{};
+        Bytes even = {}, odd = {};
         std::size_t i = 0;
-        for (; i + kWide <= n; i += kWide)
-            for (std::size_t lane = 0; lane < kWide; ++lane)
-                sums[lane] = static_cast<std::uint8_t>(sums[lane] +
-                                                       static_cast<std::uint8_t>(fields[i + lane] == wanted));
+        for (; i + 2 * kWide <= n; i += 2 * kWide) {
+            Bytes first, second;
+            std::memcpy(&first, fields + i, kWide);
+            std::memcpy(&second, fields + i + kWide, kWide);
+            even -= static_cast<Bytes>(first == all_wanted);  // all ones, -1, where equal
+            odd -= static_cast<Bytes>(second == all_wanted);
+        }
+        even += odd;
+        std::uint64_t words[kWide / 8], sums = 0;
+        std::memcpy(words, &even, kWide);
+        for (const std::uint64_t word : words) sums += word;
+        constexpr std::uint64_t kEvenBytes = 0x00ff00ff00ff00ffu;
+        sums = (sums & kEvenBytes) + (sums >> 8 & kEvenBytes);
+        std::uint64_t total = sums * 0x0001000100010001u >> 48;
         for (; i < n; ++i) total += fields[i] == wanted;
-        std::uint32_t folded = 0;
-        for (const std::uint8_t sum : sums) folded += sum;
-        total += folded;
         fields_[field] += total;
         return total;
     }
