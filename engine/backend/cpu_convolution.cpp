@@ -4,7 +4,6 @@
 
 #include "backend/cpu_executor.h"
 #include "backend/cpu_indirect_product.h"
-#include "backend/cpu_product_tallies.h"
 
 namespace halfscope {
 namespace {
@@ -92,8 +91,7 @@ const float* CpuExecutor::frame(const TensorView& view, std::int64_t images, std
 }
 
 void CpuExecutor::store_product(const TensorView& out, IndirectProduct& product) {
-    ProductTallies tallies(out);
-    ProductTallies* const counted = out.counts ? &tallies : nullptr;
+    CpuTallies* const counted = begin_counts(out);
     if (out.format == Format::fp32 && product.n == product.b_pitch && !counted) {
         product.c = static_cast<float*>(out.data);
         product.c_pitch = out.row_stride;
@@ -102,7 +100,7 @@ void CpuExecutor::store_product(const TensorView& out, IndirectProduct& product)
         cpu_indirect_product(pool_, product,
                              [&](const GemmBlock& block) { store_block(out, block, nullptr, counted); });
     }
-    if (counted) tallies.add_to(*out.counts);
+    finish_counts(out, 0);
 }
 
 void CpuExecutor::convolve(const TensorView& out, const TensorView& x, const TensorView& weight,

@@ -1,7 +1,5 @@
 #include "backend/cpu_executor.h"
 
-#include "backend/cpu_product_tallies.h"
-
 #include <algorithm>
 
 namespace halfscope {
@@ -14,14 +12,23 @@ MatrixView matrix(const TensorView& view) {
 }  // namespace
 
 void CpuExecutor::store_block(const TensorView& out, const GemmBlock& block, const float* bias,
-                              ProductTallies* tallies) {
+                              CpuTallies* tallies) {
     if (bias) bias += block.col;
-    if (!tallies) {
+    const auto write = [&] {
         narrow_rows(out.format, block.sums, block.pitch, bias, element_address(out, block.row, block.col),
                     out.row_stride, block.rows, block.cols, out.subnormals);
+    };
+    if (!tallies) return write();
+    TensorTally& tally = tallies->of(0, out.format, out.subnormals);
+    if (out.format == Format::fp32) {
+        // What is stored is what was computed.
+        write();
+        for (std::int64_t row = 0; row < block.rows; ++row) {
+            const char* place = element_address(out, block.row + row, block.col);
+            tally.add(reinterpret_cast<const float*>(place), nullptr, static_cast<std::size_t>(block.cols));
+        }
         return;
     }
-    TensorTally& tally = tallies->of_this_thread();
     alignas(64) float values[kSegment], stored[kSegment];
     const std::int64_t width = std::min(kSegment, block.cols), height = kSegment / width;
     for (std::int64_t row = 0; row < block.rows; row += height) {
@@ -54,26 +61,25 @@ void CpuExecutor::gemm(const TensorView& out, const Operand& a, const Operand& b
     arguments.operand_format = options.operands;
     const float* bias = options.bias ? dense(options.bias, out.cols, 1) : nullptr;
 
-    ProductTallies tallies(out);
-    ProductTallies* const counted = out.counts ? &tallies : nullptr;
+    CpuTallies* const counted = begin_counts(out);
     cpu_gemm(pool_, arguments, [&](const GemmBlock& block) { store_block(out, block, bias, counted); });
-    if (counted) tallies.add_to(*out.counts);
+    finish_counts(out, 0);
     release_scratch();
 }
 
 void CpuExecutor::gather_rows(const TensorView& out, const TensorView& table, const std::int32_t* tokens) {
+    begin_counts(out);
     pool_.parallel_for(out.rows, grain(out.cols, 1), [&](std::int64_t begin, std::int64_t end) {
         alignas(64) float buffer[kSegment];
-        CountsBuffer counts;
         for (std::int64_t row = begin; row < end; ++row) {
             for (std::int64_t col = 0; col < out.cols; col += kSegment) {
                 const std::int64_t width = std::min(kSegment, out.cols - col);
                 const float* values = load(table, Segment{0, tokens[row], col, width, out.cols}, buffer);
-                store(out, Segment{0, row, col, width, out.cols}, values, counts, 0);
+                store(out, Segment{0, row, col, width, out.cols}, values, tallies_, 0);
             }
         }
-        merge(out, counts, 0);
     });
+    finish_counts(out, 0);
 }
 
 void CpuExecutor::scatter_add_rows(const TensorView& out, const std::int32_t* tokens,
@@ -88,12 +94,12 @@ void CpuExecutor::scatter_add_rows(const TensorView& out, const std::int32_t* to
     for (std::int64_t i = 0; i < gradient.rows; ++i)
         positions[static_cast<std::size_t>(next[static_cast<std::size_t>(tokens[i])]++)] = i;
 
+    begin_counts(out);
     pool_.parallel_for(out.rows,
                        grain(out.cols * (1 + gradient.rows / std::max<std::int64_t>(out.rows, 1)), 1),
                        [&](std::int64_t begin, std::int64_t end) {
                            alignas(64) float buffer[kSegment];
                            alignas(64) float sums[kSegment];
-                           CountsBuffer counts;
                            for (std::int64_t v = begin; v < end; ++v) {
                                for (std::int64_t col = 0; col < out.cols; col += kSegment) {
                                    const std::int64_t width = std::min(kSegment, out.cols - col);
@@ -105,11 +111,11 @@ void CpuExecutor::scatter_add_rows(const TensorView& out, const std::int32_t* to
                                        const float* values = load(gradient, from, buffer);
                                        for (std::int64_t j = 0; j < width; ++j) sums[j] += values[j];
                                    }
-                                   store(out, Segment{0, v, col, width, out.cols}, sums, counts, 0);
+                                   store(out, Segment{0, v, col, width, out.cols}, sums, tallies_, 0);
                                }
                            }
-                           merge(out, counts, 0);
                        });
+    finish_counts(out, 0);
 }
 
 }  // namespace halfscope

@@ -11,8 +11,6 @@
 
 namespace halfscope {
 
-class ProductTallies;
-
 class CpuExecutor : public CpuFormulas {
   public:
     using CpuFormulas::CpuFormulas;
@@ -47,7 +45,7 @@ class CpuExecutor : public CpuFormulas {
     /// Stores a part of a product, with a bias of out.cols numbers where there is one, and counts it where
     /// `tallies` is given.
     static void store_block(const TensorView& out, const GemmBlock& block, const float* bias,
-                            ProductTallies* tallies);
+                            CpuTallies* tallies);
     void store_product(const TensorView& out, IndirectProduct& product);
 };
 

@@ -18,7 +18,7 @@ namespace halfscope {
 
 class CpuFormulas {
   public:
-    explicit CpuFormulas(ThreadPool& pool) : pool_(pool) {}
+    explicit CpuFormulas(ThreadPool& pool) : pool_(pool), tallies_(pool) {}
 
     template <class F, class... In>
     void map(const TensorView& out, F f, const In&... in) {
@@ -31,21 +31,17 @@ class CpuFormulas {
         bool flat = (is_flat(in) && ...);
         for (const TensorView& view : out.view) flat = flat && view.contiguous();
         const auto loaders = prepare(first.rows, first.cols, flat, in...);
-        for_segments(
-            first.rows, first.cols, flat,
-            [&](const Segment& segment, CountsBuffer& counts) {
-                alignas(64) float buffers[N][kSegment];
-                float* results[N];
-                for (int n = 0; n < N; ++n) {
-                    float* place = place_of(out.view[n], segment);
-                    results[n] = place ? place : buffers[n];
-                }
-                evaluate<N>(segment, f, loaders, results);
-                for (int n = 0; n < N; ++n) store(out.view[n], segment, results[n], counts, n);
-            },
-            [&](CountsBuffer& counts) {
-                for (int n = 0; n < N; ++n) merge(out.view[n], counts, n);
-            });
+        for_segments(first.rows, first.cols, flat, [&](const Segment& segment) {
+            alignas(64) float buffers[N][kSegment];
+            float* results[N];
+            for (int n = 0; n < N; ++n) {
+                float* place = place_of(out.view[n], segment);
+                results[n] = place ? place : buffers[n];
+            }
+            evaluate<N>(segment, f, loaders, results);
+            for (int n = 0; n < N; ++n) store(out.view[n], segment, results[n], tallies_, n);
+        });
+        for (int n = 0; n < N; ++n) finish_counts(out.view[n], n);
     }
 
     void copy(const TensorView& out, const TensorView& in) {
@@ -147,33 +143,28 @@ class CpuFormulas {
         const bool flat = extent.contiguous() && (is_flat(in) && ...);
         const auto loaders = prepare(extent.rows, extent.cols, flat, extent, in...);
         std::mutex guard;
-        for_segments(
-            extent.rows, extent.cols, flat,
-            [&](const Segment& segment, CountsBuffer& buffer) {
-                alignas(64) float update[kSegment], before[kSegment], after[kSegment], stored[kSegment];
-                TensorTally& tally = buffer.of(0, weight_format, Subnormals::keep);
-                float* const results[] = {update, before, after};
-                evaluate<3>(segment, f, loaders, results);
-                std::uint64_t updates = 0, swallowed = 0;
-                for (std::int64_t j = 0; j < segment.count; ++j) {
-                    const bool updated = update[j] != 0.0f && before[j] != 0.0f;
-                    updates += updated ? 1u : 0u;
-                    swallowed += updated && after[j] == before[j] ? 1u : 0u;
-                }
-                if (tally.reads_stored()) {
-                    std::copy_n(update, segment.count, stored);
-                    round_in_place(weight_format, stored, segment.count, Subnormals::keep);
-                }
-                tally.add(update, tally.reads_stored() ? stored : nullptr,
-                          static_cast<std::size_t>(segment.count));
-                const std::lock_guard lock(guard);
-                counts.updates += updates;
-                counts.swallowed += swallowed;
-            },
-            [&](CountsBuffer& buffer) {
-                const std::lock_guard lock(guard);
-                buffer.add_to(0, counts.values);
-            });
+        for_segments(extent.rows, extent.cols, flat, [&](const Segment& segment) {
+            alignas(64) float update[kSegment], before[kSegment], after[kSegment], stored[kSegment];
+            TensorTally& tally = tallies_.of(0, weight_format, Subnormals::keep);
+            float* const results[] = {update, before, after};
+            evaluate<3>(segment, f, loaders, results);
+            std::uint64_t updates = 0, swallowed = 0;
+            for (std::int64_t j = 0; j < segment.count; ++j) {
+                const bool updated = update[j] != 0.0f && before[j] != 0.0f;
+                updates += updated ? 1u : 0u;
+                swallowed += updated && after[j] == before[j] ? 1u : 0u;
+            }
+            if (tally.reads_stored()) {
+                std::copy_n(update, segment.count, stored);
+                round_in_place(weight_format, stored, segment.count, Subnormals::keep);
+            }
+            tally.add(update, tally.reads_stored() ? stored : nullptr,
+                      static_cast<std::size_t>(segment.count));
+            const std::lock_guard lock(guard);
+            counts.updates += updates;
+            counts.swallowed += swallowed;
+        });
+        tallies_.move_to(0, counts.values);
     }
 
   protected:
@@ -192,16 +183,21 @@ class CpuFormulas {
     /// `count` values of a view, `stride` elements apart, as FP32 without gaps.
     const float* dense(const TensorView& view, std::int64_t count, std::int64_t stride);
     void store_all(const TensorView& out, const float* values);
-    void merge(const TensorView& view, CountsBuffer& counts, int output) {
-        if (!view.counts) return;
-        const std::lock_guard lock(counts_mutex_);
-        counts.add_to(output, *view.counts);
+    /// Before an output is stored: what its elements are counted by, nullptr where it does not ask for it.
+    CpuTallies* begin_counts(const TensorView& out) {
+        tallies_.reset();
+        return out.counts ? &tallies_ : nullptr;
+    }
+    /// Once it is stored.
+    void finish_counts(const TensorView& view, int output) {
+        if (view.counts) tallies_.move_to(output, *view.counts);
     }
     /// Workspace of one call, on the calling thread; release_scratch() gives all of it back.
     float* scratch(std::int64_t count);
     void release_scratch() { scratch_used_ = 0, prepared_used_ = 0; }
 
     ThreadPool& pool_;
+    CpuTallies tallies_;
 
   private:
     /// A formula with one result as one with Values.
@@ -215,22 +211,21 @@ class CpuFormulas {
         return flat && cols <= kSegment ? kSegment / std::max<std::int64_t>(cols, 1) : 1;
     }
 
-    template <class Work, class Finish>
-    void for_segments(std::int64_t rows, std::int64_t cols, bool flat, Work work, Finish finish) {
+    template <class Work>
+    void for_segments(std::int64_t rows, std::int64_t cols, bool flat, Work work) {
+        tallies_.reset();
         if (rows <= 0 || cols <= 0) return;
         const std::int64_t line = flat ? rows * cols : cols;  // elements that can be worked without a gap
         const std::int64_t lines = flat ? 1 : rows;
         const std::int64_t per_line = (line + kSegment - 1) / kSegment;
         const std::int64_t per_range = std::max<std::int64_t>(1, kGrainElements / std::min(line, kSegment));
         pool_.parallel_for(lines * per_line, per_range, [&](std::int64_t begin, std::int64_t end) {
-            CountsBuffer counts;
             for (std::int64_t s = begin; s < end; ++s) {
                 const std::int64_t start = s % per_line * kSegment;
                 const std::int64_t count = std::min(kSegment, line - start);
                 const std::int64_t index = s / per_line * cols + start;
-                work(Segment{index, index / cols, index % cols, count, cols}, counts);
+                work(Segment{index, index / cols, index % cols, count, cols});
             }
-            finish(counts);
         });
         prepared_used_ = 0;
     }
@@ -320,7 +315,6 @@ class CpuFormulas {
 
     std::vector<float>& prepared(std::int64_t count);
 
-    std::mutex counts_mutex_;
     std::vector<std::vector<float>> scratch_;
     std::size_t scratch_used_ = 0;
     std::vector<std::vector<float>> prepared_;

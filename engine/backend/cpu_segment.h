@@ -4,15 +4,13 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <limits>
-#include <memory>
 
 #include "backend/cpu_convert.h"
 #include "backend/cpu_simd.h"
+#include "backend/cpu_tallies.h"
 #include "numerics/accumulate.h"
-#include "numerics/tensor_tally.h"
 #include "ops/executor.h"
 
 namespace halfscope {
@@ -33,24 +31,6 @@ struct DenseRow {
 struct DenseColumn {
     const float* values;
     const float* repeated;  ///< the same again and again, where a segment may span rows; else nullptr
-};
-
-/// The tallies of up to four outputs over one range of segments; made when first asked for, because they are
-/// large.
-class CountsBuffer {
-  public:
-    TensorTally& of(int output, Format format, Subnormals subnormals) {
-        std::unique_ptr<TensorTally>& tally = tallies_[static_cast<std::size_t>(output)];
-        if (!tally) tally = std::make_unique<TensorTally>(format, subnormals);
-        return *tally;
-    }
-    void add_to(int output, TensorCounts& counts) {
-        const std::unique_ptr<TensorTally>& tally = tallies_[static_cast<std::size_t>(output)];
-        if (tally) tally->add_to(counts);
-    }
-
-  private:
-    std::array<std::unique_ptr<TensorTally>, 4> tallies_;
 };
 
 inline char* element_address(const TensorView& view, std::int64_t row, std::int64_t col) {
@@ -106,13 +86,13 @@ inline float* place_of(const TensorView& view, const Segment& segment) {
 
 /// Rounds and stores one segment, unless it lies in its place already, and counts it where the view asks for
 /// it.
-inline void store(const TensorView& view, const Segment& segment, const float* values, CountsBuffer& counts,
+inline void store(const TensorView& view, const Segment& segment, const float* values, CpuTallies& tallies,
                   int output) {
     char* codes = element_address(view, segment.row, segment.col);
     if (static_cast<const void*>(values) != codes)
         narrow(view.format, values, codes, segment.count, view.subnormals);
     if (!view.counts) return;
-    TensorTally& tally = counts.of(output, view.format, view.subnormals);
+    TensorTally& tally = tallies.of(output, view.format, view.subnormals);
     alignas(64) float stored[kCpuSegment];
     if (tally.reads_stored()) widen(view.format, codes, stored, segment.count);
     tally.add(values, tally.reads_stored() ? stored : nullptr, static_cast<std::size_t>(segment.count));

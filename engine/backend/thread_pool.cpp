@@ -19,6 +19,8 @@ constexpr std::chrono::microseconds kSpinTime{50};
 constexpr int64_t kRangesPerThread = 8;
 
 thread_local bool inside_body = false;
+thread_local const ThreadPool* pool_of_worker = nullptr;
+thread_local int number_of_worker = 0;
 
 void pause_briefly() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -47,7 +49,7 @@ ThreadPool::ThreadPool(int threads) {
     const int worker_count = std::max(threads, 1) - 1;
     workers_.reserve(static_cast<size_t>(worker_count));
     try {
-        for (int i = 0; i < worker_count; ++i) workers_.emplace_back([this] { work(); });
+        for (int i = 0; i < worker_count; ++i) workers_.emplace_back([this, i] { work(i + 1); });
     } catch (const std::system_error&) {
         stop_workers();
         throw;
@@ -115,7 +117,11 @@ bool ThreadPool::join_job() {
     return false;
 }
 
-void ThreadPool::work() {
+int ThreadPool::this_thread() const { return pool_of_worker == this ? number_of_worker : 0; }
+
+void ThreadPool::work(int number) {
+    pool_of_worker = this;
+    number_of_worker = number;
     uint32_t seen = 0;
     for (;;) {
         const auto changed = [&] { return epoch_.load(std::memory_order_acquire) != seen; };

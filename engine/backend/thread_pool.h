@@ -28,6 +28,8 @@ class ThreadPool {
 
     /// Total threads, the caller included.
     int threads() const { return static_cast<int>(workers_.size()) + 1; }
+    /// 1 and above: the worker that calls; 0: any other thread.
+    int this_thread() const;
 
     /// Calls body(begin, end) over disjoint ranges that cover [0, count); each begins at a multiple of
     /// `grain`, and all lengths but the last are multiples of it (below 1 means 1). Runs inline when count <=
@@ -39,7 +41,7 @@ class ThreadPool {
   private:
     using Body = FunctionRef<void(int64_t begin, int64_t end)>;
 
-    void work();
+    void work(int number);
     void run_ranges();
     bool join_job();
     void stop_workers();

@@ -19,7 +19,6 @@ struct TensorCounts {
     ExponentHistogram histogram;  ///< of the exact values
     float min_abs = 0.0f;         ///< smallest finite |x| but zero; 0 where there is none
     float max_abs = 0.0f;         ///< largest finite |x|
-    double sum_of_squares = 0.0;  ///< of all exact values: NaN or inf where one of them is
 
     /// Counts one element: `exact` as computed in FP32, `stored` the decoded value of what was stored in
     /// `own_format`.
@@ -29,7 +28,6 @@ struct TensorCounts {
         histogram.add(exact);
         const std::uint32_t magnitude = bits_of(exact) & 0x7fffffffu;
         if (magnitude < 0x7f800000u) note_extremes(float_of(magnitude), float_of(magnitude));
-        sum_of_squares += static_cast<double>(exact) * static_cast<double>(exact);
     }
 
     /// Adds what another part of the same tensor counted.
@@ -38,7 +36,6 @@ struct TensorCounts {
         fp16.add(other.fp16);
         histogram.add(other.histogram);
         note_extremes(other.min_abs, other.max_abs);
-        sum_of_squares += other.sum_of_squares;
     }
 
     HALFSCOPE_HD void clear() { *this = TensorCounts(); }

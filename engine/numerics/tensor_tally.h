@@ -23,10 +23,23 @@ namespace halfscope {
 class TensorTally {
   public:
     /// `own`: the format the values are stored in, rounded to nearest, `subnormals` kept or flushed.
-    TensorTally(Format own, Subnormals subnormals)
-        : own_format_(own),
-          reads_stored_(own != Format::fp32 &&
-                        (subnormals == Subnormals::flush || (own != Format::fp16 && own != Format::bf16))) {}
+    TensorTally(Format own, Subnormals subnormals) { start(own, subnormals); }
+
+    /// Forgets everything and counts another tensor.
+    void start(Format own, Subnormals subnormals) {
+        own_format_ = own;
+        reads_stored_ = own != Format::fp32 &&
+                        (subnormals == Subnormals::flush || (own != Format::fp16 && own != Format::bf16));
+        std::fill_n(fields_, 256, 0u);
+        for (auto& table : tables_) std::fill_n(table, 256, 0u);
+        tabled_ = 0;
+        subnormals_ = infinities_ = bf16_overflows_ = 0;
+        edges_ = {};
+        least_ = kInfinity - 1u;
+        most_ = 0;
+        waiting_ = 0;
+        own_ = {};
+    }
 
     /// Whether add() has to see the stored values.
     bool reads_stored() const { return reads_stored_; }
@@ -50,10 +63,10 @@ class TensorTally {
         }
     }
 
-    /// Adds what was counted so far. The squares were summed in 16 interleaved lanes: the last bits of
-    /// sum_of_squares depend on how a tensor was cut into tallies, and on nothing else.
+    /// Adds what was counted so far.
     void add_to(TensorCounts& counts) {
         flush();
+        empty_tables();
         TensorCounts mine;
         mine.histogram = edges_;
         for (std::uint32_t field = 1; field < 255; ++field)
@@ -69,13 +82,12 @@ class TensorTally {
         mine.fp16.nan = fields_[255] - incoming;
         mine.own = own_classes(mine.fp16);
         if (least_ + 1u < kInfinity) mine.note_extremes(float_of(least_ + 1u), float_of(most_));
-        for (const double sum : squares_) mine.sum_of_squares += sum;
         counts.merge(mine);
     }
 
   private:
     static constexpr int kLanes = 16;
-    static constexpr std::size_t kChunk = 1024;
+    static constexpr std::size_t kChunk = 1024, kTables = 4;
     /// Exponents counted by comparing (measured): beyond, a table is faster.
     static constexpr std::uint32_t kCompared = 24;
     static constexpr std::uint32_t kMagnitude = 0x7fffffffu, kInfinity = 0x7f800000u;
@@ -99,15 +111,6 @@ class TensorTally {
         const std::uint32_t low = std::min(least + 1u, most) >> 23, high = most >> 23;
         if (low == 0 || high >= 254)
             for (std::size_t i = 0; i < n; ++i) edges[i] |= static_cast<std::uint8_t>(is_extreme(exact[i]));
-        double squares[kLanes];
-        std::memcpy(squares, squares_, sizeof squares);
-        for (std::size_t first = 0; first < n; first += kLanes) {
-            for (int i = 0; i < kLanes; ++i) {
-                const double x = static_cast<double>(exact[first + static_cast<std::size_t>(i)]);
-                squares[i] += x * x;
-            }
-        }
-        std::memcpy(squares_, squares, sizeof squares);
         least_ = std::min(least_, least);
         most_ = std::max(most_, most);
         count_fields(fields, n, low, high);
@@ -139,18 +142,25 @@ class TensorTally {
     /// `low` and `high`: the smallest and the largest exponent field of the finite values but zero.
     void count_fields(const std::uint8_t* fields, std::size_t n, std::uint32_t low, std::uint32_t high) {
         if (high - low >= kCompared) {
-            std::uint32_t tables[2][256] = {};  // taking turns: equal neighbours would wait for each other
-            for (std::size_t i = 0; i < n; i += 2) {
-                ++tables[0][fields[i]];
-                ++tables[1][fields[i + 1]];
-            }
-            for (int field = 0; field < 256; ++field) fields_[field] += tables[0][field] + tables[1][field];
+            // Taking turns: equal neighbours would wait for each other.
+            for (std::size_t i = 0; i < n; i += kTables)
+                for (std::size_t table = 0; table < kTables; ++table) ++tables_[table][fields[i + table]];
+            tabled_ += static_cast<std::uint32_t>(n);
+            if (tabled_ >= 1u << 31) empty_tables();
             return;
         }
         std::uint64_t left = n;
         for (std::uint32_t field = low; field <= high; ++field) left -= count_field(fields, n, field);
         if (left > 0 && low > 0) left -= count_field(fields, n, 0);
         if (left > 0) count_field(fields, n, 255);
+    }
+    void empty_tables() {
+        if (tabled_ == 0) return;
+        for (auto& table : tables_) {
+            for (int field = 0; field < 256; ++field) fields_[field] += table[field];
+            std::fill_n(table, 256, 0u);
+        }
+        tabled_ = 0;
     }
     std::uint64_t count_field(const std::uint8_t* fields, std::size_t n, std::uint32_t field) {
         // Half as wide as the widest vectors, whose comparisons cannot be added up (measured: twice as fast).
@@ -265,13 +275,14 @@ class TensorTally {
 
     Format own_format_;
     bool reads_stored_;
-    std::uint64_t fields_[256] = {};  ///< by exponent field
-    std::uint64_t subnormals_ = 0, infinities_ = 0, bf16_overflows_ = 0;
-    ExponentHistogram edges_;               ///< FP32 subnormals in full, of other bins the edges alone
-    std::uint32_t least_ = kInfinity - 1u;  ///< the smallest finite magnitude but zero, less one
-    std::uint32_t most_ = 0;                ///< the largest finite magnitude
-    double squares_[kLanes] = {};
-    std::size_t waiting_ = 0;
+    std::uint64_t fields_[256];  ///< by exponent field, but for what stands in tables_
+    std::uint32_t tables_[kTables][256];
+    std::uint32_t tabled_;  ///< values counted in tables_
+    std::uint64_t subnormals_, infinities_, bf16_overflows_;
+    ExponentHistogram edges_;  ///< FP32 subnormals in full, of other bins the edges alone
+    std::uint32_t least_;      ///< the smallest finite magnitude but zero, less one
+    std::uint32_t most_;       ///< the largest finite magnitude
+    std::size_t waiting_;
     alignas(64) float exact_[kChunk];
     alignas(64) float stored_[kChunk];
     ClassCounts own_;  ///< by stored values; for BF16 of FP32 subnormals alone

@@ -61,6 +61,8 @@ std::vector<Probe> Lane::State::assemble_probes(const ProbeCounts& counts, doubl
                                                 const std::vector<ShadowFinding>& shadow_findings) const {
     const Graph& graph = training->graph();
     std::vector<Probe> probes;
+    // At most three of a parameter and two of a node: they are too large to be moved about.
+    probes.reserve(3 * graph.parameters().size() + 2 * graph.nodes().size());
     const auto add = [&](TensorId id, const std::string& layer, ProbeKind kind, const TensorCounts& counted,
                          Format format, double contained_scale) -> Probe& {
         return probes.emplace_back(
