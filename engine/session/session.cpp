@@ -44,7 +44,7 @@ bool has_shadow_findings(const std::vector<Probe>& probes) {
 }  // namespace
 
 std::int64_t validation_interval(std::int64_t schedule_steps) {
-    return std::max<std::int64_t>(10, schedule_steps / 50);
+    return std::max<std::int64_t>(20, schedule_steps / 50);
 }
 
 std::int64_t schedule_steps(const Workload& workload) {

@@ -114,7 +114,7 @@ TEST_F(SessionTest, ValidationStepsDependOnStepsAlone) {
     const auto points = timeline_.series(0, SeriesKind::validation_loss, 0, kEnd, 1000);
     std::vector<std::int64_t> steps;
     for (const SeriesPoint& point : points) steps.push_back(point.first_step);
-    EXPECT_EQ(validation_interval(500), 10);
+    EXPECT_EQ(validation_interval(500), 20);
     EXPECT_EQ(validation_interval(5000), 100);
     EXPECT_EQ(steps,
               (std::vector<std::int64_t>{0, 10, 20, 24, 30, 34}));  // multiples of 10, and where it paused
