@@ -244,7 +244,7 @@ bool draw_path_dialog(const PanelContext& context, const char* title, bool& open
 
 void draw_open_data(const PanelContext& context) {
     Dialogs& dialogs = context.ui.dialogs;
-    if (draw_path_dialog(context, "Open a text or pictures", dialogs.open_data, dialogs.data_path,
+    if (draw_path_dialog(context, "Open your own data", dialogs.open_data, dialogs.data_path,
                          "A text: a GRU learns to write like it, byte by byte. An IDX file of pictures, "
                          "gzipped or not, or a "
                          "folder with one sub-folder of PNG or JPEG files for each class: a residual network "

@@ -278,6 +278,10 @@ void draw_presets(const PanelContext& context, const LaneSnapshot& lane, const P
               "One setting of all techniques. A dot marks what differs from the nearest preset. A change "
               "takes effect at the next step.",
               label_width);
+    // Its key is short and its values are long: "fp16-scaled, 12 changed" in full.
+    const float needed = ImGui::CalcTextSize("fp16-scaled, 12 changed").x + 2 * ImGui::GetFrameHeight();
+    const float missing = std::max(0.0f, needed - ImGui::GetContentRegionAvail().x);
+    ImGui::SetCursorPosX(ImGui::GetCursorPosX() - std::min(missing, 0.4f * label_width));
     ImGui::SetNextItemWidth(-1);
     if (glow) ImGui::PushStyleColor(ImGuiCol_FrameBg, with_opacity(context.theme.glow, 0.35f));
     const bool is_open = ImGui::BeginCombo("##preset", match.label().c_str(), ImGuiComboFlags_HeightLarge);
