@@ -20,13 +20,27 @@ function(halfscope_header_library target header)
   target_include_directories(${target} INTERFACE ${HALFSCOPE_${arg_PACKAGE}_INCLUDE})
 endfunction()
 
-# CLI11::CLI11 and nlohmann_json::nlohmann_json, for the programs and for tests that read JSON.
+# CLI11::CLI11 for the programs, nlohmann_json::nlohmann_json for them, for data/ and for tests that read JSON.
 function(halfscope_need_cli11)
   halfscope_header_library(CLI11::CLI11 CLI/CLI.hpp PACKAGE CLI11 DEBIAN libcli11-dev)
 endfunction()
 function(halfscope_need_json)
   halfscope_header_library(nlohmann_json::nlohmann_json nlohmann/json.hpp
     PACKAGE nlohmann_json DEBIAN nlohmann-json3-dev)
+endfunction()
+# halfscope_toml: toml++ as a header, without exceptions. The package's own target links its compiled library, which
+# throws.
+function(halfscope_need_toml)
+  if(TARGET halfscope_toml)
+    return()
+  endif()
+  find_path(HALFSCOPE_TOML_INCLUDE NAMES toml++/toml.h PATHS ${CMAKE_SOURCE_DIR}/.deps/include)
+  if(NOT HALFSCOPE_TOML_INCLUDE)
+    message(FATAL_ERROR "toml++/toml.h is missing: install libtomlplusplus-dev, or fill .deps/ with ./dev gpu-pack")
+  endif()
+  add_library(halfscope_toml INTERFACE IMPORTED GLOBAL)
+  target_include_directories(halfscope_toml INTERFACE ${HALFSCOPE_TOML_INCLUDE})
+  target_compile_definitions(halfscope_toml INTERFACE TOML_HEADER_ONLY=1 TOML_EXCEPTIONS=0)
 endfunction()
 
 # benchmark::benchmark.

@@ -270,7 +270,8 @@ int run_training(const TrainOptions& options) {
     if (!options.save_path.empty()) check_named_values_target(options.save_path, {});
     const std::shared_ptr<const Workload> workload = prepare(scenario, settings, options);
     if (!workload) return kExitInterrupted;
-    if (!workload->note().empty()) std::fprintf(stderr, "halfscope-cli: %s\n", workload->note().c_str());
+    for (const std::string& words : {experiment.greeting, workload->note()})
+        if (!words.empty()) std::fprintf(stderr, "halfscope-cli: %s\n", words.c_str());
     auto fresh = std::make_unique<Experiment>(*backend, workload, lanes);
     RunProgress progress = RunProgress::of(*fresh);
     TrainRun run(options, std::move(fresh), std::move(progress), timeline);

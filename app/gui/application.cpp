@@ -88,6 +88,7 @@ class Application {
         ui.ui_scale = options.scale;
         ui.text_size = options.presenter ? TextSize::presenter : TextSize::ordinary;
         ui.selected_tensor = options.tensor;
+        if (!options.experiment.greeting.empty()) ui.messages.note(options.experiment.greeting);
         if (options.driven) {
             ui.probe.enable();
             driver_ = std::make_unique<Driver>(&Window::wake);

@@ -5,6 +5,8 @@
 #include "data/checkpoint_file.h"
 #include "data/image_source.h"
 #include "gui/widgets/export.h"
+#include "program/scenario_file.h"
+#include "train/input_error.h"
 
 namespace halfscope {
 namespace {
@@ -23,8 +25,21 @@ void open_file(const PanelContext& context, const std::string& path) {
     } else if (has_extension(path, ".safetensors")) {
         context.commands.send(LoadWeightsCommand{path});
         context.ui.messages.note("loading " + path);
+    } else if (is_scenario_file(path)) {
+        open_scenario_file(context, path);
     } else {
         open_data_file(context, path);
+    }
+}
+
+void open_scenario_file(const PanelContext& context, const std::string& path) {
+    try {
+        const ScenarioFile file = read_scenario_file(path);
+        context.commands.send(OpenScenarioCommand{file.scenario, file.settings, file.lanes});
+        const std::string words = greeting(file);
+        context.ui.messages.note(words.empty() ? "opening " + path : words);
+    } catch (const InputError& error) {
+        context.ui.messages.error(error.what());
     }
 }
 

@@ -8,10 +8,11 @@
 
 namespace halfscope {
 
-/// A checkpoint is opened, a .safetensors file loaded into all lanes of the present scenario; anything else
-/// is data to train on: digits-cnn on a folder or an IDX file of pictures, char-gru on a text, with the
-/// present lanes where the scenario stays.
+/// A checkpoint is opened, a .safetensors file loaded into all lanes of the present scenario, a .toml file is
+/// an experiment described; anything else is data to train on: digits-cnn on a folder or an IDX file of
+/// pictures, char-gru on a text, with the present lanes where the scenario stays.
 void open_file(const PanelContext& context, const std::string& path);
+void open_scenario_file(const PanelContext& context, const std::string& path);
 void open_data_file(const PanelContext& context, const std::string& path);
 void open_checkpoint(const PanelContext& context, const std::string& path);
 

@@ -11,7 +11,7 @@ namespace {
 
 void draw_file_menu(UiState& ui) {
     if (!ImGui::BeginMenu("File")) return;
-    if (ImGui::MenuItem("Open text or pictures...", "Ctrl O")) ui.dialogs.open_data = true;
+    if (ImGui::MenuItem("Open data or scenario...", "Ctrl O")) ui.dialogs.open_data = true;
     if (ImGui::MenuItem("Open checkpoint...")) ui.dialogs.open_checkpoint = true;
     ui.probe.item("menu/open_checkpoint");
     if (ImGui::MenuItem("Save checkpoint...", "Ctrl S")) ui.dialogs.save_checkpoint = true;

@@ -214,7 +214,7 @@ void draw_about(const PanelContext& context) {
             "initialisation, and all lanes share initial weights and batches. Counts are exact.");
         dim_text(context.theme, context.snapshot.device.c_str());
         dim_text(context.theme,
-                 "Dear ImGui " IMGUI_VERSION ", GLFW, stb, CLI11, nlohmann-json. MIT licence.");
+                 "Dear ImGui " IMGUI_VERSION ", GLFW, stb, CLI11, nlohmann-json, toml++. MIT licence.");
     }
     ImGui::End();
 }
@@ -244,14 +244,15 @@ bool draw_path_dialog(const PanelContext& context, const char* title, bool& open
 
 void draw_open_data(const PanelContext& context) {
     Dialogs& dialogs = context.ui.dialogs;
-    if (draw_path_dialog(context, "Open your own data", dialogs.open_data, dialogs.data_path,
-                         "A text: a GRU learns to write like it, byte by byte. An IDX file of pictures, "
-                         "gzipped or not, or a "
-                         "folder with one sub-folder of PNG or JPEG files for each class: a residual network "
-                         "learns to tell "
-                         "them apart. A tenth is kept for validation. Files and folders can also be dropped "
-                         "on the window.",
-                         "Train on it", "open_data")) {
+    if (draw_path_dialog(
+            context, "Open data or a scenario", dialogs.open_data, dialogs.data_path,
+            "A text: a GRU learns to write like it, byte by byte. An IDX file of pictures, "
+            "gzipped or not, or a "
+            "folder with one sub-folder of PNG or JPEG files for each class: a residual network "
+            "learns to tell "
+            "them apart. A tenth is kept for validation. A .toml scenario file: the experiment that it "
+            "describes. Files and folders can also be dropped on the window.",
+            "Open it", "open_data")) {
         open_file(context, dialogs.data_path);
     }
 }

@@ -8,6 +8,7 @@
 #include "program/exit_codes.h"
 #include "program/parse_number.h"
 #include "program/refusals.h"
+#include "program/scenario_file.h"
 #include "train/input_error.h"
 #include "train/techniques.h"
 
@@ -49,8 +50,9 @@ std::vector<LaneSpec> parse_lanes(const std::vector<std::string>& texts) {
     return lanes;
 }
 
-ScenarioSettings parse_settings(const ScenarioInfo& info, const ExperimentText& text) {
-    ScenarioSettings settings;
+/// `settings`: those of a scenario file.
+ScenarioSettings parse_settings(const ScenarioInfo& info, const ExperimentText& text,
+                                ScenarioSettings settings) {
     for (const std::string& setting : text.settings) {
         const std::size_t equals = setting.find('=');
         if (equals == std::string::npos || equals == 0) {
@@ -74,9 +76,11 @@ ScenarioSettings parse_settings(const ScenarioInfo& info, const ExperimentText& 
     if (!text.labels.empty() && text.images.empty()) {
         throw InputError("--labels: labels need pictures; give --images as well");
     }
-    settings.text_path = text.text;
-    settings.images_path = text.images;
-    settings.labels_path = text.labels;
+    if (!text.text.empty()) settings.text_path = text.text;
+    if (!text.images.empty()) {
+        settings.images_path = text.images;
+        settings.labels_path = text.labels;
+    }
     return settings;
 }
 
@@ -103,8 +107,10 @@ void declare_experiment_options(CLI::App& command, ExperimentText& text) {
             ->take_all()
             ->allow_extra_args(false);
     };
-    command.add_option("--scenario", text.scenario, "What to train; `halfscope-cli list` names them")
-        ->type_name("S");
+    command
+        .add_option("--scenario", text.scenario,
+                    "What to train: a scenario that `halfscope-cli list` names, or a scenario file (.toml)")
+        ->type_name("S|FILE");
     repeated("--lane", text.lanes, "One lane; again for more, up to four", "NAME=PRESET[,key=value...]");
     command.add_option("--device", text.device, "auto, cpu or cuda (default: auto)")->type_name("D");
     command.add_option("--seed", text.seed, "Fixes initial weights, data and batches (default: 0)")
@@ -130,9 +136,13 @@ void declare_experiment_options(CLI::App& command, ExperimentText& text) {
 
 ExperimentOptions parse_experiment_options(const ExperimentText& text) {
     ExperimentOptions options;
-    options.scenario = text.scenario;
-    options.settings = parse_settings(find_scenario(text.scenario).info(), text);
-    options.lanes = parse_lanes(text.lanes);
+    ScenarioFile file;
+    file.scenario = text.scenario;
+    if (is_scenario_file(text.scenario)) file = read_scenario_file(text.scenario);
+    options.scenario = file.scenario;
+    options.greeting = greeting(file);
+    options.settings = parse_settings(find_scenario(file.scenario).info(), text, file.settings);
+    options.lanes = text.lanes.empty() ? file.lanes : parse_lanes(text.lanes);
     options.device = parse_device(text.device);
     if (!text.threads.empty()) {
         options.threads = static_cast<int>(parse_whole_number("--threads", text.threads, 1, kMostThreads));

@@ -24,6 +24,7 @@ struct ExperimentText {
 
 struct ExperimentOptions {
     std::string scenario;
+    std::string greeting;  ///< title and description of a scenario file; empty: none
     ScenarioSettings settings;
     std::vector<LaneSpec> lanes;  ///< empty: the scenario's own
     std::string device = "auto";  ///< auto, cpu or cuda
@@ -32,7 +33,8 @@ struct ExperimentOptions {
 
 /// Declares the options; `text` must outlive the application.
 void declare_experiment_options(CLI::App& command, ExperimentText& text);
-/// Throws InputError with one sentence that names the option, the key or the file.
+/// `--scenario` may name a scenario file: the other options then change or replace what stands in it. Throws
+/// InputError with one sentence that names the option, the key or the file.
 ExperimentOptions parse_experiment_options(const ExperimentText& text);
 /// What opening the experiment would refuse, before a window opens or anything is written: a device that is
 /// not there, a file that cannot be used. Throws NoDeviceError, InputError.

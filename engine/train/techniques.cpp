@@ -161,7 +161,11 @@ Techniques parse_techniques(std::string_view text) {
     if (!preset) {
         std::vector<std::string> names{"apex-o0"};
         for (const Preset& known : presets()) names.push_back(known.name);
-        throw InputError(with_guess("unknown preset '" + std::string(name) + "'", name, names));
+        const std::string sentence = "unknown preset '" + std::string(name) + "'";
+        if (!closest(name, names).empty()) throw InputError(with_guess(sentence, name, names));
+        std::string all;
+        for (const std::string& known : names) all += (all.empty() ? "" : ", ") + known;
+        throw InputError(sentence + "; there are " + all);
     }
     techniques = preset->techniques;
     while (!text.empty()) {

@@ -134,11 +134,26 @@ void make_checkpoints(const SeedFolder& seeds) {
     seeds.add(std::string{'\0', static_cast<char>(small.size()), '\0'} + small + "xy");
 }
 
+/// The scenario files that come along, and what readers may stumble over.
+void make_scenarios(const SeedFolder& seeds, const fs::path& files) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(files)) {
+        std::ifstream stream(entry.path(), std::ios::binary);
+        seeds.add(std::string(std::istreambuf_iterator<char>(stream), {}));
+    }
+    seeds.add(
+        "scenario = 'char-gru'\ntext = 'a'\nseed = 9223372036854775807\n[settings]\nlr = 1e-3\nbatch = "
+        "0x10\n");
+    seeds.add(
+        "scenario = \"digits-cnn\"\nimages = '''x'''\nlane = [{name = 'a', preset = 'mixed', "
+        "loss_scale = inf}, {name = \"\\u00e9\", preset = 'bf16', master_weights = false}]\n");
+    seeds.add("[a.b.c]\nd = [1, [2, {e = 1979-05-27T07:32:00Z}]]\n[[f]]\n[[f]]\ng = -0b11\n");
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count != 2) {
-        std::fputs("usage: make_seeds FOLDER\n", stderr);
+    if (count != 3) {
+        std::fputs("usage: make_seeds FOLDER SCENARIO_FILES\n", stderr);
         return 2;
     }
     const fs::path folder(arguments[1]);
@@ -147,5 +162,6 @@ int main(int count, char** arguments) {
     make_checkpoints(SeedFolder(folder / "fuzz_checkpoint"));
     make_safetensors(SeedFolder(folder / "fuzz_safetensors"));
     make_texts(SeedFolder(folder / "fuzz_text"));
+    make_scenarios(SeedFolder(folder / "fuzz_scenario"), arguments[2]);
     return 0;
 }

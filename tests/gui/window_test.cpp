@@ -226,6 +226,34 @@ TEST(Window, ADroppedTextIsTrainedOn) {
     EXPECT_EQ(window.quit(), 0);
 }
 
+TEST(Window, ADroppedScenarioFileIsOpenedWithItsLanes) {
+    NEEDS_A_WINDOW();
+    const std::string path =
+        (std::filesystem::temp_directory_path() / ("halfscope-" + std::to_string(getpid()) + "-lesson.toml"))
+            .string();
+    DrivenWindow window(small_spiral());
+    window.wait_step(3);
+    std::ofstream(path) << "scenario = 'image-fit'\n[[lane]]\nname = 'S'\npreset = 'mixt'\n";
+    window.ask("drop " + path);
+    for (int frame = 0; frame < 100 && window.try_ask("value message/error").contains("error"); ++frame)
+        window.wait_frames(2);
+    EXPECT_NE(window.value("message/error").find("line 4"), std::string::npos)
+        << window.value("message/error");
+    EXPECT_EQ(window.snapshot()["scenario"], "spiral-mlp");
+    std::ofstream(path) << "scenario = 'image-fit'\nseed = 4\n[[lane]]\nname = 'eight'\npreset = 'mixed'\n"
+                           "loss_scale = 8\n[[lane]]\nname = 'none'\npreset = 'fp32'\n";
+    window.ask("drop " + path);
+    for (int frame = 0; frame < 200 && window.snapshot()["scenario"] != "image-fit"; ++frame)
+        window.wait_frames(2);
+    const nlohmann::json snapshot = window.snapshot();
+    EXPECT_EQ(snapshot["scenario"], "image-fit");
+    EXPECT_EQ(snapshot["seed"], 4);
+    ASSERT_EQ(snapshot["lanes"].size(), 2u);
+    EXPECT_EQ(window.lane("eight")["techniques"]["loss_scale"], "8");
+    std::filesystem::remove(path);
+    EXPECT_EQ(window.quit(), 0);
+}
+
 TEST(Window, PlotsPanZoomAndFit) {
     NEEDS_A_WINDOW();
     DrivenWindow window(small_spiral());
