@@ -180,7 +180,7 @@ class Application {
 
     void handle_input(const PanelContext& context) {
         // A name field takes a frame or two to get the keyboard; a letter typed meanwhile is no command.
-        const bool typing = ImGui::GetIO().WantTextInput || context.ui.lane_edit.renamed_id >= 0;
+        const bool typing = ImGui::GetIO().WantTextInput || context.ui.edits.lane.renamed_id >= 0;
         for (const KeyPress& press : window_.take_keys()) {
             if (typing && press.key != GLFW_KEY_ESCAPE && press.key < GLFW_KEY_F1) continue;
             handle_key(press, context);

@@ -23,7 +23,7 @@ constexpr std::array<KeyHelp, 18> kHelp{{
     {"T", "light or dark"},
     {"Tab", "fold or unfold the left column"},
     {"Ctrl +  Ctrl -  Ctrl 0", "larger, smaller, normal"},
-    {"Ctrl O", "open a text or pictures (or drop them on the window)"},
+    {"Ctrl O", "open a text, pictures or a scenario file (or drop them on the window)"},
     {"Ctrl S", "save a checkpoint of the whole run"},
     {"Ctrl Q", "quit"},
     {"Esc", "close dialogs, dismiss messages, cancel an opening that takes long"},

@@ -66,6 +66,14 @@ struct LaneEdit {
     bool takes_focus = false;  ///< the name field is to take the keyboard in the next frame
 };
 
+/// What is being edited and is not yet, or not quite, part of the run.
+struct Edits {
+    ScenarioEdit scenario;
+    TechniqueEdit technique;
+    SentTechnique sent_technique;
+    LaneEdit lane;
+};
+
 struct Dialogs {
     bool keys = false, about = false, paper = false, log = false, open_data = false;
     bool open_checkpoint = false, save_checkpoint = false;
@@ -104,12 +112,7 @@ struct UiState {
     float ui_scale = 1.0f;  ///< Ctrl +/-, on top of the monitor's
     LayoutState layout;
 
-    // Edits in progress.
-    ScenarioEdit scenario_edit;
-    TechniqueEdit technique_edit;
-    SentTechnique sent_technique;
-    LaneEdit lane_edit;
-
+    Edits edits;
     Dialogs dialogs;
     UiRequests requests;
     MessageLog messages;

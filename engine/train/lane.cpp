@@ -143,8 +143,7 @@ Lane::State::State(Backend& backend_in, std::shared_ptr<const Workload> workload
 }
 
 TensorView Lane::State::weight_of_record(std::size_t parameter) const {
-    const TensorView master =
-        slots.master < 0 ? TensorView{} : training->state(parameter, static_cast<std::size_t>(slots.master));
+    const TensorView master = training->state_or_none(parameter, slots.master);
     return master ? master : training->flat_value(parameter);
 }
 

@@ -101,6 +101,10 @@ TensorView LaneBuffers::state(std::size_t parameter, std::size_t slot) const {
     return flat(plan_.state(parameter, slot), graph_->parameters()[parameter]);
 }
 
+TensorView LaneBuffers::state_or_none(std::size_t parameter, int slot) const {
+    return slot < 0 ? TensorView{} : state(parameter, static_cast<std::size_t>(slot));
+}
+
 TensorView LaneBuffers::flat_buffer(std::size_t buffer) const {
     const TensorId id = graph_->buffers()[buffer];
     return flat(plan_.value(id), id);

@@ -57,6 +57,8 @@ class LaneBuffers {
     TensorView flat_value(std::size_t parameter) const;
     TensorView flat_gradient(std::size_t parameter) const;
     TensorView state(std::size_t parameter, std::size_t slot) const;
+    /// The same, without data where `slot` is -1: a lane need not have it.
+    TensorView state_or_none(std::size_t parameter, int slot) const;
     /// 1 x n view of a buffer (index in Graph::buffers()).
     TensorView flat_buffer(std::size_t buffer) const;
     /// Reads a parameter or a buffer from elsewhere (the evaluation graph uses what the training graph has).

@@ -8,8 +8,8 @@
 namespace halfscope {
 
 TensorView Lane::State::gradient_of(std::size_t parameter) const {
-    return slots.accumulated < 0 ? training->flat_gradient(parameter)
-                                 : training->state(parameter, static_cast<std::size_t>(slots.accumulated));
+    const TensorView accumulated = training->state_or_none(parameter, slots.accumulated);
+    return accumulated ? accumulated : training->flat_gradient(parameter);
 }
 
 double Lane::State::run_batches(LaneBuffers& buffers, int accumulated, std::int64_t step,
@@ -129,9 +129,6 @@ void Lane::State::update_weights(const OptimizerStep& optimizer, const GradientF
                                  float inverse_scale, std::int64_t step, ProbeCounts* counts) {
     const bool clips_scaled = techniques.clip_order == UnscaleOrder::before_unscale;
     const double norm = clips_scaled ? findings.norm * static_cast<double>(scaler.scale) : findings.norm;
-    const auto slot = [this](std::size_t parameter, int index) {
-        return index < 0 ? TensorView{} : training->state(parameter, static_cast<std::size_t>(index));
-    };
     UpdateCall call;
     call.optimizer = optimizer;
     call.subnormals = techniques.subnormals;
@@ -146,10 +143,10 @@ void Lane::State::update_weights(const OptimizerStep& optimizer, const GradientF
         // Into FP32 weights nothing is rounded.
         call.rounding =
             call.weight.format == Format::fp32 ? UpdateRounding::nearest : techniques.update_rounding;
-        call.master = slot(p, slots.master);
-        call.moment1 = slot(p, slots.moment1);
-        call.moment2 = slot(p, slots.moment2);
-        call.compensation = slot(p, slots.compensation);
+        call.master = training->state_or_none(p, slots.master);
+        call.moment1 = training->state_or_none(p, slots.moment1);
+        call.moment2 = training->state_or_none(p, slots.moment2);
+        call.compensation = training->state_or_none(p, slots.compensation);
         call.random = random_key(seed(), "rounding", graph.tensor(graph.parameters()[p]).name, step);
         call.counts = counts ? &counts->updates[p] : nullptr;
         backend.update(call);

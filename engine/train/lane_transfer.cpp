@@ -3,14 +3,10 @@
 namespace halfscope {
 namespace {
 
-/// No data where the parameter has no such buffer.
-TensorView slot_of(const LaneBuffers& buffers, int slot, std::size_t parameter) {
-    return slot < 0 ? TensorView{} : buffers.state(parameter, static_cast<std::size_t>(slot));
-}
-
 void copy_slot(Backend& backend, const LaneBuffers& from, int from_slot, const LaneBuffers& to, int to_slot,
                std::size_t parameter) {
-    const TensorView source = slot_of(from, from_slot, parameter), target = slot_of(to, to_slot, parameter);
+    const TensorView source = from.state_or_none(parameter, from_slot);
+    const TensorView target = to.state_or_none(parameter, to_slot);
     if (source && target) backend.convert(target, source);
 }
 
@@ -19,7 +15,8 @@ void copy_slot(Backend& backend, const LaneBuffers& from, int from_slot, const L
 void transfer_state(Backend& backend, const LaneBuffers& from, const StateSlots& from_slots,
                     const LaneBuffers& to, const StateSlots& to_slots) {
     for (std::size_t p = 0; p < to.graph().parameters().size(); ++p) {
-        const TensorView kept = slot_of(from, from_slots.master, p), master = slot_of(to, to_slots.master, p);
+        const TensorView kept = from.state_or_none(p, from_slots.master);
+        const TensorView master = to.state_or_none(p, to_slots.master);
         const TensorView source = kept ? kept : from.flat_value(p);
         if (master) {
             backend.convert(master, source);

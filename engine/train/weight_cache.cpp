@@ -8,6 +8,7 @@
 #include <mutex>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "data/data_error.h"
 #include "data/safetensors.h"
@@ -21,7 +22,7 @@ using Weights = std::vector<NamedValues>;
 
 constexpr std::size_t kKeptInMemory = 8;
 constexpr std::uintmax_t kMaximumHeaderBytes = 1 << 16;
-constexpr const char *kKeyEntry = "key", *kSignatureEntry = "signature";
+constexpr const char *kKeyEntry = "key", *kSignatureEntry = "signature", *kExtension = ".safetensors";
 
 struct Memory {
     struct Entry {
@@ -97,6 +98,23 @@ void write_weights(const std::string& path, const std::string& key, const Weight
     write_safetensors(path, tensors, {{kKeyEntry, key}, {kSignatureEntry, signature_of(weights)}});
 }
 
+/// Removes the oldest of our files where there are more than kKeptFiles. What cannot be looked at or removed
+/// stays.
+void prune(const fs::path& folder) {
+    constexpr std::size_t kKeptFiles = 32;
+    std::vector<std::pair<fs::file_time_type, fs::path>> files;
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+        std::error_code unknown;
+        const bool is_ours = entry->path().extension() == kExtension && entry->is_regular_file(unknown);
+        const fs::file_time_type time = entry->last_write_time(unknown);
+        if (is_ours && !unknown) files.emplace_back(time, entry->path());
+    }
+    if (files.size() <= kKeptFiles) return;
+    std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+    for (std::size_t i = kKeptFiles; i < files.size(); ++i) fs::remove(files[i].second, error);
+}
+
 /// Where the weights of that key are kept; empty where there is no folder and none can be made.
 std::string file_of(const std::string& label, const std::string& key) {
     const std::string folder = weight_cache_folder();
@@ -104,7 +122,7 @@ std::string file_of(const std::string& label, const std::string& key) {
     std::error_code error;
     fs::create_directories(folder, error);
     if (!fs::is_directory(folder, error)) return {};
-    return (fs::path(folder) / (label + "-" + text_hash(key) + ".safetensors")).string();
+    return (fs::path(folder) / (label + "-" + text_hash(key) + kExtension)).string();
 }
 
 }  // namespace
@@ -144,7 +162,10 @@ KeptWeights kept_weights(const std::string& label, const std::string& key, const
     if (!kept.weights) {
         kept.weights = std::make_shared<const Weights>(make());
         try {
-            if (!path.empty()) write_weights(path, key, *kept.weights);
+            if (!path.empty()) {
+                write_weights(path, key, *kept.weights);
+                prune(fs::path(path).parent_path());
+            }
         } catch (const DataError& refusal) {
             if (!kept.note.empty()) kept.note += "; ";
             kept.note += "the weights were not kept for the next time: " + std::string(refusal.what());

@@ -1,6 +1,7 @@
 // Weights that take seconds to make and depend on nothing but their key: kept in memory while the program
 // runs and, where there is a folder for it, on disk for the next time. Called by scenarios that pretrain;
-// from any thread. It must not fail: without disk, or with a damaged file on it, weights are made anew.
+// from any thread. It must not fail: without disk, or with a damaged file on it, weights are made anew. On
+// disk the newest 32 are kept.
 #pragma once
 
 #include <functional>

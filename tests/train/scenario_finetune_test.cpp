@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -200,6 +201,23 @@ TEST_F(GruFinetune, AnotherStartOfTheProgramFindsTheSameBitsOnDisk) {
         EXPECT_EQ(a.values, b.values);
     }
     EXPECT_EQ(signature(*made), signature(*found));
+}
+
+TEST_F(GruFinetune, TheOldestFilesGoWhereThereAreTooMany) {
+    prepare(settings());
+    const fs::path first = only_file();
+    for (int i = 0; i < 40; ++i) {
+        const fs::path other = first.parent_path() / ("other-" + std::to_string(i) + ".safetensors");
+        write(other, "x");
+        fs::last_write_time(other, fs::last_write_time(first) - std::chrono::hours(1 + i));
+    }
+    write(first.parent_path() / "notes.txt", "not ours");
+    prepare_afresh(settings(1));
+    EXPECT_EQ(files().size(), 33u);
+    EXPECT_TRUE(fs::exists(first));
+    EXPECT_TRUE(fs::exists(first.parent_path() / "other-29.safetensors"));
+    EXPECT_FALSE(fs::exists(first.parent_path() / "other-30.safetensors"));
+    EXPECT_TRUE(fs::exists(first.parent_path() / "notes.txt"));
 }
 
 TEST_F(GruFinetune, ADamagedFileIsSaidAndMadeAnew) {

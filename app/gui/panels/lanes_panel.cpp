@@ -50,7 +50,7 @@ void draw_remove(const PanelContext& context, const LaneSnapshot& lane) {
 }
 
 void draw_rename(const PanelContext& context, const LaneSnapshot& lane, float width) {
-    LaneEdit& edit = context.ui.lane_edit;
+    LaneEdit& edit = context.ui.edits.lane;
     ImGui::SetNextItemWidth(width);
     // Once: asked for in every frame, it would end the edit that it begins.
     if (std::exchange(edit.takes_focus, false)) ImGui::SetKeyboardFocusHere();
@@ -64,9 +64,9 @@ void draw_rename(const PanelContext& context, const LaneSnapshot& lane, float wi
 }
 
 void start_rename(const PanelContext& context, const LaneSnapshot& lane) {
-    context.ui.lane_edit.renamed_id = lane.id;
-    context.ui.lane_edit.new_name = lane.name;
-    context.ui.lane_edit.takes_focus = true;
+    context.ui.edits.lane.renamed_id = lane.id;
+    context.ui.edits.lane.new_name = lane.name;
+    context.ui.edits.lane.takes_focus = true;
 }
 
 /// Name and preset; a click selects, a double click renames.
@@ -124,7 +124,7 @@ void draw_lane(const PanelContext& context, const LaneSnapshot& lane) {
     const float right = line + ImGui::CalcTextSize("x").x + ImGui::GetStyle().FramePadding.x * 2 +
                         ImGui::GetStyle().ItemSpacing.x * 2;
     const float name_width = start.x + width - right - ImGui::GetCursorScreenPos().x;
-    if (context.ui.lane_edit.renamed_id == lane.id) {
+    if (context.ui.edits.lane.renamed_id == lane.id) {
         draw_rename(context, lane, name_width);
     } else {
         draw_name(context, lane, name_width);
@@ -139,14 +139,14 @@ void draw_lane(const PanelContext& context, const LaneSnapshot& lane) {
 }
 
 void open_add_popup(const PanelContext& context) {
-    LaneEdit& edit = context.ui.lane_edit;
+    LaneEdit& edit = context.ui.edits.lane;
     edit.branch_from.clear();
     edit.name = free_lane_name(context.snapshot, edit.preset);
     ImGui::OpenPopup("add_lane");
 }
 
 void draw_preset_choices(const PanelContext& context) {
-    LaneEdit& edit = context.ui.lane_edit;
+    LaneEdit& edit = context.ui.edits.lane;
     for (const Preset& preset : presets()) {
         if (ImGui::Selectable(preset.name.c_str(), edit.preset == preset.name,
                               ImGuiSelectableFlags_DontClosePopups)) {
@@ -160,7 +160,7 @@ void draw_preset_choices(const PanelContext& context) {
 }
 
 void draw_start_choice(const PanelContext& context) {
-    LaneEdit& edit = context.ui.lane_edit;
+    LaneEdit& edit = context.ui.edits.lane;
     const std::string shown =
         edit.branch_from.empty() ? "the initial weights" : "branch of " + edit.branch_from;
     ImGui::SetNextItemWidth(context.theme.px(220));
@@ -191,7 +191,7 @@ std::string why_not_addable(const Snapshot& snapshot, const LaneEdit& edit) {
 void draw_add_popup(const PanelContext& context) {
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(context.theme.px(10), context.theme.px(8)));
     if (ImGui::BeginPopup("add_lane")) {
-        LaneEdit& edit = context.ui.lane_edit;
+        LaneEdit& edit = context.ui.edits.lane;
         dim_text(context.theme, "preset");
         draw_preset_choices(context);
         dim_text(context.theme, "name");

@@ -80,7 +80,7 @@ bool real_slider(const char* id, const ScenarioParameter& parameter, double& val
 /// One slider or list. The value under the mouse is the user's, the one that runs follows when it is
 /// released.
 void draw_parameter(const PanelContext& context, const ScenarioParameter& parameter, float label_width) {
-    ScenarioEdit& edit = context.ui.scenario_edit;
+    ScenarioEdit& edit = context.ui.edits.scenario;
     const bool is_edited = edit.parameter == parameter.name;
     double value = is_edited ? edit.value : value_of(context.snapshot, parameter);
     row_label(context.theme, spaced(parameter.name), context.theme.text, parameter_help(parameter),
@@ -118,7 +118,7 @@ void draw_parameter(const PanelContext& context, const ScenarioParameter& parame
 
 /// Forgets an edit that the run has taken over, or that was refused.
 void settle_edit(const PanelContext& context) {
-    ScenarioEdit& edit = context.ui.scenario_edit;
+    ScenarioEdit& edit = context.ui.edits.scenario;
     if (edit.parameter.empty()) return;
     if (edit.released_at_s < 0) {
         // A slider that went away while it was held (folded column, another scenario) is never released.
@@ -140,7 +140,7 @@ void draw_choice(const PanelContext& context) {
             if (ImGui::Selectable((info.name + "   " + info.title).c_str(), is_open) && !is_open) {
                 ScenarioSettings settings;
                 settings.seed = snapshot.settings.seed;
-                context.ui.scenario_edit = {};
+                context.ui.edits.scenario = {};
                 context.commands.send(OpenScenarioCommand{info.name, settings, {}});
             }
             context.ui.probe.item("scenario/choice/" + info.name);

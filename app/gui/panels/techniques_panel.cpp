@@ -84,7 +84,7 @@ std::string idle_because(const Techniques& techniques, const std::string& key) {
 
 /// The control of `key` glows from now until the first step under it is done.
 void mark_sent(const PanelContext& context, const LaneSnapshot& lane, const std::string& key) {
-    context.ui.sent_technique = {lane.id, key, context.snapshot.next_step, ImGui::GetTime()};
+    context.ui.edits.sent_technique = {lane.id, key, context.snapshot.next_step, ImGui::GetTime()};
 }
 
 void send(const Row& row, const std::string& value) {
@@ -93,14 +93,14 @@ void send(const Row& row, const std::string& value) {
 }
 
 bool waits_for_step(const PanelContext& context, const LaneSnapshot& lane) {
-    const SentTechnique& sent = context.ui.sent_technique;
+    const SentTechnique& sent = context.ui.edits.sent_technique;
     const std::int64_t done = context.snapshot.next_step;
     // Fewer steps done than when it was sent: the run began anew, and began with the change.
     return sent.lane_id == lane.id && done >= sent.step && done <= std::max(sent.step, lane.techniques_step);
 }
 
 bool glows(const PanelContext& context, const LaneSnapshot& lane, const std::string& key) {
-    const SentTechnique& sent = context.ui.sent_technique;
+    const SentTechnique& sent = context.ui.edits.sent_technique;
     if (sent.lane_id != lane.id || sent.key != key) return false;
     return waits_for_step(context, lane) || ImGui::GetTime() - sent.at_s < kLeastGlowSeconds;
 }
@@ -166,7 +166,7 @@ void draw_scale_buttons(const Row& row) {
 
 /// A number as text, applied with Enter or when it is left; what is wrong with it stands below it.
 void draw_number(const Row& row) {
-    TechniqueEdit& edit = row.context.ui.technique_edit;
+    TechniqueEdit& edit = row.context.ui.edits.technique;
     const bool is_edited = edit.lane_id == row.lane.id && edit.key == row.key.name;
     std::string text = is_edited ? edit.text : number_shown(row.value);
     const bool has_buttons = row.key.name == "loss_scale";
