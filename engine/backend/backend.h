@@ -1,6 +1,6 @@
 // The contract between training and a device. Implemented by CpuBackend and by the CUDA module; used by
 // train/Lane alone, from the trainer thread. Calls may be asynchronous; what download() and the checks return
-// is finished.
+// is finished. What views and calls point to - tensors, tokens, counts - lies in the backend's memory.
 #pragma once
 
 #include <cstddef>

@@ -198,7 +198,7 @@ void LaneBuffers::make_casts(std::size_t index, const PassSettings& settings, st
         if (!plan_.reads_cast(index, i) || made[tensor]) continue;
         TensorView copy = cast(node.inputs[i]);
         if (settings.counts && graph_->tensor(node.inputs[i]).role == TensorRole::parameter)
-            copy.counts = &settings.counts->values[tensor];
+            copy.counts = settings.counts->place_of_value(node.inputs[i]);
         backend_->convert(copy, value(node.inputs[i]));
         made[tensor] = true;
     }
@@ -212,7 +212,7 @@ void LaneBuffers::forward(const PassSettings& settings, TensorId last) {
         make_casts(index, settings, made);
         gather_inputs(index, settings, call);
         if (settings.counts && graph_->tensor(node.output).role == TensorRole::activation) {
-            call.op.output.counts = &settings.counts->values[static_cast<std::size_t>(node.output)];
+            call.op.output.counts = settings.counts->place_of_value(node.output);
         }
         backend_->forward(call.op);
         if (node.output == last) break;
@@ -239,7 +239,7 @@ void LaneBuffers::gather_gradients(std::size_t index, const PassSettings& settin
                 target = view(plan_.branch_gradient(id), shape);
             }
             if (settings.counts && graph_->readers(id) == 1)
-                target.counts = &settings.counts->gradients[tensor];
+                target.counts = settings.counts->place_of_gradient(id);
         }
         call.input_gradients.push_back(target);
     }
@@ -285,7 +285,7 @@ void LaneBuffers::add_contributions(std::size_t index, const PassSettings& setti
         }
         TensorView sum = total;
         if (settings.counts && received[tensor] == graph_->readers(id))
-            sum.counts = &settings.counts->gradients[tensor];
+            sum.counts = settings.counts->place_of_gradient(id);
         add_to(sum, part);
     }
 }

@@ -8,20 +8,10 @@
 
 #include "backend/backend.h"
 #include "graph/plan.h"
+#include "train/probe_counts.h"
 #include "train/scenario.h"
 
 namespace halfscope {
-
-/// Where the values of one probed step are counted, by tensor of the graph and by parameter.
-struct ProbeCounts {
-    explicit ProbeCounts(const Graph& graph)
-        : values(graph.tensors().size()),
-          gradients(graph.tensors().size()),
-          updates(graph.parameters().size()) {}
-    std::vector<TensorCounts> values;
-    std::vector<TensorCounts> gradients;
-    std::vector<UpdateCounts> updates;
-};
 
 /// What one pass needs besides memory.
 struct PassSettings {

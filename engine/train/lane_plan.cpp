@@ -60,7 +60,8 @@ LanePlans plan_lane(const Workload& workload, const Techniques& techniques) {
                     shadow_slots(workload));
         const std::uint64_t staging =
             2 * LaneBuffers::staging_bytes(graph) + LaneBuffers::staging_bytes(evaluation_graph);
-        return {std::move(slots), std::move(training), std::move(evaluation), std::move(shadow), staging};
+        return {std::move(slots), std::move(training),      std::move(evaluation), std::move(shadow),
+                staging,          ProbeCounts::bytes(graph)};
     } catch (const std::length_error&) {
         throw InputError(
             "scenario '" + workload.info().name +

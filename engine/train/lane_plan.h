@@ -38,10 +38,12 @@ struct LanePlans {
     Plan evaluation;
     Plan shadow;
     std::uint64_t staging_bytes = 0;
-    /// Everything together: evaluation and shadow are allocated at their first use, but must fit from the
-    /// start.
+    std::uint64_t probe_bytes = 0;
+    /// Everything together: evaluation, shadow and the counts of probes are allocated at their first use, but
+    /// must fit from the start.
     std::uint64_t total_bytes() const {
-        return training.total_bytes() + evaluation.total_bytes() + shadow.total_bytes() + staging_bytes;
+        return training.total_bytes() + evaluation.total_bytes() + shadow.total_bytes() + staging_bytes +
+               probe_bytes;
     }
 };
 /// Throws InputError where sizes are absurd (beyond 2^62 bytes).

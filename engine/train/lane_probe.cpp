@@ -28,7 +28,7 @@ void Lane::State::count_weights(ProbeCounts& counts) const {
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
         if (training->plan().cast(graph.parameters()[p]).bytes != 0) continue;  // counted where it is cast
         TensorView weight = training->flat_value(p);
-        weight.counts = &counts.values[static_cast<std::size_t>(graph.parameters()[p])];
+        weight.counts = counts.place_of_value(graph.parameters()[p]);
         // Rounds again what the update stored: the same bits, now counted.
         backend.convert(weight, weight_of_record(p));
     }
@@ -73,27 +73,24 @@ std::vector<Probe> Lane::State::assemble_probes(const ProbeCounts& counts, doubl
             const auto found = std::find(graph.parameters().begin(), graph.parameters().end(), id);
             if (found == graph.parameters().end()) continue;
             const auto p = static_cast<std::size_t>(found - graph.parameters().begin());
-            const auto index = static_cast<std::size_t>(id);
             const Format format = training->plan().value(id).format;
-            add(id, node.name, ProbeKind::weight, counts.values[index], training->compute_value(id).format,
-                1.0);
-            Probe& gradient = add(id, node.name, ProbeKind::weight_gradient, counts.gradients[index],
+            add(id, node.name, ProbeKind::weight, counts.value(id), training->compute_value(id).format, 1.0);
+            Probe& gradient = add(id, node.name, ProbeKind::weight_gradient, counts.gradient(id),
                                   training->rounded_gradient_format(id), scale);
             if (!shadow_findings.empty()) {
                 gradient.relative_error = shadow_findings[p].relative_error;
                 gradient.cosine = shadow_findings[p].cosine;
             }
             if (!updated) continue;
-            Probe& update = add(id, node.name, ProbeKind::update, counts.updates[p].values, format, 1.0);
-            update.updates = counts.updates[p].updates;
-            update.swallowed = counts.updates[p].swallowed;
+            Probe& update = add(id, node.name, ProbeKind::update, counts.update(p).values, format, 1.0);
+            update.updates = counts.update(p).updates;
+            update.swallowed = counts.update(p).swallowed;
         }
-        const auto output = static_cast<std::size_t>(node.output);
         if (graph.tensor(node.output).role != TensorRole::activation) continue;
-        add(node.output, node.name, ProbeKind::activation, counts.values[output],
+        add(node.output, node.name, ProbeKind::activation, counts.value(node.output),
             training->plan().value(node.output).format, 1.0);
         if (training->plan().gradient(node.output).bytes == 0) continue;
-        add(node.output, node.name, ProbeKind::activation_gradient, counts.gradients[output],
+        add(node.output, node.name, ProbeKind::activation_gradient, counts.gradient(node.output),
             training->plan().gradient(node.output).format, scale);
     }
     return probes;

@@ -78,7 +78,7 @@ struct Lane::State {
     /// where they are). Returns the loss. Only the last batch is counted.
     double run_batches(LaneBuffers& buffers, int accumulated, std::int64_t step,
                        std::span<const Batch> batches, float scale, ProbeCounts* counts);
-    GradientFindings check_gradients(float inverse_scale, const ProbeCounts* counts) const;
+    GradientFindings check_gradients(float inverse_scale, ProbeCounts* counts) const;
     void update_weights(const OptimizerStep& optimizer, const GradientFindings& findings, float inverse_scale,
                         std::int64_t step, ProbeCounts* counts);
     void report_step(const GradientFindings& findings, StepResult& result);
@@ -97,8 +97,9 @@ struct Lane::State {
     Techniques techniques;
     StateSlots slots;
     std::unique_ptr<LaneBuffers> training;
-    std::unique_ptr<LaneBuffers> evaluation;  ///< made at first use
-    std::unique_ptr<LaneBuffers> shadow;      ///< made at first use
+    std::unique_ptr<LaneBuffers> evaluation;    ///< made at first use
+    std::unique_ptr<LaneBuffers> shadow;        ///< made at first use
+    std::unique_ptr<ProbeCounts> probe_counts;  ///< made at first use
     ScalerState scaler;
     std::int64_t updates = 0;
     std::int64_t skipped = 0;

@@ -42,18 +42,23 @@ StepResult Lane::State::step(std::int64_t step, std::span<const Batch> batches, 
         total_ms += elapsed_ms(since);
     };
     // A shadow pass without counts would have no record to stand in.
-    std::unique_ptr<ProbeCounts> counts;
+    ProbeCounts* counts = nullptr;
     if (request.probe || request.shadow) {
         timed(telemetry_ms, [&] {
-            counts = std::make_unique<ProbeCounts>(training->graph());
+            if (probe_counts) {
+                probe_counts->clear();
+            } else {
+                probe_counts = std::make_unique<ProbeCounts>(backend, training->graph());
+            }
+            counts = probe_counts.get();
             count_weights(*counts);
         });
     }
 
     const float scale = scaler.scale;
     const auto inverse_scale = static_cast<float>(1.0 / static_cast<double>(scale));
-    const double loss = run_batches(*training, slots.accumulated, step, batches, scale, counts.get());
-    const GradientFindings findings = check_gradients(inverse_scale, counts.get());
+    const double loss = run_batches(*training, slots.accumulated, step, batches, scale, counts);
+    const GradientFindings findings = check_gradients(inverse_scale, counts);
     std::vector<ShadowFinding> shadow_findings;
     if (request.shadow && shadow_is_meaningful(techniques)) {
         timed(shadow_ms, [&] { shadow_findings = compare_with_shadow(step, batches, inverse_scale); });
@@ -70,7 +75,7 @@ StepResult Lane::State::step(std::int64_t step, std::span<const Batch> batches, 
         scheduled_step(*workload, position, updates + 1, techniques.optimizer_state_format());
     result.record.learning_rate = static_cast<double>(optimizer.learning_rate);
     if (!result.record.skipped) {
-        update_weights(optimizer, findings, inverse_scale, step, counts.get());
+        update_weights(optimizer, findings, inverse_scale, step, counts);
         ++updates;
         ++position;
     } else {
@@ -82,6 +87,7 @@ StepResult Lane::State::step(std::int64_t step, std::span<const Batch> batches, 
     result.record.step_ms = elapsed_ms(start) - telemetry_ms - shadow_ms;
     if (counts) {
         timed(telemetry_ms, [&] {
+            counts->fetch();
             result.probes =
                 assemble_probes(*counts, static_cast<double>(scale), !result.record.skipped, shadow_findings);
         });
@@ -91,7 +97,7 @@ StepResult Lane::State::step(std::int64_t step, std::span<const Batch> batches, 
     return result;
 }
 
-GradientFindings Lane::State::check_gradients(float inverse_scale, const ProbeCounts* counts) const {
+GradientFindings Lane::State::check_gradients(float inverse_scale, ProbeCounts* counts) const {
     const Graph& graph = training->graph();
     const bool pytorch = techniques.scaler.kind == ScalerKind::pytorch;
     GradientFindings findings;
@@ -111,10 +117,11 @@ GradientFindings Lane::State::check_gradients(float inverse_scale, const ProbeCo
     }
     findings.norm = std::sqrt(squares);
     if (!findings.nonfinite || !counts) return findings;
+    counts->fetch();
     // Where activation gradients were counted too, the overflow may have begun nearer to the loss.
     for (std::size_t n = graph.nodes().size(); n-- > 0;) {
         const Node& node = graph.nodes()[n];
-        const ClassCounts& own = counts->gradients[static_cast<std::size_t>(node.output)].own;
+        const ClassCounts& own = counts->gradient(node.output).own;
         if (own.inf + own.nan > 0) {
             if (findings.layer != node.name) findings.tensor.clear();
             findings.layer = node.name;
@@ -148,7 +155,7 @@ void Lane::State::update_weights(const OptimizerStep& optimizer, const GradientF
         call.moment2 = training->state_or_none(p, slots.moment2);
         call.compensation = training->state_or_none(p, slots.compensation);
         call.random = random_key(seed(), "rounding", graph.tensor(graph.parameters()[p]).name, step);
-        call.counts = counts ? &counts->updates[p] : nullptr;
+        call.counts = counts ? counts->place_of_update(p) : nullptr;
         backend.update(call);
     }
 }

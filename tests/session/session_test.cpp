@@ -274,7 +274,7 @@ TEST_F(SessionTest, AnotherScenarioReplacesTheFirst) {
 TEST_F(SessionTest, WhatDoesNotFitIsRefusedAndARestartNeedsNoRoomBesides) {
     run(3);
     // Room for this experiment, with what it may still ask for, but not for a second one beside it.
-    backend_.memory_bytes = backend_.used_bytes * 8 / 5;
+    backend_.memory_bytes = backend_.used_bytes * 7 / 5;
     OpenScenarioCommand larger = small_scenario();
     larger.settings.parameters["points"] = 8192;
     expect_refused(larger, "reduce");

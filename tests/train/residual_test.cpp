@@ -55,7 +55,7 @@ Pass run(int readers, Format format) {
     from.format = Format::fp32;
     backend->convert(buffers.flat_value(0), from);
     buffers.feed({{{x, {}}, {y, {}}}});
-    ProbeCounts counts(graph);
+    ProbeCounts counts(*backend, graph);
     PassSettings settings;
     settings.loss_gradient = 64.0f;
     settings.counts = &counts;
@@ -70,7 +70,8 @@ Pass run(int readers, Format format) {
     };
     Pass pass;
     pass.branch_gradient = gradient_of("fc");
-    pass.counts = counts.gradients[static_cast<std::size_t>(graph.find("fc"))];
+    counts.fetch();
+    pass.counts = counts.gradient(graph.find("fc"));
     // Backward order: the last reader first.
     std::vector<std::vector<float>> parts;
     const std::vector<float> h = value_of("fc");
