@@ -5,6 +5,9 @@
 #include <limits>
 
 #include "backend/cpu_backend.h"
+#ifdef HALFSCOPE_HAS_CUDA
+#include "backend/cuda_module.h"
+#endif
 #include "program/exit_codes.h"
 #include "program/parse_number.h"
 #include "program/refusals.h"
@@ -90,10 +93,22 @@ std::string parse_device(const std::string& text) {
     throw InputError("--device: '" + text + "' is not auto, cpu or cuda" + did_you_mean(text, devices));
 }
 
-void require_device(const ExperimentOptions& options) {
-    if (options.device == "cuda") {
-        throw NoDeviceError("--device cuda: this build has no CUDA device; use --device cpu or auto");
-    }
+/// The GPU, or nullptr; `why_not` is empty where this build could not use one.
+std::unique_ptr<Backend> open_gpu([[maybe_unused]] const ExperimentOptions& options, std::string& why_not) {
+    why_not.clear();
+#ifdef HALFSCOPE_HAS_CUDA
+    return open_cuda_backend({options.exact}, why_not);
+#else
+    return nullptr;
+#endif
+}
+
+std::unique_ptr<Backend> require_gpu(const ExperimentOptions& options) {
+    std::string why_not;
+    std::unique_ptr<Backend> backend = open_gpu(options, why_not);
+    if (backend) return backend;
+    if (why_not.empty()) why_not = "this build has no CUDA device";
+    throw NoDeviceError("--device cuda: " + why_not + "; use --device cpu or auto");
 }
 
 }  // namespace
@@ -113,6 +128,8 @@ void declare_experiment_options(CLI::App& command, ExperimentText& text) {
         ->type_name("S|FILE");
     repeated("--lane", text.lanes, "One lane; again for more, up to four", "NAME=PRESET[,key=value...]");
     command.add_option("--device", text.device, "auto, cpu or cuda (default: auto)")->type_name("D");
+    command.add_flag("--exact", text.exact,
+                     "On a GPU: products in the CPU's order of summation, for the CPU's bits");
     command.add_option("--seed", text.seed, "Fixes initial weights, data and batches (default: 0)")
         ->type_name("K");
     repeated("--set", text.settings, "A setting of the scenario; again for more", "key=value");
@@ -144,6 +161,7 @@ ExperimentOptions parse_experiment_options(const ExperimentText& text) {
     options.settings = parse_settings(find_scenario(file.scenario).info(), text, file.settings);
     options.lanes = text.lanes.empty() ? file.lanes : parse_lanes(text.lanes);
     options.device = parse_device(text.device);
+    options.exact = text.exact;
     if (!text.threads.empty()) {
         options.threads = static_cast<int>(parse_whole_number("--threads", text.threads, 1, kMostThreads));
     }
@@ -151,13 +169,18 @@ ExperimentOptions parse_experiment_options(const ExperimentText& text) {
 }
 
 void check_experiment(const ExperimentOptions& options) {
-    require_device(options);
+    if (options.device == "cuda") require_gpu(options);
     const Scenario& scenario = find_scenario(options.scenario);
     scenario.outline(resolve_settings(scenario.info(), options.settings));
 }
 
 std::unique_ptr<Backend> open_device(const ExperimentOptions& options) {
-    require_device(options);
+    if (options.device == "cuda") return require_gpu(options);
+    if (options.device == "auto") {
+        std::string why_not;
+        if (std::unique_ptr<Backend> gpu = open_gpu(options, why_not)) return gpu;
+        return make_cpu_backend(options.threads, why_not);
+    }
     return make_cpu_backend(options.threads);
 }
 

@@ -20,6 +20,7 @@ namespace halfscope {
 struct ExperimentText {
     std::string scenario, device = "auto", seed, text, images, labels, threads;
     std::vector<std::string> lanes, settings;
+    bool exact = false;
 };
 
 struct ExperimentOptions {
@@ -29,6 +30,7 @@ struct ExperimentOptions {
     std::vector<LaneSpec> lanes;  ///< empty: the scenario's own
     std::string device = "auto";  ///< auto, cpu or cuda
     int threads = 0;              ///< 0: all cores
+    bool exact = false;           ///< on a GPU: products in the CPU's order of summation
 };
 
 /// Declares the options; `text` must outlive the application.
@@ -39,7 +41,8 @@ ExperimentOptions parse_experiment_options(const ExperimentText& text);
 /// What opening the experiment would refuse, before a window opens or anything is written: a device that is
 /// not there, a file that cannot be used. Throws NoDeviceError, InputError.
 void check_experiment(const ExperimentOptions& options);
-/// The device asked for. Throws NoDeviceError.
+/// The device asked for; `auto` is a GPU where there is one, else the processor, whose name then says why.
+/// Throws NoDeviceError.
 std::unique_ptr<Backend> open_device(const ExperimentOptions& options);
 
 }  // namespace halfscope

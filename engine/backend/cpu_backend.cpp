@@ -49,12 +49,15 @@ struct DoubleLanes {
 
 class CpuBackend final : public Backend {
   public:
-    explicit CpuBackend(int threads) : pool_(threads), executor_(pool_), processor_(processor_name()) {}
-
-    std::string name() const override {
-        return "cpu: " + processor_ + ", " + std::to_string(pool_.threads()) +
-               (pool_.threads() == 1 ? " thread" : " threads");
+    CpuBackend(int threads, const std::string& remark)
+        : pool_(threads),
+          executor_(pool_),
+          name_("cpu: " + processor_name() + ", " + std::to_string(threads)) {
+        name_ += threads == 1 ? " thread" : " threads";
+        if (!remark.empty()) name_ += " (" + remark + ")";
     }
+
+    std::string name() const override { return name_; }
     int host_threads() const override { return pool_.threads(); }
     std::uint64_t available_bytes() const override { return memory_available(); }
 
@@ -138,15 +141,15 @@ class CpuBackend final : public Backend {
 
     ThreadPool pool_;
     CpuExecutor executor_;
-    std::string processor_;
+    std::string name_;
     std::vector<float> chunk_;
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cpu_backend(int threads) {
+std::unique_ptr<Backend> make_cpu_backend(int threads, const std::string& remark) {
     const int cores = static_cast<int>(std::thread::hardware_concurrency());
-    return std::make_unique<CpuBackend>(threads > 0 ? threads : std::max(cores, 1));
+    return std::make_unique<CpuBackend>(threads > 0 ? threads : std::max(cores, 1), remark);
 }
 
 }  // namespace halfscope

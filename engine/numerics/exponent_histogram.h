@@ -39,10 +39,14 @@ struct ExponentHistogram {
         friend bool operator==(const Prediction&, const Prediction&) = default;
     };
 
-    /// Counts one value; zeros, inf and NaN are passed over.
-    HALFSCOPE_HD void add(float x) {
+    /// Where a value is counted; bin -1: nowhere, for it is a zero, inf or NaN.
+    struct Place {
+        int bin = -1;
+        bool power_of_two = false, top_of_normals = false, top_of_subnormals = false;
+    };
+    HALFSCOPE_HD static Place place_of(float x) {
         const std::uint32_t magnitude = bits_of(x) & 0x7fffffffu;
-        if (magnitude == 0 || magnitude >= 0x7f800000u) return;
+        if (magnitude == 0 || magnitude >= 0x7f800000u) return {};
         int exponent = static_cast<int>(magnitude >> 23) - 127;
         std::uint32_t mantissa = magnitude & 0x7fffffu;
         if (exponent == -127) {
@@ -53,11 +57,18 @@ struct ExponentHistogram {
             }
             mantissa &= 0x7fffffu;
         }
-        Bin& bin = bins[exponent - kMinExponent];
+        return {exponent - kMinExponent, mantissa == 0, mantissa >= 0x7ff000u, mantissa >= 0x7fe000u};
+    }
+
+    /// Counts one value.
+    HALFSCOPE_HD void add(float x) {
+        const Place place = place_of(x);
+        if (place.bin < 0) return;
+        Bin& bin = bins[place.bin];
         ++bin.all;
-        bin.powers_of_two += mantissa == 0;
-        bin.top_of_normals += mantissa >= 0x7ff000u;
-        bin.top_of_subnormals += mantissa >= 0x7fe000u;
+        bin.powers_of_two += place.power_of_two;
+        bin.top_of_normals += place.top_of_normals;
+        bin.top_of_subnormals += place.top_of_subnormals;
     }
 
     HALFSCOPE_HD void add(const ExponentHistogram& other) {

@@ -1,0 +1,209 @@
+// The executor of the CUDA device: the primitives of ops/executor.h as kernels on one stream. Matrix products
+// go to cuBLAS (cuda_blas.h), or, in an exact run and where cuBLAS has none, to kernels that sum in the CPU's
+// order (cuda_product.cuh); everything else has the CPU's bits always. Used by cuda_backend.cu alone. Knows
+// no operation.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "backend/cuda_blas.h"
+#include "backend/cuda_kernels.cuh"
+#include "backend/cuda_product.cuh"
+#include "backend/cuda_scratch.h"
+#include "ops/formulas.h"
+
+namespace halfscope {
+
+enum class CudaProducts : std::uint8_t { cublas, exact };
+
+class CudaExecutor {
+  public:
+    CudaExecutor(cudaStream_t stream, CudaProducts products)
+        : stream_(stream), products_(products), blas_(stream) {}
+
+    template <class F, class... In>
+    void map(const TensorView& out, F f, const In&... in) {
+        map(Outputs<1>{{out}}, cuda::Single<F>{f}, in...);
+    }
+    template <int N, class F, class... In>
+    void map(const Outputs<N>& out, F f, const In&... in) {
+        store_each(out, cuda::MapBody<N, F, cuda::Inputs<In...>>{f, cuda::inputs(in...)});
+    }
+    void copy(const TensorView& out, const TensorView& in) { map(out, Identity{}, in); }
+
+    template <class F, class... In>
+    void row_reduce(const TensorView& out, Reduction reduction, F f, const TensorView& extent,
+                    const In&... in) {
+        using From = cuda::Inputs<TensorView, In...>;
+        const From from = cuda::inputs(extent, in...);
+        if (reduction.rounding != Format::fp32) {
+            store_each(Outputs<1>{{out}},
+                       cuda::RowBlocksBody<F, From>{reduction.rounding, extent.cols, f, from});
+            return;
+        }
+        if (extent.rows <= 0) return;
+        auto* const results = static_cast<float*>(scratch_.bytes(extent.rows * sizeof(float), stream_));
+        cuda::row_fold_kernel<<<blocks_for(extent.rows * 32), cuda::kThreads, 0, stream_>>>(
+            results, reduction.fold, extent.rows, extent.cols, f, from);
+        require(cudaGetLastError(), "a reduction of rows");
+        copy(out, floats(results, extent.rows, 1));
+    }
+
+    template <class F, class... In>
+    void column_reduce(const TensorView& out, F f, const TensorView& extent, const In&... in) {
+        column_reduce(Outputs<1>{{out}}, cuda::Single<F>{f}, extent, in...);
+    }
+    template <int N, class F, class... In>
+    void column_reduce(const Outputs<N>& out, F f, const TensorView& extent, const In&... in) {
+        const std::int64_t rows = extent.rows, cols = extent.cols;
+        if (cols <= 0) return;
+        const std::int64_t chunks = (rows + cuda::kColumnChunk - 1) / cuda::kColumnChunk;
+        auto* const partial = static_cast<float*>(scratch_.bytes(chunks * N * cols * sizeof(float), stream_));
+        const int threads = cols >= cuda::kThreads ? cuda::kThreads : static_cast<int>((cols + 31) / 32 * 32);
+        const dim3 grid(static_cast<unsigned>((cols + threads - 1) / threads), static_cast<unsigned>(chunks));
+        if (chunks > 0) {
+            cuda::column_chunk_kernel<N>
+                <<<grid, threads, 0, stream_>>>(partial, rows, cols, f, cuda::inputs(extent, in...));
+            require(cudaGetLastError(), "a reduction of columns");
+        }
+        store_each(out, cuda::ChunkSumBody<N>{partial, chunks, cols});
+    }
+    template <class F, class... In>
+    void column_reduce(const TensorView& out, Reduction reduction, F f, const TensorView& extent,
+                       const In&... in) {
+        if (reduction.rounding == Format::fp32) return column_reduce(out, f, extent, in...);
+        using From = cuda::Inputs<TensorView, In...>;
+        store_each(Outputs<1>{{out}},
+                   cuda::ColumnBlocksBody<F, From>{reduction.rounding, extent.rows, extent.cols, f,
+                                                   cuda::inputs(extent, in...)});
+    }
+
+    void gemm(const TensorView& out, const Operand& a, const Operand& b, const GemmOptions& options) {
+        if (products_ == CudaProducts::exact || !CudaBlas::can_multiply(out, a, b, options)) {
+            multiply(out, options, a.transpose == Transpose::yes ? a.view.rows : a.view.cols,
+                     cuda::MatrixLoader{a.view, a.transpose == Transpose::yes, rounding(options)},
+                     cuda::MatrixLoader{b.view, b.transpose == Transpose::yes, rounding(options)});
+            return;
+        }
+        // cuBLAS rounds once where it stores what is asked for; else it leaves the sum, and storing is ours.
+        const Format sum_format = options.accumulate == Accumulate::fp16 ? Format::fp16 : Format::fp32;
+        const bool is_stored_by_cublas =
+            !options.bias && (out.format == sum_format || CudaBlas::can_store(out, a, options));
+        if (is_stored_by_cublas) blas_.multiply(out, a, b, options);
+        if (is_stored_by_cublas && !out.counts) return;
+        // Beside the product that trains, one that is counted: so training's kernels are the same, probed or
+        // not.
+        TensorView sum = floats(nullptr, out.rows, out.cols);
+        sum.format = sum_format;
+        sum.data = scratch_.bytes(out.elements() * static_cast<std::int64_t>(sizeof(float)), stream_);
+        blas_.multiply(sum, a, b, options);
+        if (is_stored_by_cublas) {
+            TensorView counted = sum;
+            counted.format = out.format;
+            counted.subnormals = out.subnormals;
+            counted.counts = out.counts;
+            // In place where formats are equally wide, else behind the sums.
+            if (out.format != sum_format)
+                counted.data =
+                    scratch_.more_bytes(out.elements() * static_cast<std::int64_t>(sizeof(float)), stream_);
+            copy(counted, sum);
+        } else if (options.bias) {
+            map(out, cuda::Plus{}, sum, PerColumn{options.bias});
+        } else {
+            copy(out, sum);
+        }
+    }
+
+    void convolve(const TensorView& out, const TensorView& x, const TensorView& weight,
+                  const SlidingWindow& window, const GemmOptions& options) {
+        multiply(out, options, weight.cols, cuda::WindowLoader{x, window, rounding(options)},
+                 cuda::MatrixLoader{weight, true, rounding(options)});
+    }
+    void convolve_input_gradient(const TensorView& out, const TensorView& dy, const TensorView& weight,
+                                 const SlidingWindow& window, const GemmOptions& options) {
+        multiply(out, options, dy.cols * window.taps(), cuda::PositionLoader{dy, window, rounding(options)},
+                 cuda::TapWeightLoader{weight, window, rounding(options)});
+    }
+    void convolve_weight_gradient(const TensorView& out, const TensorView& dy, const TensorView& x,
+                                  const SlidingWindow& window, const GemmOptions& options) {
+        multiply(out, options, dy.rows, cuda::MatrixLoader{dy, true, rounding(options)},
+                 cuda::PatchLoader{cuda::WindowLoader{x, window, rounding(options)}});
+    }
+
+    void pool(const TensorView& out, const TensorView& x, const SlidingWindow& window, Pooling pooling) {
+        store_each(Outputs<1>{{out}}, cuda::PoolBody{x, window, pooling});
+    }
+    void pool_gradient(const TensorView& out, const TensorView& dy, const TensorView& x,
+                       const SlidingWindow& window, Pooling pooling) {
+        store_each(Outputs<1>{{out}}, cuda::PoolGradientBody{dy, x, window, pooling});
+    }
+    void gather_rows(const TensorView& out, const TensorView& table, const std::int32_t* tokens) {
+        store_each(Outputs<1>{{out}}, cuda::GatherBody{table, tokens});
+    }
+    void scatter_add_rows(const TensorView& out, const std::int32_t* tokens, const TensorView& gradient) {
+        store_each(Outputs<1>{{out}}, cuda::ScatterAddBody{gradient, tokens});
+    }
+
+    template <class F, class... In>
+    void count_updates(UpdateCounts& counts, Format weight_format, F f, const TensorView& extent,
+                       const In&... in) {
+        if (extent.elements() <= 0) return;
+        cuda::count_updates_kernel<<<blocks_for(extent.elements()), cuda::kThreads, 0, stream_>>>(
+            &counts, weight_format, extent.rows, extent.cols, f, cuda::inputs(extent, in...));
+        require(cudaGetLastError(), "the counting of updates");
+    }
+
+    /// Device memory for what is measured of a gradient, valid until the next call of any member.
+    void* measuring_space(std::int64_t bytes) { return scratch_.bytes(bytes, stream_); }
+
+  private:
+    static unsigned blocks_for(std::int64_t threads) {
+        constexpr std::int64_t kMostBlocks = 2048;
+        return static_cast<unsigned>(
+            std::clamp<std::int64_t>((threads + cuda::kThreads - 1) / cuda::kThreads, 1, kMostBlocks));
+    }
+    static TensorView floats(float* data, std::int64_t rows, std::int64_t cols) {
+        TensorView view;
+        view.data = data;
+        view.rows = rows;
+        view.cols = view.row_stride = cols;
+        return view;
+    }
+    static cuda::OperandRounding rounding(const GemmOptions& options) {
+        return {options.operands == Format::tf32};
+    }
+
+    template <int N, class Body>
+    void store_each(const Outputs<N>& out, const Body& body) {
+        const std::int64_t elements = out.view[0].elements();
+        if (elements <= 0) return;
+        bool is_counted = false;
+        for (const TensorView& view : out.view) is_counted = is_counted || view.counts != nullptr;
+        const unsigned blocks = blocks_for(elements);
+        if (is_counted) {
+            cuda::store_kernel<N, true><<<blocks, cuda::kThreads, 0, stream_>>>(out, body);
+        } else {
+            cuda::store_kernel<N, false><<<blocks, cuda::kThreads, 0, stream_>>>(out, body);
+        }
+        require(cudaGetLastError(), "a formula");
+    }
+
+    template <class LoadA, class LoadB>
+    void multiply(const TensorView& out, const GemmOptions& options, std::int64_t depth, const LoadA& a,
+                  const LoadB& b) {
+        if (out.elements() <= 0) return;
+        const dim3 grid(static_cast<unsigned>((out.cols + cuda::kTile - 1) / cuda::kTile),
+                        static_cast<unsigned>((out.rows + cuda::kTile - 1) / cuda::kTile));
+        cuda::product_kernel<<<grid, cuda::kProductThreads, 0, stream_>>>(
+            out, options.bias, cuda::ProductExtents{out.rows, out.cols, depth}, a, b, options.accumulate);
+        require(cudaGetLastError(), "a matrix product");
+    }
+
+    cudaStream_t stream_;
+    CudaProducts products_;
+    CudaBlas blas_;
+    CudaScratch scratch_;
+};
+
+}  // namespace halfscope

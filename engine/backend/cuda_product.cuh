@@ -1,0 +1,146 @@
+// Matrix products and convolutions in the order of ops/executor.h: for each element one chain of fused
+// multiply-adds in ascending k, so that the bits are the CPU's. Operands come through loaders, float(row, k)
+// and float(k, column), which is how the three products of a convolution are the same kernel. Slower than
+// cuBLAS: for exact runs, and for what cuBLAS has no product for.
+#pragma once
+
+#include <cstdint>
+
+#include "backend/cuda_convert.cuh"
+#include "backend/cuda_tally.cuh"
+#include "graph/sliding_window.h"
+#include "numerics/accumulate.h"
+
+namespace halfscope::cuda {
+
+constexpr int kTile = 64, kTileDepth = kAddendsPerBlock, kPerThread = 4;
+constexpr int kProductThreads = (kTile / kPerThread) * (kTile / kPerThread);
+
+struct ProductExtents {
+    std::int64_t rows, cols, depth;
+};
+
+/// One tile of kTile x kTile results a block, kPerThread x kPerThread a thread. The depth of a tile is one
+/// block of addends, after which FP16 accumulation rounds.
+template <class LoadA, class LoadB>
+__global__ void __launch_bounds__(kProductThreads)
+    product_kernel(TensorView out, TensorView bias, ProductExtents extents, LoadA load_a, LoadB load_b,
+                   Accumulate accumulate) {
+    __shared__ float a_tile[kTileDepth][kTile + 1], b_tile[kTileDepth][kTile + 1];
+    __shared__ BlockTally tally;
+    if (out.counts) tally.start();
+    const int thread_row = static_cast<int>(threadIdx.x) / (kTile / kPerThread);
+    const int thread_col = static_cast<int>(threadIdx.x) % (kTile / kPerThread);
+    const std::int64_t first_row = static_cast<std::int64_t>(blockIdx.y) * kTile;
+    const std::int64_t first_col = static_cast<std::int64_t>(blockIdx.x) * kTile;
+    float sums[kPerThread][kPerThread] = {};
+    for (std::int64_t first_k = 0; first_k < extents.depth; first_k += kTileDepth) {
+        for (int i = static_cast<int>(threadIdx.x); i < kTile * kTileDepth; i += kProductThreads) {
+            const std::int64_t row = first_row + i / kTileDepth, k = first_k + i % kTileDepth;
+            const bool is_there = row < extents.rows && k < extents.depth;
+            a_tile[i % kTileDepth][i / kTileDepth] = is_there ? load_a(row, k) : 0.0f;
+        }
+        for (int i = static_cast<int>(threadIdx.x); i < kTile * kTileDepth; i += kProductThreads) {
+            const std::int64_t col = first_col + i % kTile, k = first_k + i / kTile;
+            const bool is_there = col < extents.cols && k < extents.depth;
+            b_tile[i / kTile][i % kTile] = is_there ? load_b(k, col) : 0.0f;
+        }
+        __syncthreads();
+        const std::int64_t left = extents.depth - first_k;
+        const int depth = left < kTileDepth ? static_cast<int>(left) : kTileDepth;
+        for (int k = 0; k < depth; ++k) {
+            float a[kPerThread], b[kPerThread];
+#pragma unroll
+            for (int i = 0; i < kPerThread; ++i) {
+                a[i] = a_tile[k][thread_row + i * (kTile / kPerThread)];
+                b[i] = b_tile[k][thread_col + i * (kTile / kPerThread)];
+            }
+#pragma unroll
+            for (int i = 0; i < kPerThread; ++i)
+#pragma unroll
+                for (int j = 0; j < kPerThread; ++j) sums[i][j] = fused_multiply_add(a[i], b[j], sums[i][j]);
+        }
+        if (accumulate == Accumulate::fp16) {
+#pragma unroll
+            for (int i = 0; i < kPerThread; ++i)
+#pragma unroll
+                for (int j = 0; j < kPerThread; ++j) sums[i][j] = round_to_fp16(sums[i][j]);
+        }
+        __syncthreads();
+    }
+    for (int i = 0; i < kPerThread; ++i) {
+        for (int j = 0; j < kPerThread; ++j) {
+            const std::int64_t row = first_row + thread_row + i * (kTile / kPerThread);
+            const std::int64_t col = first_col + thread_col + j * (kTile / kPerThread);
+            const bool is_there = row < extents.rows && col < extents.cols;
+            float exact = sums[i][j], stored = 0.0f;
+            if (is_there) {
+                if (bias) exact += load(bias, 0, col);
+                stored = store(out, row, col, exact);
+            }
+            if (out.counts) tally.add(is_there, exact, stored, out.format);
+        }
+    }
+    if (out.counts) tally.finish(*out.counts);
+}
+
+/// FP32 operands rounded to TF32 where asked for.
+struct OperandRounding {
+    bool to_tf32;
+    __device__ float operator()(float x) const { return to_tf32 ? round_to(Format::tf32, x) : x; }
+};
+
+/// Of a matrix, or of its transpose: element (i, j).
+struct MatrixLoader {
+    TensorView view;
+    bool is_transposed;
+    OperandRounding rounded;
+    __device__ float operator()(std::int64_t i, std::int64_t j) const {
+        return rounded(is_transposed ? load(view, j, i) : load(view, i, j));
+    }
+};
+
+/// Convolution, left: (position, (c, tap)) is the pixel under that tap.
+struct WindowLoader {
+    TensorView x;
+    SlidingWindow window;
+    OperandRounding rounded;
+    __device__ float operator()(std::int64_t position, std::int64_t k) const {
+        const std::int64_t channel = k / window.taps(), tap = k % window.taps();
+        const std::int64_t pixel =
+            window.pixel_under(position, tap / window.kernel_width, tap % window.kernel_width);
+        return pixel < 0 ? 0.0f : rounded(load(x, pixel, channel));
+    }
+};
+/// Its gradient with respect to the picture, left: (pixel, (o, tap)) is dy of the position whose tap lies
+/// there.
+struct PositionLoader {
+    TensorView dy;
+    SlidingWindow window;
+    OperandRounding rounded;
+    __device__ float operator()(std::int64_t pixel, std::int64_t k) const {
+        const std::int64_t output = k / window.taps(), tap = k % window.taps();
+        const std::int64_t position =
+            window.position_over(pixel, tap / window.kernel_width, tap % window.kernel_width);
+        return position < 0 ? 0.0f : rounded(load(dy, position, output));
+    }
+};
+/// The same, right: ((o, tap), c).
+struct TapWeightLoader {
+    TensorView weight;
+    SlidingWindow window;
+    OperandRounding rounded;
+    __device__ float operator()(std::int64_t k, std::int64_t channel) const {
+        const std::int64_t output = k / window.taps(), tap = k % window.taps();
+        return rounded(load(weight, output, channel * window.taps() + tap));
+    }
+};
+/// Its gradient with respect to the weight, right: (position, (c, tap)).
+struct PatchLoader {
+    WindowLoader windows;
+    __device__ float operator()(std::int64_t position, std::int64_t column) const {
+        return windows(position, column);
+    }
+};
+
+}  // namespace halfscope::cuda

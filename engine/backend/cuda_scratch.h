@@ -1,0 +1,48 @@
+// Device memory that an operation needs for itself: grown where it is too small, kept otherwise. Used by the
+// CUDA executor alone, on one stream, so that one operation's scratch is free when the next one's kernels
+// run.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include "backend/cuda_status.h"
+
+namespace halfscope {
+
+class CudaScratch {
+  public:
+    CudaScratch() = default;
+    CudaScratch(const CudaScratch&) = delete;
+    CudaScratch& operator=(const CudaScratch&) = delete;
+    ~CudaScratch() {
+        for (const Block& block : blocks_) cudaFree(block.data);
+    }
+
+    /// At least that many bytes, until the next call of bytes().
+    void* bytes(std::int64_t count, cudaStream_t stream) { return grown(blocks_[0], count, stream); }
+    /// The same beside them.
+    void* more_bytes(std::int64_t count, cudaStream_t stream) { return grown(blocks_[1], count, stream); }
+
+  private:
+    struct Block {
+        void* data = nullptr;
+        std::int64_t size = 0;
+    };
+    static void* grown(Block& block, std::int64_t count, cudaStream_t stream) {
+        if (count <= block.size) return block.data;
+        // Kernels under way still use the old one.
+        require(cudaStreamSynchronize(stream), "scratch memory");
+        cudaFree(std::exchange(block.data, nullptr));
+        block.size = 0;
+        const std::int64_t size = std::max<std::int64_t>(count, std::int64_t{1} << 16);
+        require(cudaMalloc(&block.data, static_cast<std::size_t>(size)), "scratch memory");
+        block.size = size;
+        return block.data;
+    }
+
+    Block blocks_[2];
+};
+
+}  // namespace halfscope

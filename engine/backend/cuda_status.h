@@ -1,0 +1,28 @@
+// What the CUDA module does with a call that failed. Used by cuda_*.cu alone.
+#pragma once
+
+#include <cublas_v2.h>
+#include <cuda_runtime.h>
+
+#include <new>
+#include <string>
+
+#include "backend/device_error.h"
+
+namespace halfscope {
+
+/// Throws std::bad_alloc where memory ran out, else DeviceError.
+inline void require(cudaError_t status, const char* what) {
+    if (status == cudaSuccess) return;
+    cudaGetLastError();  // what was reported is not reported again
+    if (status == cudaErrorMemoryAllocation) throw std::bad_alloc();
+    throw DeviceError(std::string("the GPU failed in ") + what + ": " + cudaGetErrorString(status));
+}
+
+inline void require(cublasStatus_t status, const char* what) {
+    if (status == CUBLAS_STATUS_SUCCESS) return;
+    if (status == CUBLAS_STATUS_ALLOC_FAILED) throw std::bad_alloc();
+    throw DeviceError(std::string("cuBLAS failed in ") + what + ": " + cublasGetStatusString(status));
+}
+
+}  // namespace halfscope
