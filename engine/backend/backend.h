@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "ops/op_call.h"
 #include "ops/update_call.h"
@@ -37,13 +39,14 @@ class Backend {
     virtual void backward(const OpCall& call) = 0;
     /// out = store(in): casts weights, gradients and inputs between formats.
     virtual void convert(const TensorView& out, const TensorView& in) = 0;
-    /// Counts non-finite values of a scaled gradient and sums its unscaled squares (1 x n).
-    virtual GradientCheck check(const TensorView& gradient, float inverse_scale) = 0;
+    /// Of each scaled gradient (1 x n): counts non-finite values and sums its unscaled squares.
+    virtual std::vector<GradientCheck> check(std::span<const TensorView> gradients, float inverse_scale) = 0;
     /// One optimizer update of one parameter.
     virtual void update(const UpdateCall& call) = 0;
-    /// Relative error and cosine ingredients of a gradient against the shadow pass's FP32 one.
-    virtual GradientComparison compare(const TensorView& gradient, float inverse_scale,
-                                       const TensorView& shadow) = 0;
+    /// Of each gradient: relative error and cosine ingredients against the shadow pass's FP32 one.
+    virtual std::vector<GradientComparison> compare(std::span<const TensorView> gradients,
+                                                    float inverse_scale,
+                                                    std::span<const TensorView> shadows) = 0;
 };
 
 /// Owns one allocation of a Backend.

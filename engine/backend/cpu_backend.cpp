@@ -85,7 +85,21 @@ class CpuBackend final : public Backend {
     void convert(const TensorView& out, const TensorView& in) override { executor_.copy(out, in); }
     void update(const UpdateCall& call) override { update_parameter(executor_, call); }
 
-    GradientCheck check(const TensorView& gradient, float inverse_scale) override {
+    std::vector<GradientCheck> check(std::span<const TensorView> gradients, float inverse_scale) override {
+        std::vector<GradientCheck> results;
+        for (const TensorView& gradient : gradients) results.push_back(check_one(gradient, inverse_scale));
+        return results;
+    }
+    std::vector<GradientComparison> compare(std::span<const TensorView> gradients, float inverse_scale,
+                                            std::span<const TensorView> shadows) override {
+        std::vector<GradientComparison> results;
+        for (std::size_t i = 0; i < gradients.size(); ++i)
+            results.push_back(compare_one(gradients[i], inverse_scale, shadows[i]));
+        return results;
+    }
+
+  private:
+    GradientCheck check_one(const TensorView& gradient, float inverse_scale) {
         GradientCheck total;
         for_chunks(gradient, [&](const float* values, std::int64_t count, std::int64_t) {
             DoubleLanes squares;
@@ -103,8 +117,8 @@ class CpuBackend final : public Backend {
         return total;
     }
 
-    GradientComparison compare(const TensorView& gradient, float inverse_scale,
-                               const TensorView& shadow) override {
+    GradientComparison compare_one(const TensorView& gradient, float inverse_scale,
+                                   const TensorView& shadow) {
         GradientComparison total;
         std::vector<float> reference(kDoubleChunk);
         for_chunks(gradient, [&](const float* values, std::int64_t count, std::int64_t first) {
@@ -126,7 +140,6 @@ class CpuBackend final : public Backend {
         return total;
     }
 
-  private:
     /// Calls body(values, count, first) for each chunk of kDoubleChunk elements of a 1 x n view, ascending,
     /// as FP32.
     template <class Body>

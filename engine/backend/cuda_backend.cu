@@ -1,5 +1,6 @@
 // The CUDA module: a Backend on the first GPU.
 #include <exception>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -70,49 +71,59 @@ class CudaBackend final : public Backend {
     void convert(const TensorView& out, const TensorView& in) override { executor_.copy(out, in); }
     void update(const UpdateCall& call) override { update_parameter(executor_, call); }
 
-    GradientCheck check(const TensorView& gradient, float inverse_scale) override {
-        GradientCheck total;
-        for (const GradientCheck& chunk :
-             measured<GradientCheck>(gradient, [&](GradientCheck*place, unsigned chunks) {
-                 cuda::check_kernel<<<chunks, 32, 0, stream_>>>(place, gradient, inverse_scale);
-             })) {
+    std::vector<GradientCheck> check(std::span<const TensorView> gradients, float inverse_scale) override {
+        const auto kernel = [&](std::size_t i, GradientCheck* place, unsigned chunks) {
+            cuda::check_kernel<<<chunks, 32, 0, stream_>>>(place, gradients[i], inverse_scale);
+        };
+        const auto add = [](GradientCheck& total, const GradientCheck& chunk) {
             total.nonfinite += chunk.nonfinite;
             total.nonfinite_unscaled += chunk.nonfinite_unscaled;
             total.sum_of_squares += chunk.sum_of_squares;
             if (chunk.max_abs > total.max_abs) total.max_abs = chunk.max_abs;
-        }
-        return total;
+        };
+        return measured<GradientCheck>(gradients, kernel, add);
     }
 
-    GradientComparison compare(const TensorView& gradient, float inverse_scale,
-                               const TensorView& shadow) override {
-        GradientComparison total;
-        const auto kernel = [&](GradientComparison* place, unsigned chunks) {
-            cuda::compare_kernel<<<chunks, 32, 0, stream_>>>(place, gradient, inverse_scale, shadow);
+    std::vector<GradientComparison> compare(std::span<const TensorView> gradients, float inverse_scale,
+                                            std::span<const TensorView> shadows) override {
+        const auto kernel = [&](std::size_t i, GradientComparison* place, unsigned chunks) {
+            cuda::compare_kernel<<<chunks, 32, 0, stream_>>>(place, gradients[i], inverse_scale, shadows[i]);
         };
-        for (const GradientComparison& chunk : measured<GradientComparison>(gradient, kernel)) {
+        const auto add = [](GradientComparison& total, const GradientComparison& chunk) {
             total.difference_square += chunk.difference_square;
             total.gradient_square += chunk.gradient_square;
             total.shadow_square += chunk.shadow_square;
             total.product += chunk.product;
-        }
-        return total;
+        };
+        return measured<GradientComparison>(gradients, kernel, add);
     }
 
   private:
-    /// What a kernel measures of each chunk of kDoubleChunk elements.
-    template <class Measured, class Kernel>
-    std::vector<Measured> measured(const TensorView& gradient, const Kernel& kernel) {
-        const std::int64_t chunks = (gradient.elements() + kDoubleChunk - 1) / kDoubleChunk;
-        std::vector<Measured> results(static_cast<std::size_t>(chunks));
-        if (chunks == 0) return results;
+    /// What a kernel measures of each chunk of kDoubleChunk elements, added up for each gradient in the order
+    /// of the chunks. The host waits once for all of them.
+    template <class Measured, class Kernel, class Add>
+    std::vector<Measured> measured(std::span<const TensorView> gradients, const Kernel& kernel,
+                                   const Add& add) {
+        const auto chunks_of = [](const TensorView& gradient) {
+            return (gradient.elements() + kDoubleChunk - 1) / kDoubleChunk;
+        };
+        std::int64_t chunks = 0;
+        for (const TensorView& gradient : gradients) chunks += chunks_of(gradient);
+        std::vector<Measured> parts(static_cast<std::size_t>(chunks)), totals(gradients.size());
         const auto bytes = static_cast<std::uint64_t>(chunks) * sizeof(Measured);
-        auto* const place =
-            static_cast<Measured*>(executor_.measuring_space(static_cast<std::int64_t>(bytes)));
-        kernel(place, static_cast<unsigned>(chunks));
-        require(cudaGetLastError(), "the measuring of a gradient");
-        download(results.data(), place, bytes);
-        return results;
+        auto* place = static_cast<Measured*>(executor_.measuring_space(static_cast<std::int64_t>(bytes)));
+        Measured* const first = place;
+        for (std::size_t i = 0; i < gradients.size(); ++i) {
+            const std::int64_t count = chunks_of(gradients[i]);
+            if (count > 0) kernel(i, place, static_cast<unsigned>(count));
+            require(cudaGetLastError(), "the measuring of a gradient");
+            place += count;
+        }
+        download(parts.data(), first, bytes);
+        const Measured* part = parts.data();
+        for (std::size_t i = 0; i < gradients.size(); ++i)
+            for (std::int64_t n = chunks_of(gradients[i]); n > 0; --n) add(totals[i], *part++);
+        return totals;
     }
 
     Stream stream_;

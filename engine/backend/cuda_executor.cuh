@@ -43,7 +43,9 @@ class CudaExecutor {
             return;
         }
         if (extent.rows <= 0) return;
-        auto* const results = static_cast<float*>(scratch_.bytes(extent.rows * sizeof(float), stream_));
+        const bool is_direct = !out.counts && out.format == Format::fp32 && out.row_stride == 1;
+        auto* const results =
+            is_direct ? static_cast<float*>(out.data) : scratch_floats(ScratchFor::partial_sums, extent.rows);
         cuda::row_fold_kernel<<<blocks_for(extent.rows * 32), cuda::kThreads, 0, stream_>>>(
             results, reduction.fold, extent.rows, extent.cols, f, from);
         require(cudaGetLastError(), "a reduction of rows");
@@ -59,7 +61,7 @@ class CudaExecutor {
         const std::int64_t rows = extent.rows, cols = extent.cols;
         if (cols <= 0) return;
         const std::int64_t chunks = (rows + cuda::kColumnChunk - 1) / cuda::kColumnChunk;
-        auto* const partial = static_cast<float*>(scratch_.bytes(chunks * N * cols * sizeof(float), stream_));
+        float* const partial = scratch_floats(ScratchFor::partial_sums, chunks * N * cols);
         const int threads = cols >= cuda::kThreads ? cuda::kThreads : static_cast<int>((cols + 31) / 32 * 32);
         const dim3 grid(static_cast<unsigned>((cols + threads - 1) / threads), static_cast<unsigned>(chunks));
         if (chunks > 0) {
@@ -96,7 +98,7 @@ class CudaExecutor {
         // not.
         TensorView sum = floats(nullptr, out.rows, out.cols);
         sum.format = sum_format;
-        sum.data = scratch_.bytes(out.elements() * static_cast<std::int64_t>(sizeof(float)), stream_);
+        sum.data = scratch_floats(ScratchFor::products, out.elements());
         blas_.multiply(sum, a, b, options);
         if (is_stored_by_cublas) {
             TensorView counted = sum;
@@ -104,9 +106,7 @@ class CudaExecutor {
             counted.subnormals = out.subnormals;
             counted.counts = out.counts;
             // In place where formats are equally wide, else behind the sums.
-            if (out.format != sum_format)
-                counted.data =
-                    scratch_.more_bytes(out.elements() * static_cast<std::int64_t>(sizeof(float)), stream_);
+            if (out.format != sum_format) counted.data = scratch_floats(ScratchFor::counted, out.elements());
             copy(counted, sum);
         } else if (options.bias) {
             map(out, cuda::Plus{}, sum, PerColumn{options.bias});
@@ -115,20 +115,34 @@ class CudaExecutor {
         }
     }
 
+    // Without exact products a convolution is laid out as matrices ("im2col") for cuBLAS.
     void convolve(const TensorView& out, const TensorView& x, const TensorView& weight,
                   const SlidingWindow& window, const GemmOptions& options) {
-        multiply(out, options, weight.cols, cuda::WindowLoader{x, window, rounding(options)},
-                 cuda::MatrixLoader{weight, true, rounding(options)});
+        const cuda::WindowLoader windows{x, window, rounding(options)};
+        const Operand right{weight, Transpose::yes};
+        if (products_ == CudaProducts::exact || !CudaBlas::can_multiply(out, {x}, right, options))
+            return multiply(out, options, weight.cols, windows,
+                            cuda::MatrixLoader{weight, true, rounding(options)});
+        gemm(out, {laid_out(ScratchFor::left_operand, x.format, out.rows, weight.cols, windows)}, right,
+             options);
     }
     void convolve_input_gradient(const TensorView& out, const TensorView& dy, const TensorView& weight,
                                  const SlidingWindow& window, const GemmOptions& options) {
-        multiply(out, options, dy.cols * window.taps(), cuda::PositionLoader{dy, window, rounding(options)},
-                 cuda::TapWeightLoader{weight, window, rounding(options)});
+        const std::int64_t depth = dy.cols * window.taps();
+        const cuda::PositionLoader positions{dy, window, rounding(options)};
+        const cuda::TapWeightLoader taps{weight, window, rounding(options)};
+        if (products_ == CudaProducts::exact || !CudaBlas::can_multiply(out, {dy}, {weight}, options))
+            return multiply(out, options, depth, positions, taps);
+        gemm(out, {laid_out(ScratchFor::left_operand, dy.format, out.rows, depth, positions)},
+             {laid_out(ScratchFor::right_operand, weight.format, depth, out.cols, taps)}, options);
     }
     void convolve_weight_gradient(const TensorView& out, const TensorView& dy, const TensorView& x,
                                   const SlidingWindow& window, const GemmOptions& options) {
-        multiply(out, options, dy.rows, cuda::MatrixLoader{dy, true, rounding(options)},
-                 cuda::PatchLoader{cuda::WindowLoader{x, window, rounding(options)}});
+        const cuda::PatchLoader patches{cuda::WindowLoader{x, window, rounding(options)}};
+        const Operand left{dy, Transpose::yes};
+        if (products_ == CudaProducts::exact || !CudaBlas::can_multiply(out, left, {x}, options))
+            return multiply(out, options, dy.rows, cuda::MatrixLoader{dy, true, rounding(options)}, patches);
+        gemm(out, left, {laid_out(ScratchFor::right_operand, x.format, dy.rows, out.cols, patches)}, options);
     }
 
     void pool(const TensorView& out, const TensorView& x, const SlidingWindow& window, Pooling pooling) {
@@ -155,9 +169,24 @@ class CudaExecutor {
     }
 
     /// Device memory for what is measured of a gradient, valid until the next call of any member.
-    void* measuring_space(std::int64_t bytes) { return scratch_.bytes(bytes, stream_); }
+    void* measuring_space(std::int64_t bytes) {
+        return scratch_.bytes(ScratchFor::partial_sums, bytes, stream_);
+    }
 
   private:
+    float* scratch_floats(ScratchFor purpose, std::int64_t count) {
+        return static_cast<float*>(
+            scratch_.bytes(purpose, count * static_cast<std::int64_t>(sizeof(float)), stream_));
+    }
+    /// What a loader reads, as a matrix of its own: what cuBLAS multiplies for a convolution.
+    template <class Load>
+    TensorView laid_out(ScratchFor purpose, Format format, std::int64_t rows, std::int64_t cols,
+                        const Load& loader) {
+        TensorView matrix = floats(scratch_floats(purpose, rows * cols), rows, cols);
+        matrix.format = format;
+        store_each(Outputs<1>{{matrix}}, cuda::LoadedBody<Load>{loader});
+        return matrix;
+    }
     static unsigned blocks_for(std::int64_t threads) {
         constexpr std::int64_t kMostBlocks = 2048;
         return static_cast<unsigned>(

@@ -143,4 +143,11 @@ struct PatchLoader {
     }
 };
 
+/// A loader's elements, to be stored.
+template <class Load>
+struct LoadedBody {
+    Load load_element;
+    __device__ Values<1> operator()(const Element& e) const { return {{load_element(e.row, e.col)}}; }
+};
+
 }  // namespace halfscope::cuda

@@ -11,6 +11,10 @@
 
 namespace halfscope {
 
+/// What lies beside each other within one operation.
+enum class ScratchFor : std::uint8_t { partial_sums, products, counted, left_operand, right_operand };
+inline constexpr std::size_t kScratchPurposes = 5;
+
 class CudaScratch {
   public:
     CudaScratch() = default;
@@ -20,10 +24,10 @@ class CudaScratch {
         for (const Block& block : blocks_) cudaFree(block.data);
     }
 
-    /// At least that many bytes, until the next call of bytes().
-    void* bytes(std::int64_t count, cudaStream_t stream) { return grown(blocks_[0], count, stream); }
-    /// The same beside them.
-    void* more_bytes(std::int64_t count, cudaStream_t stream) { return grown(blocks_[1], count, stream); }
+    /// At least that many bytes, until the next call for the same purpose.
+    void* bytes(ScratchFor purpose, std::int64_t count, cudaStream_t stream) {
+        return grown(blocks_[static_cast<std::size_t>(purpose)], count, stream);
+    }
 
   private:
     struct Block {
@@ -42,7 +46,7 @@ class CudaScratch {
         return block.data;
     }
 
-    Block blocks_[2];
+    Block blocks_[kScratchPurposes];
 };
 
 }  // namespace halfscope

@@ -48,12 +48,14 @@ std::vector<ShadowFinding> Lane::State::compare_with_shadow(std::int64_t step, s
         backend.convert(shadow->flat_value(p), compute.reshaped(1, compute.elements()));
     }
     run_batches(*shadow, batches.size() > 1 ? 0 : -1, step, batches, 1.0f, nullptr);
-    std::vector<ShadowFinding> findings;
+    std::vector<TensorView> gradients, true_gradients;
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
-        findings.push_back(
-            finding_of(backend.compare(gradient_of(p), inverse_scale,
-                                       batches.size() > 1 ? shadow->state(p, 0) : shadow->flat_gradient(p))));
+        gradients.push_back(gradient_of(p));
+        true_gradients.push_back(batches.size() > 1 ? shadow->state(p, 0) : shadow->flat_gradient(p));
     }
+    std::vector<ShadowFinding> findings;
+    for (const GradientComparison& comparison : backend.compare(gradients, inverse_scale, true_gradients))
+        findings.push_back(finding_of(comparison));
     return findings;
 }
 

@@ -102,8 +102,13 @@ GradientFindings Lane::State::check_gradients(float inverse_scale, ProbeCounts* 
     const bool pytorch = techniques.scaler.kind == ScalerKind::pytorch;
     GradientFindings findings;
     double squares = 0.0;
-    for (const BackwardParameter& place : backward_parameters) {
-        const GradientCheck check = backend.check(gradient_of(place.parameter), inverse_scale);
+    std::vector<TensorView> gradients;
+    for (const BackwardParameter& place : backward_parameters)
+        gradients.push_back(gradient_of(place.parameter));
+    const std::vector<GradientCheck> checks = backend.check(gradients, inverse_scale);
+    for (std::size_t i = 0; i < checks.size(); ++i) {
+        const BackwardParameter& place = backward_parameters[i];
+        const GradientCheck& check = checks[i];
         squares += check.sum_of_squares;
         findings.max_abs_unscaled = std::max(findings.max_abs_unscaled, check.max_abs);
         // PyTorch looks at the scaled gradient only: what 1/S makes infinite (S < 1) goes unseen (pytorch

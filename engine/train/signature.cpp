@@ -7,8 +7,9 @@ namespace halfscope {
 void Signature::add(std::span<const float> values) {
     constexpr std::uint64_t kPrime = 0x100000001b3ull;
     constexpr int kBits = 32, kByte = 8;
+    constexpr std::uint32_t kNan = 0x7fc00000u;
     for (float value : values) {
-        const std::uint32_t bits = std::bit_cast<std::uint32_t>(value);
+        const std::uint32_t bits = value == value ? std::bit_cast<std::uint32_t>(value) : kNan;
         for (int shift = 0; shift < kBits; shift += kByte)
             hash_ = (hash_ ^ ((bits >> shift) & 0xffu)) * kPrime;
     }

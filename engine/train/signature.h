@@ -8,7 +8,9 @@
 
 namespace halfscope {
 
-/// 64-bit FNV-1a over the bit patterns of FP32 values, lowest byte first on every machine.
+/// 64-bit FNV-1a over the bit patterns of FP32 values, lowest byte first on every machine. All NaNs are one:
+/// their sign and payload depend on the order in which an instruction takes its operands (IEEE
+/// 754-2019, 6.2.3).
 class Signature {
   public:
     void add(std::span<const float> values);

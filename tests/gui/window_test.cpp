@@ -284,8 +284,8 @@ TEST(Window, PlotsPanZoomAndFit) {
 TEST(Window, NoFrameWaitsForAStep) {
     NEEDS_A_WINDOW();
     // Steps that take seconds: some 10^11 operations in each of three lanes.
-    DrivenWindow window(
-        {"--scenario", "spiral-mlp", "--set", "points=40000", "--set", "width=512", "--size", "1280x800"});
+    DrivenWindow window({"--scenario", "spiral-mlp", "--set", HALFSCOPE_SLOW_POINTS, "--set", "width=512",
+                         "--size", "1280x800"});
     bool seen_within_a_step = false;
     for (int attempt = 0; attempt < 5 && !seen_within_a_step; ++attempt) {
         const std::int64_t step = window.snapshot()["step"];

@@ -36,8 +36,11 @@ class PlainBackend final : public Backend {
     }
     void convert(const TensorView& out, const TensorView& in) override { executor_.copy(out, in); }
     void update(const UpdateCall& call) override { update_parameter(executor_, call); }
-    GradientCheck check(const TensorView&, float) override { throw std::logic_error("not an operation"); }
-    GradientComparison compare(const TensorView&, float, const TensorView&) override {
+    std::vector<GradientCheck> check(std::span<const TensorView>, float) override {
+        throw std::logic_error("not an operation");
+    }
+    std::vector<GradientComparison> compare(std::span<const TensorView>, float,
+                                            std::span<const TensorView>) override {
         throw std::logic_error("not an operation");
     }
 

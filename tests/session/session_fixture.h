@@ -99,13 +99,13 @@ class FailingBackend : public Backend {
     }
     void backward(const OpCall& call) override { cpu_->backward(call); }
     void convert(const TensorView& out, const TensorView& in) override { cpu_->convert(out, in); }
-    GradientCheck check(const TensorView& gradient, float inverse_scale) override {
-        return cpu_->check(gradient, inverse_scale);
+    std::vector<GradientCheck> check(std::span<const TensorView> gradients, float inverse_scale) override {
+        return cpu_->check(gradients, inverse_scale);
     }
     void update(const UpdateCall& call) override { cpu_->update(call); }
-    GradientComparison compare(const TensorView& gradient, float inverse_scale,
-                               const TensorView& shadow) override {
-        return cpu_->compare(gradient, inverse_scale, shadow);
+    std::vector<GradientComparison> compare(std::span<const TensorView> gradients, float inverse_scale,
+                                            std::span<const TensorView> shadows) override {
+        return cpu_->compare(gradients, inverse_scale, shadows);
     }
 
   private:

@@ -37,14 +37,15 @@ class SpyBackend final : public Backend {
         }
     }
     void convert(const TensorView& out, const TensorView& in) override { inner_->convert(out, in); }
-    GradientCheck check(const TensorView& gradient, float inverse_scale) override {
-        return inner_->check(gradient, inverse_scale);
+    std::vector<GradientCheck> check(std::span<const TensorView> gradients, float inverse_scale) override {
+        return inner_->check(gradients, inverse_scale);
     }
     void update(const UpdateCall& call) override { inner_->update(call); }
-    GradientComparison compare(const TensorView& gradient, float inverse_scale,
-                               const TensorView& shadow) override {
-        if (compare_witness) compare_witness(gradient, inverse_scale, shadow);
-        return inner_->compare(gradient, inverse_scale, shadow);
+    std::vector<GradientComparison> compare(std::span<const TensorView> gradients, float inverse_scale,
+                                            std::span<const TensorView> shadows) override {
+        for (std::size_t i = 0; compare_witness && i < gradients.size(); ++i)
+            compare_witness(gradients[i], inverse_scale, shadows[i]);
+        return inner_->compare(gradients, inverse_scale, shadows);
     }
 
     std::uint64_t available = UINT64_MAX;
