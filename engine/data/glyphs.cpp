@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <span>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "numerics/math.h"
@@ -15,6 +17,7 @@ namespace {
 
 constexpr float kTwoPi = 6.28318530717959f;
 constexpr int kDigits = 10;
+constexpr std::int64_t kPicturesWorthAThread = 256;
 constexpr int kSegmentsOfTurn = 20;          // a full ellipse is drawn as this many straight pieces
 constexpr std::uint64_t kDrawsOfGlyph = 64;  // draws for the shape of one picture, with room to spare
 
@@ -151,9 +154,8 @@ float ink_at(const std::vector<Segment>& segments, Point p, float half_width) {
     return std::clamp(half_width + 0.5f - math::sqrt(nearest), 0.0f, 1.0f);
 }
 
-/// Appends the picture of `index`.
-void draw_glyph(std::vector<float>& pixels, int digit, int side, Draws draws, RandomKey noise,
-                std::uint64_t index) {
+/// Draws the picture of `index` into `pixel`, row by row.
+void draw_glyph(float* pixel, int digit, int side, Draws draws, RandomKey noise, std::uint64_t index) {
     const Placement place(draws, side);
     const float half_width = static_cast<float>(side) * draws.between(0.03f, 0.06f);
     const float ground = draws.between(0.0f, 0.2f), ink = draws.between(0.55f, 0.8f);
@@ -166,7 +168,7 @@ void draw_glyph(std::vector<float>& pixels, int digit, int side, Draws draws, Ra
         for (int column = 0; column < side; ++column) {
             const Point center{static_cast<float>(column) + 0.5f, static_cast<float>(row) + 0.5f};
             const float light = ground + ink * ink_at(segments, center, half_width);
-            pixels.push_back(std::clamp(light + deviation * normal(noise, next_noise++), 0.0f, 1.0f));
+            *pixel++ = std::clamp(light + deviation * normal(noise, next_noise++), 0.0f, 1.0f);
         }
     }
 }
@@ -179,17 +181,28 @@ ImageSet make_glyphs(std::int64_t count, int side, std::uint64_t seed, std::stri
     set.channels = 1;
     set.height = set.width = side;
     for (int digit = 0; digit < kDigits; ++digit) set.class_names.push_back(std::to_string(digit));
-    set.pixels.reserve(static_cast<std::size_t>(count * side * side));
-    set.labels.reserve(static_cast<std::size_t>(count));
+    const auto area = static_cast<std::size_t>(side) * static_cast<std::size_t>(side);
+    set.pixels.resize(static_cast<std::size_t>(count) * area);
+    set.labels.resize(static_cast<std::size_t>(count));
     const std::string prefix = "glyphs." + std::string(purpose);
     const RandomKey shape{seed, stream_of(prefix + ".shape"), 0};
     const RandomKey noise{seed, stream_of(prefix + ".noise"), 0};
-    for (std::int64_t picture = 0; picture < count; ++picture) {
-        const auto index = static_cast<std::uint64_t>(picture);
-        const int digit = static_cast<int>(picture % kDigits);
-        draw_glyph(set.pixels, digit, side, Draws(shape, index), noise, index);
-        set.labels.push_back(digit);
-    }
+    // Whoever is free takes the next picture: they depend on their index alone.
+    std::atomic<std::int64_t> next{0};
+    const auto draw = [&] {
+        for (std::int64_t picture = next++; picture < count; picture = next++) {
+            const auto index = static_cast<std::uint64_t>(picture);
+            const int digit = static_cast<int>(picture % kDigits);
+            draw_glyph(set.pixels.data() + index * area, digit, side, Draws(shape, index), noise, index);
+            set.labels[index] = digit;
+        }
+    };
+    const std::int64_t helpers =
+        std::min<std::int64_t>(std::thread::hardware_concurrency(), count / kPicturesWorthAThread) - 1;
+    std::vector<std::jthread> threads;
+    for (std::int64_t i = 0; i < helpers; ++i) threads.emplace_back(draw);
+    draw();
+    threads.clear();  // joined
     return set;
 }
 
