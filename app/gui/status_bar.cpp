@@ -43,11 +43,13 @@ class Line {
         is_first_ = false;
         return true;
     }
-    void text(const char* id, const std::string& words, const char* help, ImU32 colour = 0) {
-        if (!next(ImGui::CalcTextSize(words.c_str()).x)) return;
+    /// Whether there was room for it.
+    bool text(const char* id, const std::string& words, const std::string& help, ImU32 colour = 0) {
+        if (!next(ImGui::CalcTextSize(words.c_str()).x)) return false;
         coloured_text(colour ? colour : context_.theme.text, words.c_str());
         item_tooltip(context_.theme, help);
         context_.ui.probe.value(std::string("status/") + id, words);
+        return true;
     }
 
   private:
@@ -109,8 +111,12 @@ void draw_status_bar(const PanelContext& context, ImVec2 min, ImVec2 max) {
     line.text("validation", "validation " + formatted("%.0f%%", share.validation + share.views),
               "share of the training thread's time that the validation metric and the pictures of what the "
               "models do took in the last seconds");
-    line.text("device", snapshot.device.empty() ? "no device yet" : snapshot.device, "where training runs",
-              theme.text_dim);
+    const std::string device = snapshot.device.empty() ? "no device yet" : snapshot.device;
+    const std::string help = "where training runs: " + device;
+    if (!line.text("device", device, help, theme.text_dim)) {
+        // Its remark goes first ("cpu: ... (no NVIDIA driver is installed)"): the tooltip still has it.
+        line.text("device", device.substr(0, device.find(" (")), help, theme.text_dim);
+    }
 }
 
 }  // namespace halfscope

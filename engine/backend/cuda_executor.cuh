@@ -90,8 +90,10 @@ class CudaExecutor {
         }
         // cuBLAS rounds once where it stores what is asked for; else it leaves the sum, and storing is ours.
         const Format sum_format = options.accumulate == Accumulate::fp16 ? Format::fp16 : Format::fp32;
+        const bool is_sum_stored =
+            out.format == sum_format && (sum_format == Format::fp32 || out.subnormals == Subnormals::keep);
         const bool is_stored_by_cublas =
-            !options.bias && (out.format == sum_format || CudaBlas::can_store(out, a, options));
+            !options.bias && (is_sum_stored || CudaBlas::can_store(out, a, options));
         if (is_stored_by_cublas) blas_.multiply(out, a, b, options);
         if (is_stored_by_cublas && !out.counts) return;
         // Beside the product that trains, one that is counted: so training's kernels are the same, probed or
@@ -105,7 +107,7 @@ class CudaExecutor {
             counted.format = out.format;
             counted.subnormals = out.subnormals;
             counted.counts = out.counts;
-            // In place where formats are equally wide, else behind the sums.
+            // In place where the formats are the same, else beside the sums.
             if (out.format != sum_format) counted.data = scratch_floats(ScratchFor::counted, out.elements());
             copy(counted, sum);
         } else if (options.bias) {
