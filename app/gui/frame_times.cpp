@@ -1,6 +1,7 @@
 #include "gui/frame_times.h"
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 
 namespace halfscope {
@@ -21,7 +22,7 @@ TimeSpread FrameTimes::spread(double FrameTime::*part) const {
     for (const FrameTime& frame : frames_) values.push_back(frame.*part);
     std::sort(values.begin(), values.end());
     const auto at = [&values](double share) {
-        return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
+        return values[static_cast<std::size_t>(std::lround(share * static_cast<double>(values.size() - 1)))];
     };
     return {at(0.5), at(0.99), values.back()};
 }

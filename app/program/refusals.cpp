@@ -17,7 +17,7 @@ void refuse_unknown(const CLI::App& command, const std::string& help) {
     if (unknown.empty()) return;
     const std::string where = command.get_parent() == nullptr ? "" : command.get_name() + ": ";
     std::string word = unknown.front();
-    if (word.rfind("-", 0) != 0) throw InputError(where + "'" + word + "' was not expected; see " + help);
+    if (!word.starts_with('-')) throw InputError(where + "'" + word + "' was not expected; see " + help);
     word = word.substr(0, word.find('='));
     std::vector<std::string> options;
     for (const CLI::Option* option : command.get_options()) {

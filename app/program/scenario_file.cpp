@@ -112,7 +112,7 @@ class Reader {
     std::string text_of(const toml::node& node, std::string_view key) const {
         const std::optional<std::string> ascii = node.value_exact<std::string>();
         if (!ascii) refuse(node, std::string(key) + " must be a text in quotes");
-        const std::string text = from_ascii(*ascii);
+        std::string text = from_ascii(*ascii);
         if (text.find('\0') != std::string::npos) refuse(node, std::string(key) + " holds a zero byte");
         return text;
     }
@@ -122,7 +122,7 @@ class Reader {
     }
     std::string required_text(const toml::table& table, std::string_view key,
                               const std::string& advice) const {
-        const std::string text = optional_text(table, key);
+        std::string text = optional_text(table, key);
         if (text.empty()) refuse(table, std::string(key) + " is missing; give one, " + advice);
         return text;
     }
@@ -151,8 +151,7 @@ class Reader {
     /// A path in the file is meant from the folder of the file.
     std::string data_path(const toml::table& root, std::string_view key) const {
         const std::string path = optional_text(root, key);
-        if (path.empty()) return path;
-        return (std::filesystem::path(path_).parent_path() / path).string();
+        return path.empty() ? std::string() : (std::filesystem::path(path_).parent_path() / path).string();
     }
 
     void read_settings(const toml::table& root, const ScenarioInfo& info, ScenarioSettings& settings) const {

@@ -58,7 +58,8 @@ std::string changed_keys(const Techniques& before, const Techniques& after) {
     for (const TechniqueKey& key : technique_keys()) {
         const std::string from = technique_value(before, key.name), to = technique_value(after, key.name);
         if (from == to) continue;
-        text += (text.empty() ? "" : ", ") + key.name + ": " + from + " -> " + to;
+        if (!text.empty()) text += ", ";
+        text.append(key.name).append(": ").append(from).append(" -> ").append(to);
     }
     return text;
 }

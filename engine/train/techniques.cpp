@@ -23,7 +23,7 @@ std::vector<std::string> key_names() {
     return names;
 }
 
-std::string with_guess(std::string sentence, std::string_view word,
+std::string with_guess(const std::string& sentence, std::string_view word,
                        const std::vector<std::string>& candidates) {
     const std::string near = closest(word, candidates);
     return near.empty() ? sentence + "." : sentence + ", did you mean '" + near + "'?";
