@@ -38,7 +38,7 @@ using Unbuilt = std::vector<std::pair<const char*, const char*>>;
 /// A key whose value is one of a list. `place` gives the field; `after` runs once it was set.
 template <class E, class Place>
 TechniqueEntry choice(const char* name, Names<E> names, Place place, const char* meaning, const char* source,
-                      Unbuilt unbuilt = {}) {
+                      const Unbuilt& unbuilt = {}) {
     TechniqueEntry entry;
     entry.key.name = name;
     entry.key.kind = TechniqueKey::Kind::choice;

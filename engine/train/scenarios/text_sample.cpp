@@ -20,7 +20,7 @@ struct Line {
 /// First character that the model sees when a line has `length`: moves on by half a window at a time.
 std::size_t context_start(std::size_t length, std::size_t time) {
     if (length <= time) return 0;
-    const std::size_t half = time / 2;
+    const std::size_t half = std::max<std::size_t>(time / 2, 1);
     return (length - time + half - 1) / half * half;
 }
 
