@@ -22,8 +22,11 @@ class CpuTallies {
     TensorTally& of(int output, Format format, Subnormals subnormals) {
         Slot& slot =
             threads_[static_cast<std::size_t>(pool_.this_thread())][static_cast<std::size_t>(output)];
-        if (!slot.tally) slot.tally = std::make_unique<TensorTally>(format, subnormals);
-        if (!slot.is_counting) slot.tally->start(format, subnormals);
+        if (!slot.tally) {
+            slot.tally = std::make_unique<TensorTally>(format, subnormals);
+        } else if (!slot.is_counting) {
+            slot.tally->start(format, subnormals);
+        }
         slot.is_counting = true;
         return *slot.tally;
     }

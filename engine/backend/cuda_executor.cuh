@@ -49,7 +49,7 @@ class CudaExecutor {
         cuda::row_fold_kernel<<<blocks_for(extent.rows * 32), cuda::kThreads, 0, stream_>>>(
             results, reduction.fold, extent.rows, extent.cols, f, from);
         require(cudaGetLastError(), "a reduction of rows");
-        copy(out, floats(results, extent.rows, 1));
+        if (!is_direct) copy(out, floats(results, extent.rows, 1));
     }
 
     template <class F, class... In>
@@ -82,7 +82,7 @@ class CudaExecutor {
     }
 
     void gemm(const TensorView& out, const Operand& a, const Operand& b, const GemmOptions& options) {
-        if (products_ == CudaProducts::exact || !CudaBlas::can_multiply(out, a, b, options)) {
+        if (!goes_to_cublas(out, a, b, options)) {
             multiply(out, options, a.transpose == Transpose::yes ? a.view.rows : a.view.cols,
                      cuda::MatrixLoader{a.view, a.transpose == Transpose::yes, rounding(options)},
                      cuda::MatrixLoader{b.view, b.transpose == Transpose::yes, rounding(options)});
@@ -122,7 +122,7 @@ class CudaExecutor {
                   const SlidingWindow& window, const GemmOptions& options) {
         const cuda::WindowLoader windows{x, window, rounding(options)};
         const Operand right{weight, Transpose::yes};
-        if (products_ == CudaProducts::exact || !CudaBlas::can_multiply(out, {x}, right, options))
+        if (!goes_to_cublas(out, {x}, right, options))
             return multiply(out, options, weight.cols, windows,
                             cuda::MatrixLoader{weight, true, rounding(options)});
         gemm(out, {laid_out(ScratchFor::left_operand, x.format, out.rows, weight.cols, windows)}, right,
@@ -133,16 +133,16 @@ class CudaExecutor {
         const std::int64_t depth = dy.cols * window.taps();
         const cuda::PositionLoader positions{dy, window, rounding(options)};
         const cuda::TapWeightLoader taps{weight, window, rounding(options)};
-        if (products_ == CudaProducts::exact || !CudaBlas::can_multiply(out, {dy}, {weight}, options))
+        if (!goes_to_cublas(out, {dy}, {weight}, options))
             return multiply(out, options, depth, positions, taps);
         gemm(out, {laid_out(ScratchFor::left_operand, dy.format, out.rows, depth, positions)},
              {laid_out(ScratchFor::right_operand, weight.format, depth, out.cols, taps)}, options);
     }
     void convolve_weight_gradient(const TensorView& out, const TensorView& dy, const TensorView& x,
                                   const SlidingWindow& window, const GemmOptions& options) {
-        const cuda::PatchLoader patches{cuda::WindowLoader{x, window, rounding(options)}};
+        const cuda::WindowLoader patches{x, window, rounding(options)};
         const Operand left{dy, Transpose::yes};
-        if (products_ == CudaProducts::exact || !CudaBlas::can_multiply(out, left, {x}, options))
+        if (!goes_to_cublas(out, left, {x}, options))
             return multiply(out, options, dy.rows, cuda::MatrixLoader{dy, true, rounding(options)}, patches);
         gemm(out, left, {laid_out(ScratchFor::right_operand, x.format, dy.rows, out.cols, patches)}, options);
     }
@@ -176,6 +176,10 @@ class CudaExecutor {
     }
 
   private:
+    bool goes_to_cublas(const TensorView& out, const Operand& a, const Operand& b,
+                        const GemmOptions& options) const {
+        return products_ == CudaProducts::cublas && CudaBlas::can_multiply(out, a, b, options);
+    }
     float* scratch_floats(ScratchFor purpose, std::int64_t count) {
         return static_cast<float*>(
             scratch_.bytes(purpose, count * static_cast<std::int64_t>(sizeof(float)), stream_));

@@ -25,8 +25,7 @@ __device__ inline std::int64_t element_of_round(std::int64_t round) {
     return (round * gridDim.x + blockIdx.x) * blockDim.x + threadIdx.x;
 }
 
-/// What a kernel that stores one value for each of `items` needs to count them; without counts it costs
-/// nothing.
+/// What store_kernel counts its outputs by; without counts it costs nothing.
 template <int N, bool is_counted>
 struct Tallies {
     __device__ void start(const Outputs<N>&) {}
@@ -94,8 +93,7 @@ struct Plus {
     __device__ float operator()(std::int64_t, float a, float b) const { return a + b; }
 };
 
-// --- Reductions
-// ----------------------------------------------------------------------------------------------
+// --- Reductions ---
 
 __device__ inline float folded(Fold fold, float a, float b) {
     if (fold == Fold::sum) return a + b;
@@ -178,8 +176,7 @@ struct ChunkSumBody {
     }
 };
 
-// --- Windows and tables
-// ----------------------------------------------------------------------------------------
+// --- Windows and tables ---
 
 struct Pooled {
     float value;
@@ -249,8 +246,7 @@ struct ScatterAddBody {
     }
 };
 
-// --- Measuring
-// -------------------------------------------------------------------------------------------------
+// --- Measuring ---
 
 template <class F, class In>
 __global__ void __launch_bounds__(kThreads)

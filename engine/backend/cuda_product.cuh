@@ -100,16 +100,25 @@ struct MatrixLoader {
     }
 };
 
-/// Convolution, left: (position, (c, tap)) is the pixel under that tap.
+/// k of a convolution's products: (channel, tap), the tap by its row and column in the window.
+struct ChannelTap {
+    std::int64_t channel, tap, tap_row, tap_column;
+};
+__device__ inline ChannelTap channel_tap(const SlidingWindow& window, std::int64_t k) {
+    const std::int64_t tap = k % window.taps();
+    return {k / window.taps(), tap, tap / window.kernel_width, tap % window.kernel_width};
+}
+
+/// Convolution, left, and its gradient with respect to the weight, right: (position, (c, tap)) is the pixel
+/// under that tap.
 struct WindowLoader {
     TensorView x;
     SlidingWindow window;
     OperandRounding rounded;
     __device__ float operator()(std::int64_t position, std::int64_t k) const {
-        const std::int64_t channel = k / window.taps(), tap = k % window.taps();
-        const std::int64_t pixel =
-            window.pixel_under(position, tap / window.kernel_width, tap % window.kernel_width);
-        return pixel < 0 ? 0.0f : rounded(load(x, pixel, channel));
+        const ChannelTap at = channel_tap(window, k);
+        const std::int64_t pixel = window.pixel_under(position, at.tap_row, at.tap_column);
+        return pixel < 0 ? 0.0f : rounded(load(x, pixel, at.channel));
     }
 };
 /// Its gradient with respect to the picture, left: (pixel, (o, tap)) is dy of the position whose tap lies
@@ -119,10 +128,9 @@ struct PositionLoader {
     SlidingWindow window;
     OperandRounding rounded;
     __device__ float operator()(std::int64_t pixel, std::int64_t k) const {
-        const std::int64_t output = k / window.taps(), tap = k % window.taps();
-        const std::int64_t position =
-            window.position_over(pixel, tap / window.kernel_width, tap % window.kernel_width);
-        return position < 0 ? 0.0f : rounded(load(dy, position, output));
+        const ChannelTap at = channel_tap(window, k);
+        const std::int64_t position = window.position_over(pixel, at.tap_row, at.tap_column);
+        return position < 0 ? 0.0f : rounded(load(dy, position, at.channel));
     }
 };
 /// The same, right: ((o, tap), c).
@@ -131,15 +139,8 @@ struct TapWeightLoader {
     SlidingWindow window;
     OperandRounding rounded;
     __device__ float operator()(std::int64_t k, std::int64_t channel) const {
-        const std::int64_t output = k / window.taps(), tap = k % window.taps();
-        return rounded(load(weight, output, channel * window.taps() + tap));
-    }
-};
-/// Its gradient with respect to the weight, right: (position, (c, tap)).
-struct PatchLoader {
-    WindowLoader windows;
-    __device__ float operator()(std::int64_t position, std::int64_t column) const {
-        return windows(position, column);
+        const ChannelTap at = channel_tap(window, k);
+        return rounded(load(weight, at.channel, channel * window.taps() + at.tap));
     }
 };
 

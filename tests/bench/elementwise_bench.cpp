@@ -15,7 +15,6 @@
 #include "graph/node.h"
 #include "numerics/random.h"
 #include "ops/op_call.h"
-#include "ops/update_call.h"
 
 namespace {
 
