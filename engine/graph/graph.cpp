@@ -44,6 +44,21 @@ const char* op_name(OpKind kind) {
     return "unknown";
 }
 
+bool is_backward_elementwise(OpKind kind) {
+    switch (kind) {
+        case OpKind::bias_add:
+        case OpKind::relu:
+        case OpKind::sigmoid:
+        case OpKind::tanh:
+        case OpKind::gelu:
+        case OpKind::dropout:
+        case OpKind::add:
+            return true;
+        default:
+            return false;
+    }
+}
+
 TensorId Graph::find(std::string_view name) const {
     for (std::size_t id = 0; id < tensors_.size(); ++id) {
         if (tensors_[id].name == name) return static_cast<TensorId>(id);

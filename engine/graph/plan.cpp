@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 
+#include "graph/lifetimes.h"
+
 namespace halfscope {
 namespace {
 
@@ -48,28 +50,14 @@ Plan::Plan(const Graph& graph, const PrecisionPolicy& policy, PlanPasses passes,
       branches_(graph.tensors().size()),
       casts_(graph.tensors().size()),
       cast_gradients_(graph.tensors().size()) {
-    constexpr int kTokenBytes = 4;
     const bool backward = passes == PlanPasses::forward_and_backward;
-    const auto reserve_as = [&](std::size_t id, Format format, MemoryCategory category) {
-        const TensorInfo& info = graph.tensors()[id];
-        const int bytes = info.role == TensorRole::tokens ? kTokenBytes : format_info(format).bytes;
-        return reserve(info.shape.elements(), format, bytes, category);
-    };
     for (std::size_t id = 0; id < graph.tensors().size(); ++id) {
         const TensorInfo& info = graph.tensors()[id];
-        if (info.role == TensorRole::workspace && !backward) continue;
-        values_[id] = reserve_as(id, formats_.values[id], value_category(info.role));
-        if (formats_.has_cast[id]) casts_[id] = reserve_as(id, policy.storage, value_category(info.role));
+        if (info.role == TensorRole::workspace) continue;
+        values_[id] = reserve(info, formats_.values[id], value_category(info.role));
+        if (formats_.has_cast[id]) casts_[id] = reserve(info, policy.storage, value_category(info.role));
     }
-    for (std::size_t id = 0; id < graph.tensors().size() && backward; ++id) {
-        if (!graph.tensors()[id].needs_gradient) continue;
-        const Format format = formats_.gradients[id];
-        gradients_[id] = reserve_as(id, format, MemoryCategory::gradients);
-        if (formats_.has_cast[id])
-            cast_gradients_[id] = reserve_as(id, policy.storage, MemoryCategory::gradients);
-        if (graph.readers(static_cast<TensorId>(id)) > 1)
-            branches_[id] = reserve_as(id, format, MemoryCategory::gradients);
-    }
+    if (backward) plan_gradients(graph);
     states_.reserve(graph.parameters().size());
     for (TensorId id : graph.parameters()) {
         std::vector<PlannedBuffer>& slots = states_.emplace_back();
@@ -77,28 +65,76 @@ Plan::Plan(const Graph& graph, const PrecisionPolicy& policy, PlanPasses passes,
         for (const StateBuffer& buffer : state) {
             slots.push_back(buffer.for_rounded_weights_only && !is_rounded
                                 ? PlannedBuffer{}
-                                : reserve_as(static_cast<std::size_t>(id), buffer.format, buffer.category));
+                                : reserve(graph.tensor(id), buffer.format, buffer.category));
         }
     }
 }
 
-/// Appends one buffer. Memory use counts the buffer's own bytes; the padding between buffers is in
-/// total_bytes_ alone.
-PlannedBuffer Plan::reserve(std::int64_t elements, Format format, int bytes_per_element,
-                            MemoryCategory category) {
+/// Gradients of activations, contributions to them and workspaces pass: where their lifetimes allow it they
+/// lie in the same memory, as in the frameworks. Less memory, and what was just written is read from a cache.
+void Plan::plan_gradients(const Graph& graph) {
+    const GradientLifetimes lifetimes(graph, formats_);
+    std::vector<PlannedBuffer*> passing;
+    std::vector<TimedBytes> timed;
+    const auto pass = [&](PlannedBuffer& place, const TensorInfo& info, Format format,
+                          const Lifetime& lifetime) {
+        place = sized(info, format);
+        passing.push_back(&place);
+        timed.push_back({place.bytes, lifetime});
+    };
+    for (std::size_t id = 0; id < graph.tensors().size(); ++id) {
+        const TensorInfo& info = graph.tensors()[id];
+        if (info.role == TensorRole::workspace)
+            pass(values_[id], info, formats_.values[id], lifetimes.workspaces[id]);
+        if (!info.needs_gradient) continue;
+        const Format format = formats_.gradients[id];
+        if (lifetimes.gradients[id].is_none()) {
+            gradients_[id] = reserve(info, format, MemoryCategory::gradients);
+        } else if (lifetimes.places[id] == static_cast<TensorId>(id)) {
+            pass(gradients_[id], info, format, lifetimes.gradients[id]);
+        }
+        if (formats_.has_cast[id])
+            pass(cast_gradients_[id], info, policy_.storage, lifetimes.contributions[id]);
+        if (graph.readers(static_cast<TensorId>(id)) > 1)
+            pass(branches_[id], info, format, lifetimes.contributions[id]);
+    }
+    const SharedPlacement shared = place_by_lifetime(timed, kBufferAlignment);
+    const std::uint64_t base = append(shared.bytes, MemoryCategory::gradients);
+    for (std::size_t i = 0; i < passing.size(); ++i) passing[i]->offset = base + shared.offsets[i];
+    for (std::size_t id = 0; id < graph.tensors().size(); ++id)
+        gradients_[id] = gradients_[static_cast<std::size_t>(lifetimes.places[id])];
+}
+
+/// A buffer of a tensor's elements, not placed yet.
+PlannedBuffer Plan::sized(const TensorInfo& info, Format format) {
+    constexpr std::uint64_t kTokenBytes = 4;
     PlannedBuffer buffer;
     buffer.format = format;
-    buffer.offset = total_bytes_;
-    std::uint64_t end = 0;
-    if (__builtin_mul_overflow(static_cast<std::uint64_t>(elements),
-                               static_cast<std::uint64_t>(bytes_per_element), &buffer.bytes) ||
-        __builtin_add_overflow(total_bytes_, buffer.bytes, &end) || end > kMaxBytes) {
+    const std::uint64_t bytes_each =
+        info.role == TensorRole::tokens ? kTokenBytes : static_cast<std::uint64_t>(format_info(format).bytes);
+    if (__builtin_mul_overflow(static_cast<std::uint64_t>(info.shape.elements()), bytes_each,
+                               &buffer.bytes) ||
+        buffer.bytes > kMaxBytes)
         refuse_size();
-    }
+    return buffer;
+}
+
+/// Places one buffer behind all others.
+PlannedBuffer Plan::reserve(const TensorInfo& info, Format format, MemoryCategory category) {
+    PlannedBuffer buffer = sized(info, format);
+    buffer.offset = append(buffer.bytes, category);
+    return buffer;
+}
+
+/// Where `bytes` more begin. Memory use counts them alone; the padding behind them is in total_bytes_.
+std::uint64_t Plan::append(std::uint64_t bytes, MemoryCategory category) {
+    const std::uint64_t offset = total_bytes_;
+    std::uint64_t end = 0;
+    if (__builtin_add_overflow(offset, bytes, &end) || end > kMaxBytes) refuse_size();
     total_bytes_ = (end + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
     if (total_bytes_ > kMaxBytes) refuse_size();
-    memory_[category] += buffer.bytes;
-    return buffer;
+    memory_[category] += bytes;
+    return offset;
 }
 
 }  // namespace halfscope

@@ -1,7 +1,8 @@
 // A Plan says for one graph under one policy in which format and at which offset every tensor lives, and how
 // many bytes of each category that takes. It is pure arithmetic: made before anything is allocated, so that a
-// size that would not fit is refused in time. Buffers are not shared between tensors: probes, what-if and the
-// shadow pass read them after the step.
+// size that would not fit is refused in time. Values and parameters' gradients have memory of their own; what
+// the backward pass needs for a while only (gradients of activations, workspaces) shares memory by lifetime,
+// so nobody may look for it after the pass: probes count it when it is stored.
 #pragma once
 
 #include <array>
@@ -85,8 +86,10 @@ class Plan {
     const MemoryUse& memory() const { return memory_; }
 
   private:
-    PlannedBuffer reserve(std::int64_t elements, Format format, int bytes_per_element,
-                          MemoryCategory category);
+    void plan_gradients(const Graph& graph);
+    static PlannedBuffer sized(const TensorInfo& info, Format format);
+    PlannedBuffer reserve(const TensorInfo& info, Format format, MemoryCategory category);
+    std::uint64_t append(std::uint64_t bytes, MemoryCategory category);
 
     PrecisionPolicy policy_;
     FormatAssignment formats_;

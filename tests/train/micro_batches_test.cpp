@@ -109,7 +109,8 @@ TEST(MicroBatches, TakeNothingMoreWhereThereIsOne) {
                         parse_techniques(techniques));
         const MemoryUse use = lane.memory();
         const std::uint64_t rows = 64 / static_cast<std::uint64_t>(parts);
-        return use[MemoryCategory::gradients] - rows * (8 + 8 + 3) * 2;  // activations' in FP16
+        // The activations' in FP16: the hidden layer's before and after its activation share a place.
+        return use[MemoryCategory::gradients] - rows * (8 + 3) * 2;
     };
     constexpr std::uint64_t kParameters = 3 * 8 + 8 + 8 * 3 + 3;
     EXPECT_EQ(gradients(1, "mixed"), 2 * kParameters);

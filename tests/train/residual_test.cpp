@@ -62,23 +62,25 @@ Pass run(int readers, Format format) {
     buffers.forward(settings);
     buffers.backward(settings);
 
-    const auto gradient_of = [&](const char* name) {
-        return download_floats(*backend, buffers.gradient(graph.find(name)));
-    };
     const auto value_of = [&](const char* name) {
         return download_floats(*backend, buffers.value(graph.find(name)));
     };
     Pass pass;
-    pass.branch_gradient = gradient_of("fc");
+    pass.branch_gradient = download_floats(*backend, buffers.gradient(graph.find("fc")));
     counts.fetch();
     pass.counts = counts.gradient(graph.find("fc"));
+    // Every reader's output reaches the loss by additions alone, so each receives the loss's own gradient.
+    const std::vector<float> h = value_of("fc"), target = value_of("y"),
+                             sum = value_of(graph.nodes()[graph.nodes().size() - 2].name.c_str());
+    std::vector<float> dy;
+    for (std::size_t i = 0; i < h.size(); ++i)
+        dy.push_back(round_to(format, 2.0f * (sum[i] - target[i]) * settings.loss_gradient / 12.0f));
     // Backward order: the last reader first.
     std::vector<std::vector<float>> parts;
-    const std::vector<float> h = value_of("fc");
     for (std::size_t n = graph.nodes().size(); n-- > 0;) {
         const Node& node = graph.nodes()[n];
         if (node.inputs[0] != graph.find("fc")) continue;
-        const std::vector<float> dy = gradient_of(node.name.c_str()), out = value_of(node.name.c_str());
+        const std::vector<float> out = value_of(node.name.c_str());
         std::vector<float> part;
         for (std::size_t i = 0; i < h.size(); ++i) {
             const double phi = 0.5 * std::erfc(-h[i] / std::sqrt(2.0));
