@@ -34,7 +34,7 @@ struct DenseColumn {
 };
 
 inline char* element_address(const TensorView& view, std::int64_t row, std::int64_t col) {
-    return static_cast<char*>(view.data) + (row * view.row_stride + col) * format_info(view.format).bytes;
+    return static_cast<char*>(view.data) + (row * view.row_stride + col) * format_bytes(view.format);
 }
 
 /// The segment's values as FP32: a pointer into the tensor where it holds FP32, else into `buffer`.

@@ -33,25 +33,44 @@ struct FormatInfo {
     bool is_storage;
 };
 
+/// Size of an element in memory. Apart from the table, whose rows are too large for loops that address
+/// elements.
+HALFSCOPE_INLINE constexpr int format_bytes(Format format) {
+    switch (format) {
+        case Format::fp32:
+        case Format::tf32:
+            return 4;
+        case Format::fp16:
+        case Format::bf16:
+            return 2;
+        case Format::e4m3:
+        case Format::e5m2:
+            break;
+    }
+    return 1;
+}
+
 /// FP32, FP16: IEEE 754. BF16, TF32: FP32's exponent with 7 and 10 mantissa bits. E4M3, E5M2: OCP 8-bit
 /// floating point specification 1.0; E4M3 spends its top exponent on numbers, so it has one NaN code per sign
 /// and no infinity.
 HALFSCOPE_HD constexpr FormatInfo format_info(Format format) {
     switch (format) {
         case Format::fp32:
-            return {"fp32", 8, 23, 127, 4, 0x1.fffffep127f, 0x1p-126f, 0x1p-149f, true, true};
+            return {"fp32",          8,         23,        127,  format_bytes(format),
+                    0x1.fffffep127f, 0x1p-126f, 0x1p-149f, true, true};
         case Format::tf32:
-            return {"tf32", 8, 10, 127, 4, 0x1.ffcp127f, 0x1p-126f, 0x1p-136f, true, false};
+            return {"tf32",       8,         10,        127,  format_bytes(format),
+                    0x1.ffcp127f, 0x1p-126f, 0x1p-136f, true, false};
         case Format::fp16:
-            return {"fp16", 5, 10, 15, 2, 65504.0f, 0x1p-14f, 0x1p-24f, true, true};
+            return {"fp16", 5, 10, 15, format_bytes(format), 65504.0f, 0x1p-14f, 0x1p-24f, true, true};
         case Format::bf16:
-            return {"bf16", 8, 7, 127, 2, 0x1.fep127f, 0x1p-126f, 0x1p-133f, true, true};
+            return {"bf16", 8, 7, 127, format_bytes(format), 0x1.fep127f, 0x1p-126f, 0x1p-133f, true, true};
         case Format::e4m3:
-            return {"e4m3", 4, 3, 7, 1, 448.0f, 0x1p-6f, 0x1p-9f, false, true};
+            return {"e4m3", 4, 3, 7, format_bytes(format), 448.0f, 0x1p-6f, 0x1p-9f, false, true};
         case Format::e5m2:
             break;
     }
-    return {"e5m2", 5, 2, 15, 1, 57344.0f, 0x1p-14f, 0x1p-16f, true, true};
+    return {"e5m2", 5, 2, 15, format_bytes(format), 57344.0f, 0x1p-14f, 0x1p-16f, true, true};
 }
 
 /// The format of that name as FormatInfo spells it; nothing where there is none.
