@@ -62,7 +62,14 @@ void CpuExecutor::gemm(const TensorView& out, const Operand& a, const Operand& b
     const float* bias = options.bias ? dense(options.bias, out.cols, 1) : nullptr;
 
     CpuTallies* const counted = begin_counts(out);
-    cpu_gemm(pool_, arguments, [&](const GemmBlock& block) { store_block(out, block, bias, counted); });
+    if (out.format == Format::fp32 && !counted && out.cols % gemm_column_multiple() == 0) {
+        arguments.c = static_cast<float*>(out.data);
+        arguments.c_pitch = out.row_stride;
+        arguments.bias = bias;
+        cpu_gemm(pool_, arguments, [](const GemmBlock&) {});
+    } else {
+        cpu_gemm(pool_, arguments, [&](const GemmBlock& block) { store_block(out, block, bias, counted); });
+    }
     finish_counts(out, 0);
     release_scratch();
 }

@@ -81,13 +81,15 @@ auto with_source(Format format, Format operand_format, Choose choose) {
                                           : choose.template operator()<SourceFp32>();
 }
 
-const KernelTable& kernel_table(Transpose transpose_a, Accumulate accumulate) {
-    static constexpr KernelTable kTables[2][2] = {
-        {make_kernel_table<PanelOrder::row_major, Accumulate::fp32>(),
-         make_kernel_table<PanelOrder::row_major, Accumulate::fp16>()},
-        {make_kernel_table<PanelOrder::step_major, Accumulate::fp32>(),
-         make_kernel_table<PanelOrder::step_major, Accumulate::fp16>()}};
-    return kTables[transpose_a == Transpose::yes][accumulate == Accumulate::fp16];
+const KernelTable& kernel_table(PanelOrder order, Accumulate accumulate) {
+    static constexpr KernelTable kTables[3][2] = {
+        {make_kernel_table<PanelOrder::packed_rows, Accumulate::fp32>(),
+         make_kernel_table<PanelOrder::packed_rows, Accumulate::fp16>()},
+        {make_kernel_table<PanelOrder::stored_rows, Accumulate::fp32>(),
+         make_kernel_table<PanelOrder::stored_rows, Accumulate::fp16>()},
+        {make_kernel_table<PanelOrder::steps, Accumulate::fp32>(),
+         make_kernel_table<PanelOrder::steps, Accumulate::fp16>()}};
+    return kTables[static_cast<int>(order)][accumulate == Accumulate::fp16];
 }
 
 /// A part of C: rows [row, row + rows), columns [col, col + cols).
@@ -100,14 +102,14 @@ class Product {
     Product(const GemmArguments& arguments, GemmSink sink)
         : arguments_(arguments),
           sink_(sink),
-          kernels_(kernel_table(arguments.transpose_a, arguments.accumulate)),
+          kernels_(kernel_table(order_of_a(), arguments.accumulate)),
           pack_a_(with_source(arguments.a.format, arguments.operand_format,
                               [&]<typename Source>() { return pack_a_from<Source>(arguments.transpose_a); })),
           pack_b_(with_source(arguments.b.format, arguments.operand_format,
                               [&]<typename Source>() { return pack_b_from<Source>(arguments.transpose_b); })),
           passes_(std::max<int64_t>(1, divide_up(arguments.k, kDepth))),
           pass_depth_(round_up(divide_up(arguments.k, passes_), 16)),
-          reads_a_in_place_(arguments.transpose_a == Transpose::yes && is_readable(arguments.a)),
+          reads_a_in_place_(is_readable(arguments.a)),
           reads_b_in_place_(arguments.transpose_b == Transpose::no && is_readable(arguments.b) &&
                             arguments.n % kLanes == 0) {}
 
@@ -122,18 +124,38 @@ class Product {
                 // Tiles of equal height: the kernel is fastest when no tile is a sliver.
                 const int64_t first = block.rows * tile / tiles;
                 const int64_t rows = block.rows * (tile + 1) / tiles - first;
-                // A single pass keeps no sums, so every tile uses the same, cached rows of the buffer.
-                float* sums = workspace.sums + (passes_ == 1 ? 0 : first * kSumPitch);
                 const Panel a = panel_of_a(workspace, block.row + first, rows, step, depth);
+                const SumRows sums = place_of_sums(workspace, block, first);
+                const bool is_last = pass + 1 == passes_;
                 multiply_row_of_tiles(workspace, block, a, rows, step, depth, sums,
-                                      pass == 0 ? Start::zero : Start::resume);
-                if (pass + 1 == passes_)
-                    sink_(GemmBlock{block.row + first, rows, block.col, block.cols, sums, kSumPitch});
+                                      pass == 0 ? Start::zero : Start::resume, is_last);
+                if (is_last) {
+                    sink_(GemmBlock{block.row + first, rows, block.col, block.cols, sums.data, sums.pitch});
+                }
             }
         }
     }
 
   private:
+    /// A row of tiles of C: in place, or in the workspace.
+    struct SumRows {
+        float* data;
+        int64_t pitch;
+    };
+    SumRows place_of_sums(Workspace& workspace, const Block& block, int64_t first) const {
+        if (arguments_.c) {
+            const int64_t at = (block.row + first) * arguments_.c_pitch + block.col;
+            return {arguments_.c + at, arguments_.c_pitch};
+        }
+        // A single pass keeps no sums, so every tile uses the same, cached rows of the buffer.
+        return {workspace.sums + (passes_ == 1 ? 0 : first * kSumPitch), kSumPitch};
+    }
+
+    PanelOrder order_of_a() const {
+        if (arguments_.transpose_a == Transpose::yes) return PanelOrder::steps;
+        return is_readable(arguments_.a) ? PanelOrder::stored_rows : PanelOrder::packed_rows;
+    }
+
     /// Whether the kernel can read an operand as it is stored.
     bool is_readable(const MatrixView& view) const {
         return view.format == Format::fp32 && arguments_.operand_format != Format::tf32 &&
@@ -142,10 +164,13 @@ class Product {
 
     Panel panel_of_a(Workspace& workspace, int64_t row, int64_t rows, int64_t step, int64_t depth) const {
         const MatrixView& a = arguments_.a;
-        if (reads_a_in_place_)
-            return {static_cast<const float*>(a.data) + step * a.row_stride + row, a.row_stride};
+        const bool rows_are_steps = arguments_.transpose_a == Transpose::yes;
+        if (reads_a_in_place_) {
+            const int64_t first = rows_are_steps ? step * a.row_stride + row : row * a.row_stride + step;
+            return {static_cast<const float*>(a.data) + first, a.row_stride};
+        }
         pack_a_(a, row, rows, step, depth, workspace.a);
-        return {workspace.a, kStepPitch};
+        return {workspace.a, rows_are_steps ? kStepPitch : kRowPitch};
     }
 
     /// Width of the packed panel that starts at column `col` of a block with `cols` columns.
@@ -163,7 +188,8 @@ class Product {
     }
 
     void multiply_row_of_tiles(const Workspace& workspace, const Block& block, const Panel& a, int64_t rows,
-                               int64_t step, int64_t depth, float* sums, Start start) const {
+                               int64_t step, int64_t depth, const SumRows& sums, Start start,
+                               bool is_last) const {
         const MatrixView& stored = arguments_.b;
         const float* packed = workspace.b;
         for (int64_t col = 0; col < block.cols; col += kTileCols) {
@@ -175,7 +201,8 @@ class Product {
             }
             const Kernel kernel =
                 kernels_[static_cast<size_t>(rows - 1)][static_cast<size_t>(width / kLanes - 1)];
-            kernel(a, b, depth, sums + col, kSumPitch, start);
+            const float* bias = is_last && arguments_.bias ? arguments_.bias + block.col + col : nullptr;
+            kernel(a, b, depth, sums.data + col, sums.pitch, start, bias);
             packed += round_up(depth, kLanes) * width;
         }
     }
@@ -218,11 +245,13 @@ Grid choose_grid(int64_t m, int64_t n, int64_t k, int64_t threads) {
     if (threads == 1 || work < kInlineWork) return grid;
     for (;;) {
         const int64_t task_work = work / grid.tasks();
-        const int64_t wanted = task_work >= kLargeTaskWork ? kTasksPerThread * threads : threads;
+        const int64_t wanted = task_work > kLargeTaskWork ? kTasksPerThread * threads : threads;
         if (grid.tasks() >= wanted || task_work < kTaskWork) return grid;
-        // The longer side is cut: both operands of a square block are reused equally often.
+        // The longer side is cut: both operands of a square block are reused equally often. A tile two
+        // vectors wide needs fewer loads for each product than a narrow one, so that width goes last.
         const bool rows_can = grid.block_rows > kTileRows / 2;
-        const bool cols_can = grid.block_cols > kLanes;
+        const bool wide = grid.block_cols > kTileCols;
+        const bool cols_can = wide || (!rows_can && grid.block_cols > kLanes);
         if (!rows_can && !cols_can) return grid;
         const bool cut_rows = rows_can && (!cols_can || grid.block_rows >= grid.block_cols);
         (cut_rows ? row_cuts : col_cuts) += 1;
@@ -239,6 +268,8 @@ void check_view(const MatrixView& view, Transpose transpose, int64_t rows, int64
 
 }  // namespace
 
+int64_t gemm_column_multiple() { return kLanes; }
+
 void cpu_gemm(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
     const int64_t m = arguments.m;
     const int64_t n = arguments.n;
@@ -246,6 +277,8 @@ void cpu_gemm(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
     if (m < 0 || n < 0 || k < 0) throw std::invalid_argument("cpu_gemm: a negative extent");
     check_view(arguments.a, arguments.transpose_a, m, k, "cpu_gemm: the view of a does not match m and k");
     check_view(arguments.b, arguments.transpose_b, k, n, "cpu_gemm: the view of b does not match k and n");
+    if ((arguments.c || arguments.bias) && (!arguments.c || n % kLanes != 0 || arguments.c_pitch < n))
+        throw std::invalid_argument("cpu_gemm: c cannot be built up in place");
     if (m == 0 || n == 0) return;
 
     const Product product(arguments, sink);

@@ -36,7 +36,16 @@ struct GemmArguments {
     Accumulate accumulate = Accumulate::fp32;
     Format operand_format =
         Format::fp32;  ///< tf32: operands are rounded to TF32 on the way in; else as they are
+    /// Where C may be built up in place, rows c_pitch apart: only where n is a multiple of
+    /// gemm_column_multiple(). The sink gets it all the same.
+    float* c = nullptr;
+    int64_t c_pitch = 0;
+    /// n numbers, added in FP32 to each finished row of c; without c a bias is the sink's work.
+    const float* bias = nullptr;
 };
+
+/// Columns that the kernel computes together: the width of a vector.
+int64_t gemm_column_multiple();
 
 /// A finished part of C: C[row + r, col + c] = sums[r * pitch + c] for r < rows, c < cols, in FP32 (FP16
 /// values under Accumulate::fp16).
@@ -55,7 +64,7 @@ using GemmSink = FunctionRef<void(const GemmBlock& block)>;
 /// block of 16 products counted from k = 0, the shorter last block included. k = 0 gives +0. NaN and infinity
 /// propagate as in the chain. Small products run inline on the caller; so does a call from inside a body of
 /// pool.parallel_for. No allocation after a thread's first call. Throws std::invalid_argument where the views
-/// do not match m, n, k.
+/// do not match m, n, k, and where c is asked for and n or c_pitch does not allow it.
 void cpu_gemm(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink);
 
 }  // namespace halfscope

@@ -12,39 +12,77 @@
 
 namespace halfscope::gemm {
 
-/// How a packed panel of A lies in memory: see pack_a_row_major and pack_a_step_major.
-enum class PanelOrder : uint8_t { row_major, step_major };
+/// How a panel of A lies in memory.
+enum class PanelOrder : uint8_t {
+    packed_rows,  ///< row by row, kRowPitch apart: pack_a_row_major
+    stored_rows,  ///< row by row, `pitch` apart
+    steps         ///< one step of k after the other, `pitch` apart: stored, or pack_a_step_major
+};
 
 /// Whether sums start at zero (first pass over k) or go on from what the C buffer holds.
 enum class Start : uint8_t { zero, resume };
 
-/// A panel of an operand and the distance from one step of k to the next; a row-major panel of A has
-/// kRowPitch from row to row instead.
+/// A panel of an operand and the distance from one step of k to the next; of A by rows, from row to row.
 struct Panel {
     const float* data;
     int64_t pitch;
 };
 
-/// c[r * c_pitch + j] (+)= a[r, p] * b[p, j] over p < depth, for the tile's Rows x (Vectors * kLanes)
-/// elements.
-using Kernel = void (*)(const Panel& a, const Panel& b, int64_t depth, float* c, int64_t c_pitch,
-                        Start start);
+/// c[r * c_pitch + j] (+)= a[r, p] * b[p, j] over p < depth, then + bias[j] where there is one, for the
+/// tile's Rows x (Vectors * kLanes) elements.
+using Kernel = void (*)(const Panel& a, const Panel& b, int64_t depth, float* c, int64_t c_pitch, Start start,
+                        const float* bias);
 
-/// Where row `row` of a step begins, from the step's first element on.
-template <PanelOrder Order>
-inline int64_t panel_index(int row) {
-    return Order == PanelOrder::row_major ? row * kRowPitch : row;
-}
+/// Reads one step of A after the other.
+template <int Rows, PanelOrder Order>
+struct StepCursor;
+
+template <int Rows>
+struct StepCursor<Rows, PanelOrder::packed_rows> {
+    const float* step;
+
+    explicit StepCursor(const Panel& panel) : step(panel.data) {}
+    float element(int row) const { return step[row * kRowPitch]; }
+    void advance() { ++step; }
+};
+
+/// A pointer for three rows, which lie none, one or two pitches behind it, as one instruction can address
+/// them: pointers to all rows would not fit the registers.
+template <int Rows>
+struct StepCursor<Rows, PanelOrder::stored_rows> {
+    static constexpr int kGroup = 3;
+    static constexpr int kGroups = (Rows + kGroup - 1) / kGroup;
+    const float* groups[kGroups];
+    int64_t pitch;
+
+    explicit StepCursor(const Panel& panel) : pitch(panel.pitch) {
+        for (int g = 0; g < kGroups; ++g) groups[g] = panel.data + g * kGroup * pitch;
+    }
+    float element(int row) const { return groups[row / kGroup][row % kGroup * pitch]; }
+    void advance() {
+        for (int g = 0; g < kGroups; ++g) ++groups[g];
+    }
+};
+
+template <int Rows>
+struct StepCursor<Rows, PanelOrder::steps> {
+    const float* step;
+    int64_t pitch;
+
+    explicit StepCursor(const Panel& panel) : step(panel.data), pitch(panel.pitch) {}
+    float element(int row) const { return step[row]; }
+    void advance() { step += pitch; }
+};
 
 /// One step of k for the whole tile.
 template <int Rows, int Vectors, PanelOrder Order>
-inline __attribute__((always_inline)) void step_tile(const float* a, const float* b,
+inline __attribute__((always_inline)) void step_tile(const StepCursor<Rows, Order>& a, const float* b,
                                                      simd::Vector (&sums)[Rows][Vectors]) {
     simd::Vector columns[Vectors];
     for (int v = 0; v < Vectors; ++v) columns[v] = simd::load(b + v * kLanes);
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
-        const simd::Vector element = simd::broadcast(a[panel_index<Order>(r)]);
+        const simd::Vector element = simd::broadcast(a.element(r));
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) {
             sums[r][v] = simd::fused_multiply_add(element, columns[v], sums[r][v]);
@@ -54,10 +92,9 @@ inline __attribute__((always_inline)) void step_tile(const float* a, const float
 
 template <int Rows, int Vectors, PanelOrder Order, Accumulate Sum>
 void multiply_tile(const Panel& a_panel, const Panel& b_panel, int64_t depth, float* c, int64_t c_pitch,
-                   Start start) {
-    const float* a = a_panel.data;
+                   Start start, const float* bias) {
+    StepCursor<Rows, Order> a(a_panel);
     const float* b = b_panel.data;
-    const int64_t a_advance = Order == PanelOrder::row_major ? 1 : a_panel.pitch;
     const int64_t b_advance = b_panel.pitch;
     simd::Vector sums[Rows][Vectors];
 #pragma GCC unroll 16
@@ -72,11 +109,12 @@ void multiply_tile(const Panel& a_panel, const Panel& b_panel, int64_t depth, fl
         const int64_t end = Sum == Accumulate::fp16 ? std::min(p + tile::kBlock, depth) : depth;
         for (; p < end; ++p) {
             step_tile<Rows, Vectors, Order>(a, b, sums);
-            a += a_advance;
+            a.advance();
             b += b_advance;
         }
         if constexpr (Sum == Accumulate::fp16) tile::round_sums_to_fp16(sums);
     }
+    if (bias) tile::add_to_rows(sums, bias);
     tile::store_sums(sums, c, c_pitch);
 }
 

@@ -20,6 +20,19 @@ inline __attribute__((always_inline)) void round_sums_to_fp16(simd::Vector (&sum
     }
 }
 
+/// sums[r][v] + bias[v], to every row.
+template <int Rows, int Vectors>
+inline __attribute__((always_inline)) void add_to_rows(simd::Vector (&sums)[Rows][Vectors],
+                                                       const float* bias) {
+    simd::Vector columns[Vectors];
+    for (int v = 0; v < Vectors; ++v) columns[v] = simd::load(bias + v * simd::kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 2
+        for (int v = 0; v < Vectors; ++v) sums[r][v] = simd::add(sums[r][v], columns[v]);
+    }
+}
+
 /// To c, rows c_pitch apart.
 template <int Rows, int Vectors>
 inline __attribute__((always_inline)) void store_sums(const simd::Vector (&sums)[Rows][Vectors], float* c,

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -207,6 +208,65 @@ TEST(CpuGemm, EqualsTheTripleLoopForRandomShapes) {
         check(pool, c, round);
         if (HasFatalFailure()) return;
     }
+}
+
+/// The product built up in place, rows `gap` apart beyond n, and a bias added; fails where a gap was touched.
+std::vector<float> product_in_place(ThreadPool& pool, GemmArguments g, int64_t gap,
+                                    const std::vector<float>& bias) {
+    std::vector<float> memory(static_cast<size_t>(g.m * (g.n + gap)), -7.0f);
+    g.c = memory.data();
+    g.c_pitch = g.n + gap;
+    if (!bias.empty()) g.bias = bias.data();
+    const std::vector<float> delivered = product(pool, g);
+    std::vector<float> c;
+    for (int64_t r = 0; r < g.m; ++r) {
+        const auto row = memory.begin() + r * g.c_pitch;
+        c.insert(c.end(), row, row + g.n);
+        EXPECT_TRUE(std::all_of(row + g.n, row + g.c_pitch, [](float x) { return x == -7.0f; }));
+    }
+    expect_same(delivered, c, "what the sink got");
+    return c;
+}
+
+TEST(CpuGemm, BuildsUpInPlaceWithABias) {
+    ThreadPool pool(2);
+    std::mt19937 generator(17);
+    const int64_t multiple = gemm_column_multiple();
+    for (const auto& shape : kShapes) {
+        for (const Transpose ta : kTransposes) {
+            for (const Accumulate accumulate : kAccumulations) {
+                Case c{shape[0], (shape[1] + multiple - 1) / multiple * multiple, shape[2], ta};
+                c.accumulate = accumulate;
+                c.padding = shape[2] % 4;
+                const Problem problem = make_problem(c, 1);
+                std::vector<float> expected = naive_product(problem);
+                expect_same(product_in_place(pool, problem.arguments, 0, {}), expected, describe(c));
+                const std::vector<float> bias = random_values(static_cast<size_t>(c.n), generator);
+                for (size_t i = 0; i < expected.size(); ++i) expected[i] += bias[i % bias.size()];
+                expect_same(product_in_place(pool, problem.arguments, 3, bias), expected, describe(c));
+                if (HasFatalFailure()) return;
+            }
+        }
+    }
+}
+
+TEST(CpuGemm, RefusesToBuildUpWhereItCannot) {
+    ThreadPool pool(1);
+    const int64_t n = gemm_column_multiple();
+    std::vector<float> c(static_cast<size_t>(4 * n + 4)), bias(static_cast<size_t>(n));
+    const auto run = [&](int64_t columns, float* place, int64_t pitch, const float* added) {
+        const Problem problem = make_problem({4, columns, 6}, 1);
+        GemmArguments g = problem.arguments;
+        g.c = place;
+        g.c_pitch = pitch;
+        g.bias = added;
+        cpu_gemm(pool, g, [](const GemmBlock&) {});
+    };
+    EXPECT_NO_THROW(run(n, c.data(), n + 1, bias.data()));
+    EXPECT_THROW(run(n, c.data(), n - 1, nullptr), std::invalid_argument);
+    EXPECT_THROW(run(n - 1, c.data(), n, nullptr), std::invalid_argument);
+    EXPECT_THROW(run(n, nullptr, 0, bias.data()), std::invalid_argument)
+        << "a bias is for a product in place";
 }
 
 TEST(CpuGemm, WidensEveryFormat) {
