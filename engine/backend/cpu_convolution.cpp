@@ -1,6 +1,7 @@
-// Convolutions of the CPU executor (ops/executor.h): each of the three products is an indirect one over a
-// copy of the pictures in FP32 with the padding written out.
+// Convolutions of the CPU executor (ops/executor.h): each of the three products is an indirect one over
+// pictures in FP32 with the padding written out.
 #include <algorithm>
+#include <cmath>
 
 #include "backend/cpu_executor.h"
 #include "backend/cpu_indirect_product.h"
@@ -13,109 +14,132 @@ std::int64_t padded_columns(std::int64_t columns) {
     return (columns + multiple - 1) / multiple * multiple;
 }
 
-/// Offsets into a frame of `width` x `channels` a row, for the taps of a window and every channel: (C, kh,
-/// kw) order. `direction` 1 walks down and right, -1 up and left.
+/// Offsets into a frame of `frame_width` x `channels` a row, for the taps of a window and every channel: (C,
+/// kh, kw) order.
 std::vector<std::int64_t> tap_offsets(const SlidingWindow& window, std::int64_t channels,
-                                      std::int64_t frame_width, std::int64_t direction) {
+                                      std::int64_t frame_width) {
     std::vector<std::int64_t> offsets;
     offsets.reserve(static_cast<std::size_t>(channels * window.taps()));
     for (std::int64_t c = 0; c < channels; ++c) {
         for (std::int64_t row = 0; row < window.kernel_height; ++row) {
             for (std::int64_t column = 0; column < window.kernel_width; ++column)
-                offsets.push_back(c + direction * (row * frame_width + column) * channels);
+                offsets.push_back(c + (row * frame_width + column) * channels);
         }
     }
     return offsets;
 }
 
-/// first + image * image_step + row * row_step + column * column_step, the column fastest.
-std::vector<std::int64_t> grid_offsets(std::int64_t images, std::int64_t rows, std::int64_t columns,
-                                       std::int64_t first, std::int64_t image_step, std::int64_t row_step,
-                                       std::int64_t column_step) {
-    std::vector<std::int64_t> offsets(static_cast<std::size_t>(images * rows * columns));
-    std::int64_t* out = offsets.data();
-    for (std::int64_t image = 0; image < images; ++image) {
-        for (std::int64_t row = 0; row < rows; ++row, out += columns) {
-            const std::int64_t line = first + image * image_step + row * row_step;
-            for (std::int64_t column = 0; column < columns; ++column)
-                out[column] = line + column * column_step;
-        }
-    }
-    return offsets;
+/// x with the padding of a window written out.
+FramedPictures padded(const TensorView& x, const SlidingWindow& window, Format operands) {
+    const std::int64_t padding = window.padding;
+    return {x,
+            window.images,
+            window.height,
+            window.width,
+            window.height + 2 * padding,
+            window.width + 2 * padding,
+            padding,
+            padding,
+            1,
+            operands};
 }
 
-/// Where each window position begins in a frame with the padding written out.
+/// Where each window position of one image begins in a padded frame.
 std::vector<std::int64_t> position_offsets(const SlidingWindow& window, std::int64_t channels) {
-    const std::int64_t frame_height = window.height + 2 * window.padding;
     const std::int64_t line = (window.width + 2 * window.padding) * channels;
-    return grid_offsets(window.images, window.out_height, window.out_width, 0, frame_height * line,
-                        window.stride * line, window.stride * channels);
+    std::vector<std::int64_t> offsets;
+    offsets.reserve(static_cast<std::size_t>(window.out_height * window.out_width));
+    for (std::int64_t y = 0; y < window.out_height; ++y) {
+        for (std::int64_t x = 0; x < window.out_width; ++x)
+            offsets.push_back(window.stride * (y * line + x * channels));
+    }
+    return offsets;
 }
+
+/// The same for all images, frame behind frame.
+std::vector<std::int64_t> all_position_offsets(const SlidingWindow& window, std::int64_t channels) {
+    const std::vector<std::int64_t> one = position_offsets(window, channels);
+    const std::int64_t frame = (window.height + 2 * window.padding) * (window.width + 2 * window.padding);
+    std::vector<std::int64_t> all(one.size() * static_cast<std::size_t>(window.images));
+    std::int64_t* out = all.data();
+    for (std::int64_t image = 0; image < window.images; ++image, out += one.size()) {
+        const std::int64_t first = image * frame * channels;
+        std::transform(one.begin(), one.end(), out, [first](std::int64_t offset) { return first + offset; });
+    }
+    return all;
+}
+
+/// Floats of a frame that stay in a core's second-level cache beside the sums and the weights.
+constexpr std::int64_t kBandFloats = 64 * 1024;
+/// Tasks for each thread where images are few: enough to even out a core that is busy elsewhere.
+constexpr std::int64_t kBandsPerThread = 4;
+/// Rows of a product below which a band is not cut further.
+constexpr std::int64_t kBandRows = 64;
 
 }  // namespace
 
-/// The pictures in FP32, each in a frame of zeros: pixel (y, x) lies at (margin_y + spacing * y, ...) of it.
-/// A view that is such a frame already is handed back as it is.
-const float* CpuExecutor::frame(const TensorView& view, std::int64_t images, std::int64_t height,
-                                std::int64_t width, const Frame& frame, Format operands) {
-    const bool as_it_is = view.format == Format::fp32 && operands == Format::fp32 && view.contiguous() &&
-                          frame.height == height && frame.width == width && frame.spacing == 1;
-    if (as_it_is) return static_cast<const float*>(view.data);
-    const std::int64_t channels = view.cols, line = frame.width * channels;
-    float* out = scratch(images * frame.height * line);
-    pool_.parallel_for(images * frame.height, grain(line, 1), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row) {
-            float* to = out + row * line;
-            const std::int64_t image = row / frame.height, below = row % frame.height - frame.margin_y;
-            if (below < 0 || below % frame.spacing != 0 || below / frame.spacing >= height) {
-                std::fill_n(to, line, 0.0f);
-                continue;
-            }
-            const std::int64_t first = (image * height + below / frame.spacing) * width;
-            if (frame.spacing == 1 && view.contiguous()) {
-                std::fill_n(to, frame.margin_x * channels, 0.0f);
-                to += frame.margin_x * channels;
-                widen(view.format, element_address(view, first, 0), to, width * channels);
-                std::fill(to + width * channels, out + (row + 1) * line, 0.0f);
+/// Each image is cut into bands of lines, and a task writes the frame of one band and multiplies it while it
+/// lies in the cache. C may be built up in place, rows c_pitch apart; fills in a and m of the product.
+void CpuExecutor::multiply_by_bands(const FramedPictures& pictures, const Places& places,
+                                    const IndirectProduct& product, GemmSink sink) {
+    if (pictures.images * places.lines * places.width == 0) return;
+    const std::int64_t floats = pictures.frame_height * pictures.line();
+    const std::int64_t wanted = (kBandsPerThread * pool_.threads() + pictures.images - 1) / pictures.images;
+    const std::int64_t most = std::max<std::int64_t>(1, places.lines * places.width / kBandRows);
+    const std::int64_t bands = std::clamp<std::int64_t>(
+        std::max(std::min(wanted, most), (floats + kBandFloats - 1) / kBandFloats), 1, places.lines);
+    const float* const stored = pictures.as_it_is();
+    pool_.parallel_for(pictures.images * bands, 1, [&](std::int64_t begin, std::int64_t end) {
+        thread_local std::vector<float> frame;
+        for (std::int64_t task = begin; task < end; ++task) {
+            const std::int64_t image = task / bands, band = task % bands;
+            const std::int64_t line = places.lines * band / bands;
+            const std::int64_t height = places.lines * (band + 1) / bands - line;
+            const std::int64_t frame_line = line * places.line_step;
+            const std::int64_t frame_lines = (height - 1) * places.line_step + places.reach;
+            IndirectProduct part = product;
+            if (stored) {
+                part.a = stored + (image * pictures.frame_height + frame_line) * pictures.line();
             } else {
-                std::fill_n(to, line, 0.0f);
-                to += frame.margin_x * channels;
-                for (std::int64_t x = 0; x < width; ++x)
-                    widen(view.format, element_address(view, first + x, 0), to + frame.spacing * x * channels,
-                          channels);
+                const auto needed = static_cast<std::size_t>(frame_lines * pictures.line());
+                if (frame.size() < needed) frame.resize(needed);
+                pictures.write_lines(image, frame_line, frame_lines, frame.data());
+                part.a = frame.data();
             }
-            if (operands != Format::fp32) round_in_place(operands, out + row * line, line, Subnormals::keep);
+            const std::int64_t first_row = (image * places.lines + line) * places.width;
+            part.m = height * places.width;
+            if (part.c) part.c += first_row * part.c_pitch;
+            cpu_indirect_product(pool_, part, [&](GemmBlock block) {
+                block.row += first_row;
+                sink(block);
+            });
         }
     });
-    return out;
 }
 
-void CpuExecutor::store_product(const TensorView& out, IndirectProduct& product) {
-    CpuTallies* const counted = begin_counts(out);
+/// The same, into `out`, whose rows are the places.
+void CpuExecutor::store_by_bands(const TensorView& out, CpuTallies* counted, const FramedPictures& pictures,
+                                 const Places& places, IndirectProduct product) {
     if (out.format == Format::fp32 && product.n == product.b_pitch && !counted) {
         product.c = static_cast<float*>(out.data);
         product.c_pitch = out.row_stride;
-        cpu_indirect_product(pool_, product, [](const GemmBlock&) {});
+        multiply_by_bands(pictures, places, product, [](const GemmBlock&) {});
     } else {
-        cpu_indirect_product(pool_, product,
-                             [&](const GemmBlock& block) { store_block(out, block, nullptr, counted); });
+        multiply_by_bands(pictures, places, product,
+                          [&](const GemmBlock& block) { store_block(out, block, nullptr, counted); });
     }
-    finish_counts(out, 0);
 }
 
 void CpuExecutor::convolve(const TensorView& out, const TensorView& x, const TensorView& weight,
                            const SlidingWindow& window, const GemmOptions& options) {
     const std::int64_t channels = x.cols, depth = weight.cols;
-    const Frame padded{window.height + 2 * window.padding, window.width + 2 * window.padding, window.padding,
-                       window.padding, 1};
+    const FramedPictures pictures = padded(x, window, options.operands);
     const std::vector<std::int64_t> rows = position_offsets(window, channels);
-    const std::vector<std::int64_t> steps = tap_offsets(window, channels, padded.width, 1);
+    const std::vector<std::int64_t> steps = tap_offsets(window, channels, pictures.frame_width);
     IndirectProduct product;
-    product.a = frame(x, window.images, window.height, window.width, padded, options.operands);
     product.row_offset = rows.data();
     product.step_offset = steps.data();
     product.b_pitch = padded_columns(out.cols);
-    product.m = out.rows;
     product.n = out.cols;
     product.k = depth;
     product.accumulate = options.accumulate;
@@ -127,56 +151,80 @@ void CpuExecutor::convolve(const TensorView& out, const TensorView& x, const Ten
         std::fill(row + out.cols, row + product.b_pitch, 0.0f);
     }
     product.b = by_step;
-    store_product(out, product);
+    store_by_bands(out, begin_counts(out), pictures,
+                   {window.out_height, window.out_width, window.stride, window.kernel_height}, product);
+    finish_counts(out, 0);
     release_scratch();
 }
 
 void CpuExecutor::convolve_input_gradient(const TensorView& out, const TensorView& dy,
                                           const TensorView& weight, const SlidingWindow& window,
                                           const GemmOptions& options) {
-    const std::int64_t channels = out.cols, outputs = dy.cols, taps = window.taps();
-    // Positions a stride apart, with room for taps that reach beyond the first and the last.
-    const Frame spread{window.height + window.kernel_height - 1, window.width + window.kernel_width - 1,
-                       window.kernel_height - 1 - window.padding, window.kernel_width - 1 - window.padding,
-                       window.stride};
-    // The last tap of a pixel's first window.
-    const std::int64_t line = spread.width * outputs;
-    const std::int64_t first = (window.kernel_height - 1) * line + (window.kernel_width - 1) * outputs;
-    const std::vector<std::int64_t> rows =
-        grid_offsets(window.images, window.height, window.width, first, spread.height * line, line, outputs);
-    const std::vector<std::int64_t> steps = tap_offsets(window, outputs, spread.width, -1);
-    IndirectProduct product;
-    product.a = frame(dy, window.images, window.out_height, window.out_width, spread, options.operands);
-    product.row_offset = rows.data();
-    product.step_offset = steps.data();
-    product.b_pitch = padded_columns(channels);
-    product.m = out.rows;
-    product.n = channels;
-    product.k = outputs * taps;
-    product.accumulate = options.accumulate;
     const float* by_output = weights(weight, options.operands);
-    float* by_step = scratch(product.k * product.b_pitch);
-    for (std::int64_t s = 0; s < product.k; ++s) {
-        const std::int64_t output = s / taps, tap = s % taps;
-        float* row = by_step + s * product.b_pitch;
-        for (std::int64_t c = 0; c < channels; ++c) row[c] = by_output[(output * channels + c) * taps + tap];
-        std::fill(row + channels, row + product.b_pitch, 0.0f);
+    // Zeros between positions may be left out where they change nothing: not times infinity, and not where a
+    // sum is rounded after each sixteenth product, zeros included.
+    const bool leaves_out = options.accumulate == Accumulate::fp32 &&
+                            std::all_of(by_output, by_output + weight.elements(),
+                                        [](float value) { return std::isfinite(value); });
+    const std::int64_t step = leaves_out ? window.stride : 1;
+    CpuTallies* const counted = begin_counts(out);
+    for (std::int64_t row = 0; row < step; ++row) {
+        for (std::int64_t column = 0; column < step; ++column) {
+            const GradientPhase phase(dy, window, options.operands, step, row, column);
+            IndirectProduct product;
+            product.row_offset = phase.row_offsets.data();
+            product.step_offset = phase.step_offsets.data();
+            product.b_pitch = padded_columns(out.cols);
+            product.n = out.cols;
+            product.k = static_cast<std::int64_t>(phase.step_offsets.size());
+            product.accumulate = options.accumulate;
+            float* by_step = scratch(product.k * product.b_pitch);
+            phase.lay_out(by_output, out.cols, product.b_pitch, by_step);
+            product.b = by_step;
+            const Places places{phase.lines, phase.width, 1, phase.reach};
+            if (window.stride == 1) {
+                store_by_bands(out, counted, phase.pictures, places, product);
+            } else {
+                multiply_by_bands(phase.pictures, places, product,
+                                  [&](const GemmBlock& block) { store_phase(out, phase, block, counted); });
+            }
+        }
     }
-    product.b = by_step;
-    store_product(out, product);
+    finish_counts(out, 0);
     release_scratch();
+}
+
+/// Stores a part of a phase's product, line by line, every zero as +0.
+void CpuExecutor::store_phase(const TensorView& out, const GradientPhase& phase, const GemmBlock& block,
+                              CpuTallies* tallies) {
+    thread_local std::vector<float> values;
+    const auto needed = static_cast<std::size_t>(phase.width * block.cols);
+    if (values.size() < needed) values.resize(needed);
+    for (std::int64_t done = 0; done < block.rows;) {
+        const std::int64_t place = block.row + done;
+        const std::int64_t count = std::min(block.rows - done, phase.width - place % phase.width);
+        for (std::int64_t r = 0; r < count; ++r) {
+            const float* sums = block.sums + (done + r) * block.pitch;
+            for (std::int64_t c = 0; c < block.cols; ++c)
+                values[static_cast<std::size_t>(r * block.cols + c)] = sums[c] + 0.0f;
+        }
+        TensorView line = out;
+        line.data = element_address(out, phase.pixel_of(place), block.col);
+        line.row_stride = phase.step * out.row_stride;
+        store_block(line, GemmBlock{0, count, 0, block.cols, values.data(), block.cols}, nullptr, tallies);
+        done += count;
+    }
 }
 
 void CpuExecutor::convolve_weight_gradient(const TensorView& out, const TensorView& dy, const TensorView& x,
                                            const SlidingWindow& window, const GemmOptions& options) {
     const std::int64_t channels = x.cols, outputs = dy.cols, weights_each = out.cols;
-    const Frame padded{window.height + 2 * window.padding, window.width + 2 * window.padding, window.padding,
-                       window.padding, 1};
+    const FramedPictures pictures = padded(x, window, options.operands);
     // The transposed product: a row is one weight of an output channel, a step one position.
-    const std::vector<std::int64_t> rows = tap_offsets(window, channels, padded.width, 1);
-    const std::vector<std::int64_t> steps = position_offsets(window, channels);
+    const std::vector<std::int64_t> rows = tap_offsets(window, channels, pictures.frame_width);
+    const std::vector<std::int64_t> steps = all_position_offsets(window, channels);
     IndirectProduct product;
-    product.a = frame(x, window.images, window.height, window.width, padded, options.operands);
+    product.a = frames(pictures);
     product.row_offset = rows.data();
     product.step_offset = steps.data();
     product.b_pitch = padded_columns(outputs);
@@ -210,6 +258,18 @@ void CpuExecutor::convolve_weight_gradient(const TensorView& out, const TensorVi
     });
     store_all(out, transposed);
     release_scratch();
+}
+
+/// All frames, one behind the other.
+const float* CpuExecutor::frames(const FramedPictures& pictures) {
+    if (const float* stored = pictures.as_it_is()) return stored;
+    const std::int64_t lines = pictures.frame_height, line = pictures.line();
+    float* out = scratch(pictures.images * lines * line);
+    pool_.parallel_for(pictures.images * lines, grain(line, 1), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row)
+            pictures.write_lines(row / lines, row % lines, 1, out + row * line);
+    });
+    return out;
 }
 
 /// A weight in FP32, rounded to the operand format.

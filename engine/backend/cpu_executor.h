@@ -6,7 +6,9 @@
 #include <cstdint>
 
 #include "backend/cpu_formulas.h"
+#include "backend/cpu_frame.h"
 #include "backend/cpu_gemm.h"
+#include "backend/cpu_gradient_phase.h"
 #include "backend/cpu_indirect_product.h"
 
 namespace halfscope {
@@ -34,19 +36,24 @@ class CpuExecutor : public CpuFormulas {
                        const SlidingWindow& window, Pooling pooling);
 
   private:
-    /// Extents of a picture's frame, where its first pixel lies in it, and how far apart its pixels.
-    struct Frame {
-        std::int64_t height, width, margin_y, margin_x, spacing;
-    };
-    const float* frame(const TensorView& view, std::int64_t images, std::int64_t height, std::int64_t width,
-                       const Frame& frame, Format operands);
+    const float* frames(const FramedPictures& pictures);
     const float* weights(const TensorView& weight, Format operands);
     const float* widened(const TensorView& view);
     /// Stores a part of a product, with a bias of out.cols numbers where there is one, and counts it where
     /// `tallies` is given.
     static void store_block(const TensorView& out, const GemmBlock& block, const float* bias,
                             CpuTallies* tallies);
-    void store_product(const TensorView& out, IndirectProduct& product);
+    /// Where the rows of a convolution's product lie in an image: `width` of them in a line. Line y reads
+    /// lines of the frame from y * line_step on, `reach` of them.
+    struct Places {
+        std::int64_t lines, width, line_step, reach;
+    };
+    void multiply_by_bands(const FramedPictures& pictures, const Places& places,
+                           const IndirectProduct& product, GemmSink sink);
+    void store_by_bands(const TensorView& out, CpuTallies* counted, const FramedPictures& pictures,
+                        const Places& places, IndirectProduct product);
+    static void store_phase(const TensorView& out, const GradientPhase& phase, const GemmBlock& block,
+                            CpuTallies* tallies);
 };
 
 }  // namespace halfscope

@@ -129,10 +129,14 @@ void cpu_indirect_product(ThreadPool& pool, const IndirectProduct& product, Gemm
     if (product.m == 0 || product.n == 0) return;
     const std::int64_t work = product.m * product.b_pitch * std::max<std::int64_t>(product.k, 1);
     const std::int64_t threads = work < kInlineWork ? 1 : pool.threads();
-    // Tasks of bounded size, as many for each thread as for any other: a weight gradient has few rows.
+    // Tasks of bounded size, as many for each thread as for any other: a weight gradient has few rows. Whole
+    // tiles, where there are many.
     const std::int64_t least = (product.m + kTaskRows - 1) / kTaskRows;
     const std::int64_t wanted = (least + threads - 1) / threads * threads;
-    const std::int64_t task_rows = std::max<std::int64_t>((product.m + wanted - 1) / wanted, kNarrowTileRows);
+    const std::int64_t tile_rows = product.b_pitch == kLanes ? kNarrowTileRows : kTileRows;
+    const std::int64_t even = std::max<std::int64_t>((product.m + wanted - 1) / wanted, kNarrowTileRows);
+    const std::int64_t task_rows =
+        even < 4 * tile_rows ? even : (even + tile_rows - 1) / tile_rows * tile_rows;
     const std::int64_t tasks = (product.m + task_rows - 1) / task_rows;
     const auto run = [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t task = begin; task < end; ++task) {

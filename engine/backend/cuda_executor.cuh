@@ -134,7 +134,7 @@ class CudaExecutor {
         const cuda::PositionLoader positions{dy, window, rounding(options)};
         const cuda::TapWeightLoader taps{weight, window, rounding(options)};
         if (!goes_to_cublas(out, {dy}, {weight}, options))
-            return multiply(out, options, depth, positions, taps);
+            return multiply(out, options, depth, positions, taps, window.stride > 1);
         gemm(out, {laid_out(ScratchFor::left_operand, dy.format, out.rows, depth, positions)},
              {laid_out(ScratchFor::right_operand, weight.format, depth, out.cols, taps)}, options);
     }
@@ -226,12 +226,13 @@ class CudaExecutor {
 
     template <class LoadA, class LoadB>
     void multiply(const TensorView& out, const GemmOptions& options, std::int64_t depth, const LoadA& a,
-                  const LoadB& b) {
+                  const LoadB& b, bool is_zero_positive = false) {
         if (out.elements() <= 0) return;
         const dim3 grid(static_cast<unsigned>((out.cols + cuda::kTile - 1) / cuda::kTile),
                         static_cast<unsigned>((out.rows + cuda::kTile - 1) / cuda::kTile));
         cuda::product_kernel<<<grid, cuda::kProductThreads, 0, stream_>>>(
-            out, options.bias, cuda::ProductExtents{out.rows, out.cols, depth}, a, b, options.accumulate);
+            out, options.bias, cuda::ProductExtents{out.rows, out.cols, depth, is_zero_positive}, a, b,
+            options.accumulate);
         require(cudaGetLastError(), "a matrix product");
     }
 

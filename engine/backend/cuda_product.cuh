@@ -18,6 +18,7 @@ constexpr int kProductThreads = (kTile / kPerThread) * (kTile / kPerThread);
 
 struct ProductExtents {
     std::int64_t rows, cols, depth;
+    bool is_zero_positive = false;  ///< a sum of -0 becomes +0
 };
 
 /// One tile of kTile x kTile results a block, kPerThread x kPerThread a thread. The depth of a tile is one
@@ -75,6 +76,7 @@ __global__ void __launch_bounds__(kProductThreads)
             const bool is_there = row < extents.rows && col < extents.cols;
             float exact = sums[i][j], stored = 0.0f;
             if (is_there) {
+                if (extents.is_zero_positive) exact += 0.0f;
                 if (bias) exact += load(bias, 0, col);
                 stored = store(out, row, col, exact);
             }

@@ -26,7 +26,8 @@
 //       from GemmOptions; no bias.
 //   convolve_input_gradient(out, dy, weight, window, GemmOptions)
 //       out(pixel, c) = store(sum over o, tap of dy(position whose tap lies on pixel, o) * weight(o, (c,
-//       tap))), k over (O, kh, kw); where no position has that tap on the pixel dy is 0.
+//       tap))), k over (O, kh, kw); where no position has that tap on the pixel dy is 0. With a stride above
+//       1 a sum of zero is +0, so that taps which no position has may be left out.
 //   convolve_weight_gradient(out, dy, x, window, GemmOptions)
 //       out(o, (c, tap)) = store(sum over p of dy(p, o) * x(pixel under tap of p, c)), k over positions (N,
 //       OH, OW).

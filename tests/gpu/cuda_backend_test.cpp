@@ -34,6 +34,7 @@ class CudaDevice : public testing::Test {
 };
 
 TEST_F(CudaDevice, OperationsHaveTheBitsOfTheCpuBackend) { expect_operations_agree(open_exact); }
+TEST_F(CudaDevice, ConvolutionsHaveTheBitsOfTheCpuBackend) { expect_convolutions_agree(open_exact); }
 TEST_F(CudaDevice, DropoutHasTheBitsOfTheCpuBackend) { expect_dropout_agrees(open_exact); }
 TEST_F(CudaDevice, UpdatesHaveTheBitsOfTheCpuBackend) { expect_updates_agree(open_exact); }
 TEST_F(CudaDevice, CountsAreThoseOfTheCpuBackend) { expect_counts_agree(open_exact); }

@@ -19,6 +19,9 @@ class OpsOnDevice : public testing::Test {
 TEST_F(OpsOnDevice, OperationsHaveTheBitsOfTheCpuBackend) {
     expect_operations_agree(make_plain_cuda_backend);
 }
+TEST_F(OpsOnDevice, ConvolutionsHaveTheBitsOfTheCpuBackend) {
+    expect_convolutions_agree(make_plain_cuda_backend);
+}
 TEST_F(OpsOnDevice, DropoutHasTheBitsOfTheCpuBackend) { expect_dropout_agrees(make_plain_cuda_backend); }
 TEST_F(OpsOnDevice, UpdatesHaveTheBitsOfTheCpuBackend) { expect_updates_agree(make_plain_cuda_backend); }
 TEST_F(OpsOnDevice, CountsAreThoseOfTheCpuBackend) { expect_counts_agree(make_plain_cuda_backend); }

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -217,6 +219,48 @@ void expect_operations_agree(const MakeBackend& make_backend) {
                 if (testing::Test::HasFatalFailure()) return;
             }
         }
+    }
+}
+
+void expect_convolutions_agree(const MakeBackend& make_backend) {
+    std::mt19937 random(5);
+    const auto between = [&](std::int64_t least, std::int64_t most) {
+        return least + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(most - least + 1));
+    };
+    const std::vector<NamedPolicy> all = policies();
+    for (std::uint32_t round = 0; round < 120; ++round) {
+        Conv2d conv;
+        conv.out_channels = between(1, 40);
+        conv.kernel = between(1, 5);
+        conv.stride = between(1, 4);
+        conv.padding = between(0, conv.kernel - 1);
+        const std::int64_t least = std::max<std::int64_t>(1, conv.kernel - 2 * conv.padding);
+        const Shape pictures{between(1, 5), between(least, 21), between(least, 21), between(1, 36)};
+        const NamedPolicy& named = all[round % all.size()];
+        const auto convolution = [&](std::unique_ptr<Backend> backend) {
+            GraphBuilder builder;
+            const TensorId x = builder.parameter("x", pictures, Initializer::constant(0.0f));
+            builder.conv2d("conv", x, conv);
+            OpHarness harness(builder.finish(), named.policy, std::move(backend));
+            harness.set_value(x, normal_values(pictures.elements(), 3 * round));
+            const TensorId weight = harness.node().inputs[1], y = harness.node().output;
+            std::vector<float> weights =
+                normal_values(harness.graph().tensor(weight).shape.elements(), 3 * round + 1, 0.3f);
+            if (round % 4 == 0) weights[weights.size() / 2] = INFINITY;
+            harness.set_value(weight, weights);
+            // As behind a ReLU: zeros of both signs among the numbers.
+            std::vector<float> dy = normal_values(harness.graph().tensor(y).shape.elements(), 3 * round + 2);
+            for (std::size_t i = 0; i < dy.size(); i += 3) dy[i] = i % 2 == 0 ? 0.0f : -0.0f;
+            harness.set_output_gradient(dy);
+            return harness;
+        };
+        OpHarness found = convolution(make_backend()), expected = convolution(make_cpu_backend(2));
+        std::string what = std::string(named.name) + " kernel " + std::to_string(conv.kernel) + " stride " +
+                           std::to_string(conv.stride) + " padding " + std::to_string(conv.padding) + " to " +
+                           std::to_string(conv.out_channels) + " channels, pictures";
+        for (const std::int64_t extent : pictures.extents) what += " " + std::to_string(extent);
+        expect_same_passes(found, expected, what);
+        if (testing::Test::HasFatalFailure()) return;
     }
 }
 

@@ -1,6 +1,7 @@
-// Every operation, dropout, the optimizer's updates and the counts of probes, run on another Backend and on
-// the CPU's: each stored value must have the same bits. NaNs count as equal, because processors do not agree
-// on the bits of a NaN that arithmetic makes. Used by plain_backend_test.cpp and by tests/gpu.
+// Every operation, convolutions of odd geometry, dropout, the optimizer's updates and the counts of probes,
+// run on another Backend and on the CPU's: each stored value must have the same bits. NaNs count as equal,
+// because processors do not agree on the bits of a NaN that arithmetic makes. Used by plain_backend_test.cpp
+// and by tests/gpu.
 #pragma once
 
 #include <functional>
@@ -14,6 +15,8 @@ using MakeBackend = std::function<std::unique_ptr<Backend>()>;
 
 // Each reports differences as failures of the running test.
 void expect_operations_agree(const MakeBackend& make_backend);
+/// Geometries drawn at random, weights with an infinity among them.
+void expect_convolutions_agree(const MakeBackend& make_backend);
 void expect_dropout_agrees(const MakeBackend& make_backend);
 void expect_updates_agree(const MakeBackend& make_backend);
 void expect_counts_agree(const MakeBackend& make_backend);

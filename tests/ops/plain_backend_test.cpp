@@ -33,6 +33,7 @@ struct HostDevice {
 std::unique_ptr<Backend> make_plain_backend() { return std::make_unique<plain::PlainBackend<HostDevice>>(); }
 
 TEST(PlainBackend, OperationsHaveTheBitsOfTheCpuBackend) { expect_operations_agree(make_plain_backend); }
+TEST(PlainBackend, ConvolutionsHaveTheBitsOfTheCpuBackend) { expect_convolutions_agree(make_plain_backend); }
 TEST(PlainBackend, DropoutHasTheBitsOfTheCpuBackend) { expect_dropout_agrees(make_plain_backend); }
 TEST(PlainBackend, UpdatesHaveTheBitsOfTheCpuBackend) { expect_updates_agree(make_plain_backend); }
 TEST(PlainBackend, CountsAreThoseOfTheCpuBackend) { expect_counts_agree(make_plain_backend); }

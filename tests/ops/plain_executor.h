@@ -248,7 +248,8 @@ struct ConvolveInputGradientBody {
                 const std::int64_t from = w.position_over(e.row, tap / w.kernel_width, tap % w.kernel_width);
                 sum.add_product(factors.pixel(dy, from, o), factors.weight(weight, o, e.col, tap));
             }
-        store(out, e, sum.finish());
+        // + 0: of a zero's signs, +.
+        store(out, e, w.stride > 1 ? sum.finish() + 0.0f : sum.finish());
     }
 };
 
