@@ -30,7 +30,7 @@ struct LaneSummary {
     double final_loss = 0;
     Metric validation;
     double loss_scale = 1;
-    double steps_per_second = 0;  ///< 1000 / mean step_ms
+    double steps_per_second = 0;  ///< 1000 / median step_ms
     MemoryUse memory;
     std::string signature;
 };

@@ -20,11 +20,22 @@ namespace {
 
 constexpr int kDefaultProbeEvery = 10, kDefaultShadowEvery = 50;  // with JSON; techniques.md
 
-/// Mean of step_ms over a run.
-struct StepTime {
-    double sum_ms = 0;
-    std::int64_t steps = 0;
-    double per_second() const { return sum_ms > 0 ? 1000.0 * static_cast<double>(steps) / sum_ms : 0.0; }
+/// step_ms of a run. A run's speed is that of its middle step: first steps that touch new memory, and what
+/// the machine does beside, are not the lane's.
+class StepTimes {
+  public:
+    void add(double step_ms) { ms_.push_back(static_cast<float>(step_ms)); }
+    /// 1000 / the median; 0 without a step.
+    double per_second() const {
+        if (ms_.empty()) return 0.0;
+        std::vector<float> sorted = ms_;
+        const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+        std::nth_element(sorted.begin(), middle, sorted.end());
+        return *middle > 0 ? 1000.0 / *middle : 0.0;
+    }
+
+  private:
+    std::vector<float> ms_;
 };
 
 class TrainRun {
@@ -151,8 +162,7 @@ class TrainRun {
                 timeline_.record(id, results[index].record);
                 for (const Event& event : results[index].events) timeline_.record_event(id, event);
             }
-            times_[index].sum_ms += results[index].record.step_ms;
-            ++times_[index].steps;
+            times_[index].add(results[index].record.step_ms);
             if (json_) write_result(experiment_.lanes()[index].name(), results[index]);
         }
         if (json_) can_write_ = json_->flush();
@@ -224,7 +234,7 @@ class TrainRun {
     Timeline& timeline_;
     std::int64_t steps_;
     int probe_every_, shadow_every_;
-    std::vector<StepTime> times_;
+    std::vector<StepTimes> times_;
     std::string json_path_, save_path_, checkpoint_path_;
     std::int64_t checkpoint_every_, kept_step_ = -1;
     std::unique_ptr<JsonLines> json_;

@@ -47,6 +47,7 @@ bool spin_until(Predicate done) {
 
 ThreadPool::ThreadPool(int threads) {
     const int worker_count = std::max(threads, 1) - 1;
+    shares_ = std::vector<Share>(static_cast<size_t>(worker_count) + 1);
     workers_.reserve(static_cast<size_t>(worker_count));
     try {
         for (int i = 0; i < worker_count; ++i) workers_.emplace_back([this, i] { work(i + 1); });
@@ -78,13 +79,18 @@ void ThreadPool::parallel_for(int64_t count, int64_t grain,
     body_ = &body;
     count_ = count;
     range_ = grain * std::max<int64_t>(1, grains / (threads() * kRangesPerThread));
+    const int64_t ranges = (count + range_ - 1) / range_;
+    for (int i = 0; i < threads(); ++i) {
+        Share& share = shares_[static_cast<size_t>(i)];
+        share.next.store(ranges * i / threads() * range_, std::memory_order_relaxed);
+        share.end = std::min(count, ranges * (i + 1) / threads() * range_);
+    }
     error_ = nullptr;
-    next_.store(0, std::memory_order_relaxed);
     gate_.store(kOpen, std::memory_order_release);
     epoch_.fetch_add(1, std::memory_order_release);
     epoch_.notify_all();
 
-    run_ranges();
+    run_ranges(0);
 
     // Nobody may enter any more; whoever has not entered yet is not waited for.
     gate_.fetch_and(~kOpen, std::memory_order_acq_rel);
@@ -93,20 +99,24 @@ void ThreadPool::parallel_for(int64_t count, int64_t grain,
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
-void ThreadPool::run_ranges() {
+void ThreadPool::run_ranges(int thread) {
     inside_body = true;
     try {
-        for (;;) {
-            const int64_t begin = next_.fetch_add(range_, std::memory_order_relaxed);
-            if (begin >= count_) break;
-            (*body_)(begin, std::min(begin + range_, count_));
-        }
+        for (int i = 0; i < threads(); ++i) run_share(shares_[static_cast<size_t>((thread + i) % threads())]);
     } catch (...) {
-        next_.store(count_, std::memory_order_relaxed);
+        for (Share& share : shares_) share.next.store(share.end, std::memory_order_relaxed);
         const std::lock_guard<std::mutex> lock(error_mutex_);
         if (!error_) error_ = std::current_exception();
     }
     inside_body = false;
+}
+
+void ThreadPool::run_share(Share& share) {
+    for (;;) {
+        const int64_t begin = share.next.fetch_add(range_, std::memory_order_relaxed);
+        if (begin >= share.end) return;
+        (*body_)(begin, std::min(begin + range_, share.end));
+    }
 }
 
 bool ThreadPool::join_job() {
@@ -129,7 +139,7 @@ void ThreadPool::work(int number) {
         seen = epoch_.load(std::memory_order_acquire);
         if (stopping_.load()) return;
         if (!join_job()) continue;
-        run_ranges();
+        run_ranges(number);
         gate_.fetch_sub(1, std::memory_order_release);
     }
 }

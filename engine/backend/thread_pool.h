@@ -33,16 +33,25 @@ class ThreadPool {
 
     /// Calls body(begin, end) over disjoint ranges that cover [0, count); each begins at a multiple of
     /// `grain`, and all lengths but the last are multiples of it (below 1 means 1). Runs inline when count <=
-    /// grain, with one thread, or inside another loop's body. Ranges are handed out as threads come for them,
-    /// so that a thread the system has put aside delays the loop by one range at most. The first exception of
-    /// a body ends the loop early and is thrown again here, when no body runs any more.
+    /// grain, with one thread, or inside another loop's body. Each thread begins with a share of its own, the
+    /// same from loop to loop, whose data its cache may still hold, and then helps with the others' (affinity
+    /// scheduling, Markatos and LeBlanc 1994): a thread the system has put aside delays the loop by one range
+    /// at most. The first exception of a body ends the loop early and is thrown again here, when no body runs
+    /// any more.
     void parallel_for(int64_t count, int64_t grain, FunctionRef<void(int64_t begin, int64_t end)> body);
 
   private:
     using Body = FunctionRef<void(int64_t begin, int64_t end)>;
 
+    /// A thread's part of the job: ranges are taken from its front, by whoever comes.
+    struct alignas(64) Share {
+        std::atomic<int64_t> next{0};
+        int64_t end = 0;
+    };
+
     void work(int number);
-    void run_ranges();
+    void run_ranges(int thread);
+    void run_share(Share& share);
     bool join_job();
     void stop_workers();
 
@@ -53,7 +62,7 @@ class ThreadPool {
     std::exception_ptr error_;
     std::mutex error_mutex_;
 
-    alignas(64) std::atomic<int64_t> next_{0};
+    std::vector<Share> shares_;                   // by thread
     alignas(64) std::atomic<uint32_t> gate_{0};   // highest bit: a job is open; the rest: workers inside
     alignas(64) std::atomic<uint32_t> epoch_{0};  // counts jobs; idle workers wait for its change
     std::atomic<bool> stopping_{false};
