@@ -9,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "backend/cpu_lookup.h"
 #include "backend/cpu_segment.h"
 #include "backend/thread_pool.h"
 #include "ops/executor.h"
@@ -22,6 +23,9 @@ class CpuFormulas {
 
     template <class F, class... In>
     void map(const TensorView& out, F f, const In&... in) {
+        if constexpr (IsTabulable<F>) {
+            if (map_by_table(out, f, in...)) return;
+        }
         map(Outputs<1>{{out}}, single(f), in...);
     }
 
@@ -209,6 +213,21 @@ class CpuFormulas {
     /// Rows that one segment holds where rows follow each other without a gap.
     static std::int64_t rows_of_a_segment(bool flat, std::int64_t cols) {
         return flat && cols <= kSegment ? kSegment / std::max<std::int64_t>(cols, 1) : 1;
+    }
+
+    /// map() by looking results up; false where that does not apply. What is counted is counted against
+    /// values that were not rounded yet, which no table has.
+    template <class F>
+    bool map_by_table(const TensorView& out, F f, const TensorView& in) {
+        const bool applies = format_bytes(in.format) == 2 && format_bytes(out.format) == 2 && !out.counts &&
+                             in.contiguous() && out.contiguous() && out.elements() > kGrainElements;
+        if (!applies) return false;
+        const CodeTable& table = code_table(f, in.format, out.format, out.subnormals);
+        for_segments(out.rows, out.cols, true, [&](const Segment& segment) {
+            look_up(table, static_cast<const std::uint16_t*>(in.data) + segment.index,
+                    static_cast<std::uint16_t*>(out.data) + segment.index, segment.count);
+        });
+        return true;
     }
 
     template <class Work>

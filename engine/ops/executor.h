@@ -47,6 +47,9 @@
 //       f returns {update, weight, weight after it as stored}; adds every element to UpdateCounts as
 //       ops/update_call.h defines it; stores nothing; extents as above.
 //
+// A formula of one value that is dear to compute and does not read the index may say so (IsTabulable below):
+// an executor may then look results up.
+//
 // An input is a TensorView of the extents of `out`, PerRow{rows x 1}, PerColumn{1 x cols} or OneHot{labels,
 // one for each row} (1 where col == labels[row], else 0). Values arrive as FP32. f must be a pure
 // HALFSCOPE_HD function object whose captures are plain values. Inputs may alias the output element for
@@ -72,6 +75,12 @@
 #include "ops/tensor_view.h"
 
 namespace halfscope {
+
+/// A formula with `static constexpr bool kTabulable = true`.
+template <class F>
+concept IsTabulable = requires {
+    requires F::kTabulable;
+};
 
 /// A rows x 1 view read by every element of its row.
 struct PerRow {

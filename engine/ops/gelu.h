@@ -15,6 +15,7 @@ struct Gelu {
     static constexpr float kInverseRootTwoPi = 0.39894228040143268f;
 
     struct Forward {
+        static constexpr bool kTabulable = true;
         HALFSCOPE_HD float operator()(std::int64_t, float x) const {
             return x * (0.5f * (1.0f + math::erf(x * kInverseRootTwo)));
         }

@@ -11,6 +11,7 @@ namespace halfscope {
 /// Input x [rows, cols]; output y of the same extents.
 struct Sigmoid {
     struct Forward {
+        static constexpr bool kTabulable = true;
         HALFSCOPE_HD float operator()(std::int64_t, float x) const { return math::sigmoid(x); }
     };
     struct Backward {
