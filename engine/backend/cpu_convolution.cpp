@@ -120,10 +120,12 @@ void CpuExecutor::multiply_by_bands(const FramedPictures& pictures, const Places
 /// The same, into `out`, whose rows are the places.
 void CpuExecutor::store_by_bands(const TensorView& out, CpuTallies* counted, const FramedPictures& pictures,
                                  const Places& places, IndirectProduct product) {
-    if (out.format == Format::fp32 && product.n == product.b_pitch && !counted) {
+    if (out.format == Format::fp32 && product.n == product.b_pitch) {
         product.c = static_cast<float*>(out.data);
         product.c_pitch = out.row_stride;
-        multiply_by_bands(pictures, places, product, [](const GemmBlock&) {});
+        multiply_by_bands(pictures, places, product, [&](const GemmBlock& block) {
+            if (counted) count_in_place(out, block, *counted);
+        });
     } else {
         multiply_by_bands(pictures, places, product,
                           [&](const GemmBlock& block) { store_block(out, block, nullptr, counted); });

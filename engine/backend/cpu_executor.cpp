@@ -11,6 +11,16 @@ MatrixView matrix(const TensorView& view) {
 
 }  // namespace
 
+void CpuExecutor::count_in_place(const TensorView& out, const GemmBlock& block, CpuTallies& tallies) {
+    TensorTally& tally = tallies.of(0, out.format, out.subnormals);
+    const auto* place = reinterpret_cast<const float*>(element_address(out, block.row, block.col));
+    // Whole rows without a gap are one span.
+    const bool is_one = out.row_stride == block.cols;
+    const std::int64_t spans = is_one ? 1 : block.rows, length = is_one ? block.rows : 1;
+    for (std::int64_t span = 0; span < spans; ++span)
+        tally.add(place + span * out.row_stride, nullptr, static_cast<std::size_t>(length * block.cols));
+}
+
 void CpuExecutor::store_block(const TensorView& out, const GemmBlock& block, const float* bias,
                               CpuTallies* tallies) {
     if (bias) bias += block.col;
@@ -19,16 +29,11 @@ void CpuExecutor::store_block(const TensorView& out, const GemmBlock& block, con
                     out.row_stride, block.rows, block.cols, out.subnormals);
     };
     if (!tallies) return write();
-    TensorTally& tally = tallies->of(0, out.format, out.subnormals);
     if (out.format == Format::fp32) {
-        // What is stored is what was computed.
         write();
-        for (std::int64_t row = 0; row < block.rows; ++row) {
-            const char* place = element_address(out, block.row + row, block.col);
-            tally.add(reinterpret_cast<const float*>(place), nullptr, static_cast<std::size_t>(block.cols));
-        }
-        return;
+        return count_in_place(out, block, *tallies);
     }
+    TensorTally& tally = tallies->of(0, out.format, out.subnormals);
     alignas(64) float values[kSegment], stored[kSegment];
     const std::int64_t width = std::min(kSegment, block.cols), height = kSegment / width;
     for (std::int64_t row = 0; row < block.rows; row += height) {
@@ -62,11 +67,13 @@ void CpuExecutor::gemm(const TensorView& out, const Operand& a, const Operand& b
     const float* bias = options.bias ? dense(options.bias, out.cols, 1) : nullptr;
 
     CpuTallies* const counted = begin_counts(out);
-    if (out.format == Format::fp32 && !counted && out.cols % gemm_column_multiple() == 0) {
+    if (out.format == Format::fp32 && out.cols % gemm_column_multiple() == 0) {
         arguments.c = static_cast<float*>(out.data);
         arguments.c_pitch = out.row_stride;
         arguments.bias = bias;
-        cpu_gemm(pool_, arguments, [](const GemmBlock&) {});
+        cpu_gemm(pool_, arguments, [&](const GemmBlock& block) {
+            if (counted) count_in_place(out, block, *counted);
+        });
     } else {
         cpu_gemm(pool_, arguments, [&](const GemmBlock& block) { store_block(out, block, bias, counted); });
     }

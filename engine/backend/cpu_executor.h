@@ -39,6 +39,8 @@ class CpuExecutor : public CpuFormulas {
     const float* frames(const FramedPictures& pictures);
     const float* weights(const TensorView& weight, Format operands);
     const float* widened(const TensorView& view);
+    /// Counts a part of a product in FP32 that is stored: what is stored is what was computed.
+    static void count_in_place(const TensorView& out, const GemmBlock& block, CpuTallies& tallies);
     /// Stores a part of a product, with a bias of out.cols numbers where there is one, and counts it where
     /// `tallies` is given.
     static void store_block(const TensorView& out, const GemmBlock& block, const float* bias,

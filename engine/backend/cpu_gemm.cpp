@@ -129,11 +129,13 @@ class Product {
                 const bool is_last = pass + 1 == passes_;
                 multiply_row_of_tiles(workspace, block, a, rows, step, depth, sums,
                                       pass == 0 ? Start::zero : Start::resume, is_last);
-                if (is_last) {
+                if (is_last && !arguments_.c)
                     sink_(GemmBlock{block.row + first, rows, block.col, block.cols, sums.data, sums.pitch});
-                }
             }
         }
+        if (!arguments_.c) return;
+        const SumRows sums = place_of_sums(workspace, block, 0);
+        sink_(GemmBlock{block.row, block.rows, block.col, block.cols, sums.data, sums.pitch});
     }
 
   private:

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "backend/thread_pool.h"
@@ -33,11 +34,17 @@ class CpuTallies {
 
     /// Adds what all threads counted of an output and forgets it. Once the loop is over.
     void move_to(int output, TensorCounts& counts) {
+        TensorTally* all = nullptr;
         for (auto& slots : threads_) {
             Slot& slot = slots[static_cast<std::size_t>(output)];
-            if (slot.is_counting) slot.tally->add_to(counts);
-            slot.is_counting = false;
+            if (!std::exchange(slot.is_counting, false)) continue;
+            if (all) {
+                all->take(*slot.tally);
+            } else {
+                all = slot.tally.get();
+            }
         }
+        if (all) all->add_to(counts);
     }
 
     /// Before an operation: forgets what one left that ended by an exception.

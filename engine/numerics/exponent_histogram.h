@@ -25,6 +25,12 @@ struct ExponentHistogram {
             0;  ///< mantissa >= 0x7FF000: rounds up to 11 significant bits of the next power
         std::uint64_t top_of_subnormals = 0;  ///< mantissa >= 0x7FE000: the same with 10 significant bits
 
+        HALFSCOPE_HD void add(const Bin& other) {
+            all += other.all;
+            powers_of_two += other.powers_of_two;
+            top_of_normals += other.top_of_normals;
+            top_of_subnormals += other.top_of_subnormals;
+        }
         friend bool operator==(const Bin&, const Bin&) = default;
     };
     Bin bins[kExponentBins];
@@ -35,6 +41,30 @@ struct ExponentHistogram {
         std::uint64_t subnormal = 0;
         std::uint64_t normal = 0;
         std::uint64_t inf = 0;
+
+        /// The values of one bin, those at 2^exponent, times 2^scale_log2.
+        HALFSCOPE_HD void add(const Bin& bin, int exponent, int scale_log2) {
+            constexpr int kHalfOfSmallest = -25, kBelowNormal = -15, kTopExponent = 15;
+            const std::int64_t scaled = static_cast<std::int64_t>(exponent) + scale_log2;
+            if (scaled < kHalfOfSmallest) {
+                flushed += bin.all;
+            } else if (scaled == kHalfOfSmallest) {
+                flushed += bin.powers_of_two;  // the tie goes to zero, the even side
+                subnormal += bin.all - bin.powers_of_two;
+            } else if (scaled < kBelowNormal) {
+                subnormal += bin.all;
+            } else if (scaled == kBelowNormal) {
+                normal += bin.top_of_subnormals;
+                subnormal += bin.all - bin.top_of_subnormals;
+            } else if (scaled < kTopExponent) {
+                normal += bin.all;
+            } else if (scaled == kTopExponent) {
+                inf += bin.top_of_normals;
+                normal += bin.all - bin.top_of_normals;
+            } else {
+                inf += bin.all;
+            }
+        }
 
         friend bool operator==(const Prediction&, const Prediction&) = default;
     };
@@ -72,12 +102,7 @@ struct ExponentHistogram {
     }
 
     HALFSCOPE_HD void add(const ExponentHistogram& other) {
-        for (int i = 0; i < kExponentBins; ++i) {
-            bins[i].all += other.bins[i].all;
-            bins[i].powers_of_two += other.bins[i].powers_of_two;
-            bins[i].top_of_normals += other.bins[i].top_of_normals;
-            bins[i].top_of_subnormals += other.bins[i].top_of_subnormals;
-        }
+        for (int i = 0; i < kExponentBins; ++i) bins[i].add(other.bins[i]);
     }
 
     /// How many values have 2^exponent <= |x| < 2^(exponent + 1); 0 outside [-149, 127].
@@ -90,30 +115,8 @@ struct ExponentHistogram {
     /// subnormals kept. Exact, the product meant without rounding of its own. Says nothing of values lost
     /// before they were counted.
     HALFSCOPE_HD Prediction predict(int scale_log2) const {
-        constexpr int kHalfOfSmallest = -25, kBelowNormal = -15, kTopExponent = 15;
         Prediction result;
-        for (int i = 0; i < kExponentBins; ++i) {
-            const Bin& bin = bins[i];
-            const std::int64_t exponent = static_cast<std::int64_t>(kMinExponent) + i + scale_log2;
-            if (exponent < kHalfOfSmallest) {
-                result.flushed += bin.all;
-            } else if (exponent == kHalfOfSmallest) {
-                result.flushed += bin.powers_of_two;  // the tie goes to zero, the even side
-                result.subnormal += bin.all - bin.powers_of_two;
-            } else if (exponent < kBelowNormal) {
-                result.subnormal += bin.all;
-            } else if (exponent == kBelowNormal) {
-                result.normal += bin.top_of_subnormals;
-                result.subnormal += bin.all - bin.top_of_subnormals;
-            } else if (exponent < kTopExponent) {
-                result.normal += bin.all;
-            } else if (exponent == kTopExponent) {
-                result.inf += bin.top_of_normals;
-                result.normal += bin.all - bin.top_of_normals;
-            } else {
-                result.inf += bin.all;
-            }
-        }
+        for (int i = 0; i < kExponentBins; ++i) result.add(bins[i], kMinExponent + i, scale_log2);
         return result;
     }
 

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "numerics/classes.h"
 #include "numerics/format.h"
@@ -30,14 +31,13 @@ class TensorTally {
         own_format_ = own;
         reads_stored_ = own != Format::fp32 &&
                         (subnormals == Subnormals::flush || (own != Format::fp16 && own != Format::bf16));
+        waiting_ = 0;
+        settle();
         std::fill_n(fields_, 256, 0u);
-        for (auto& table : tables_) std::fill_n(table, 256, 0u);
-        tabled_ = 0;
+        for (int bin = first_bin(); bin <= last_bin(); ++bin) edges_.bins[bin] = {};
         subnormals_ = infinities_ = bf16_overflows_ = 0;
-        edges_ = {};
         least_ = kInfinity - 1u;
         most_ = 0;
-        waiting_ = 0;
         own_ = {};
     }
 
@@ -45,53 +45,90 @@ class TensorTally {
     bool reads_stored() const { return reads_stored_; }
 
     /// Counts n values as computed in FP32; `stored` are the decoded values of what was stored, nullptr where
-    /// reads_stored() is false. Short spans wait until there is a chunk of them.
+    /// reads_stored() is false. What is less than a chunk waits until there is a chunk of it.
     void add(const float* exact, const float* stored, std::size_t n) {
+        for (; n >= kChunk; n -= kChunk) {
+            add_chunk(exact, stored, kChunk);
+            exact += kChunk;
+            if (stored) stored += kChunk;
+        }
         while (n > 0) {
             const std::size_t count = std::min(n, kChunk - waiting_);
-            if (count == kChunk) {
-                add_chunk(exact, stored, count);
-            } else {
-                std::memcpy(exact_ + waiting_, exact, count * sizeof(float));
-                if (reads_stored_ && stored) std::memcpy(stored_ + waiting_, stored, count * sizeof(float));
-                waiting_ += count;
-                if (waiting_ == kChunk) flush();
-            }
+            std::memcpy(exact_ + waiting_, exact, count * sizeof(float));
+            if (reads_stored_ && stored) std::memcpy(stored_ + waiting_, stored, count * sizeof(float));
+            waiting_ += count;
+            if (waiting_ == kChunk) flush();
             exact += count;
             if (stored) stored += count;
             n -= count;
         }
     }
 
+    /// Adds what another tally of the same tensor counted so far; that one has to start anew.
+    void take(TensorTally& other) {
+        other.settle();
+        for (std::uint32_t field = 0; field < 256; ++field) fields_[field] += other.fields_[field];
+        for (int bin = other.first_bin(); bin <= other.last_bin(); ++bin)
+            edges_.bins[bin].add(other.edges_.bins[bin]);
+        subnormals_ += other.subnormals_;
+        infinities_ += other.infinities_;
+        bf16_overflows_ += other.bf16_overflows_;
+        least_ = std::min(least_, other.least_);
+        most_ = std::max(most_, other.most_);
+        own_.add(other.own_);
+    }
+
     /// Adds what was counted so far.
     void add_to(TensorCounts& counts) {
-        flush();
-        empty_tables();
-        TensorCounts mine;
-        mine.histogram = edges_;
-        for (std::uint32_t field = 1; field < 255; ++field)
-            mine.histogram.bins[static_cast<int>(field) - 127 - kMinExponent].all = fields_[field];
-        const ExponentHistogram::Prediction half = mine.histogram.predict(0);
-        const std::uint64_t incoming = infinities_;
-        mine.fp16.true_zero = zeros();
-        mine.fp16.flushed = half.flushed;
-        mine.fp16.subnormal = half.subnormal;
-        mine.fp16.normal = half.normal;
-        mine.fp16.inf = half.inf + incoming;
-        mine.fp16.inf_incoming = incoming;
-        mine.fp16.nan = fields_[255] - incoming;
-        mine.own = own_classes(mine.fp16);
-        if (least_ + 1u < kInfinity) mine.note_extremes(float_of(least_ + 1u), float_of(most_));
-        counts.merge(mine);
+        settle();
+        ExponentHistogram::Prediction half;
+        for (int number = first_bin(); number <= last_bin(); ++number) {
+            ExponentHistogram::Bin bin = edges_.bins[number];
+            const int exponent = kMinExponent + number;
+            if (exponent >= kLowestNormal) bin.all = fields_[exponent - kLowestNormal + 1];
+            half.add(bin, exponent, 0);
+            counts.histogram.bins[number].add(bin);
+        }
+        ClassCounts fp16;
+        fp16.true_zero = zeros();
+        fp16.flushed = half.flushed;
+        fp16.subnormal = half.subnormal;
+        fp16.normal = half.normal;
+        fp16.inf = half.inf + infinities_;
+        fp16.inf_incoming = infinities_;
+        fp16.nan = fields_[255] - infinities_;
+        counts.fp16.add(fp16);
+        counts.own.add(own_classes(fp16));
+        if (has_numbers()) counts.note_extremes(float_of(least_ + 1u), float_of(most_));
     }
 
   private:
     static constexpr int kLanes = 16;
     static constexpr std::size_t kChunk = 1024, kTables = 4;
     /// Exponents counted by comparing (measured): beyond, a table is faster.
-    static constexpr std::uint32_t kCompared = 24;
+    static constexpr std::uint32_t kCompared = 48;
     static constexpr std::uint32_t kMagnitude = 0x7fffffffu, kInfinity = 0x7f800000u;
     static constexpr std::uint32_t kBf16Overflow = 0x7f7f8000u;  // half a unit above BF16's largest number
+
+    static constexpr int kLowestNormal = -126;  // exponent of the smallest normal FP32 number, field 1
+
+    /// Whether there was a finite value but zero.
+    bool has_numbers() const { return least_ + 1u < kInfinity; }
+    /// The histogram's bins between which all values lie; none where first > last.
+    int first_bin() const {
+        if (!has_numbers() || subnormals_ > 0) return has_numbers() ? 0 : kExponentBins;
+        return static_cast<int>((least_ + 1u) >> 23) - 127 - kMinExponent;
+    }
+    int last_bin() const {
+        const int field = static_cast<int>(most_ >> 23);
+        return field == 0 ? kLowestNormal - kMinExponent - 1 : field - 127 - kMinExponent;
+    }
+    /// All that was counted is in fields_ then.
+    void settle() {
+        flush();
+        empty_tables();
+        empty_compared();
+    }
 
     std::uint64_t zeros() const { return fields_[0] - subnormals_; }
 
@@ -113,6 +150,9 @@ class TensorTally {
             for (std::size_t i = 0; i < n; ++i) edges[i] |= static_cast<std::uint8_t>(is_extreme(exact[i]));
         least_ = std::min(least_, least);
         most_ = std::max(most_, most);
+        const std::size_t whole = (n + kBlock - 1) / kBlock * kBlock;
+        std::fill(edges + n, edges + whole, std::uint8_t{0});
+        std::fill(fields + n, fields + whole, std::uint8_t{255});  // no number's
         count_fields(fields, n, low, high);
         count_edges(exact, edges, n);
         if (reads_stored_) add_own(exact, stored, n);
@@ -149,10 +189,19 @@ class TensorTally {
             if (tabled_ >= 1u << 31) empty_tables();
             return;
         }
-        std::uint64_t left = n;
-        for (std::uint32_t field = low; field <= high; ++field) left -= count_field(fields, n, field);
-        if (left > 0 && low > 0) left -= count_field(fields, n, 0);
-        if (left > 0) count_field(fields, n, 255);
+        if (compared_ == kMostCompared) empty_compared();
+        ++compared_;
+        compared_low_ = std::min(compared_low_, low);
+        compared_high_ = std::max(compared_high_, high);
+        const std::size_t whole = (n + kBlock - 1) / kBlock * kBlock;
+        Pairs found = {};
+        for (std::uint32_t field = low; field <= high; ++field) found += compare(fields, whole, field);
+        std::uint64_t left = n - sum(found);
+        if (left > 0 && low > 0) {
+            compared_low_ = 0;
+            left -= sum(compare(fields, whole, 0));
+        }
+        fields_[255] += left;
     }
     void empty_tables() {
         if (tabled_ == 0) return;
@@ -162,42 +211,67 @@ class TensorTally {
         }
         tabled_ = 0;
     }
-    std::uint64_t count_field(const std::uint8_t* fields, std::size_t n, std::uint32_t field) {
-        // Half as wide as the widest vectors, whose comparisons cannot be added up (measured: twice as fast).
-        using Bytes [[gnu::vector_size(32)]] = std::uint8_t;
-        constexpr std::size_t kWide = sizeof(Bytes);
-        // A byte of the folded sums counts one in eight values.
-        static_assert(kChunk / 8 <= 255);
-        const auto wanted = static_cast<std::uint8_t>(field);
+    // Half as wide as the widest vectors, whose comparisons cannot be added up (measured: twice as fast).
+    using Bytes [[gnu::vector_size(32)]] = std::uint8_t;
+    using Pairs [[gnu::vector_size(32)]] = std::uint16_t;
+    static constexpr std::size_t kBlock = 2 * sizeof(Bytes);
+    /// Chunks after which a sum of pairs might not fit any more.
+    static constexpr std::uint32_t kMostCompared = 65535 / (kChunk / sizeof(Pairs) * 2);
+
+    /// Adds to its sums how often `field` is among `fields`, and returns that, both in parts.
+    Pairs compare(const std::uint8_t* fields, std::size_t n, std::uint32_t field) {
+        // The usual length as a constant: its loop needs no counter.
+        const Pairs found = n == kChunk ? occurrences(fields, kChunk, static_cast<std::uint8_t>(field))
+                                        : occurrences(fields, n, static_cast<std::uint8_t>(field));
+        Pairs sums;
+        std::memcpy(&sums, compared_counts_[field], sizeof sums);
+        sums += found;
+        std::memcpy(compared_counts_[field], &sums, sizeof sums);
+        return found;
+    }
+    [[gnu::always_inline]] static inline Pairs occurrences(const std::uint8_t* fields, std::size_t n,
+                                                           std::uint8_t wanted) {
         const Bytes all_wanted = wanted - Bytes{};
         Bytes even = {}, odd = {};
-        std::size_t i = 0;
-        for (; i + 2 * kWide <= n; i += 2 * kWide) {
+#pragma GCC unroll 4
+        for (std::size_t i = 0; i < n; i += kBlock) {
             Bytes first, second;
-            std::memcpy(&first, fields + i, kWide);
-            std::memcpy(&second, fields + i + kWide, kWide);
+            std::memcpy(&first, fields + i, sizeof first);
+            std::memcpy(&second, fields + i + sizeof first, sizeof second);
             even -= static_cast<Bytes>(first == all_wanted);  // all ones, -1, where equal
             odd -= static_cast<Bytes>(second == all_wanted);
         }
         even += odd;
-        std::uint64_t words[kWide / 8], sums = 0;
-        std::memcpy(words, &even, kWide);
-        for (const std::uint64_t word : words) sums += word;
-        constexpr std::uint64_t kEvenBytes = 0x00ff00ff00ff00ffu;
-        sums = (sums & kEvenBytes) + (sums >> 8 & kEvenBytes);
-        std::uint64_t total = sums * 0x0001000100010001u >> 48;
-        for (; i < n; ++i) total += fields[i] == wanted;
-        fields_[field] += total;
+        Pairs pairs;
+        std::memcpy(&pairs, &even, sizeof pairs);
+        return (pairs & 255) + (pairs >> 8);
+    }
+    static std::uint64_t sum(const Pairs& parts) {
+        std::uint64_t total = 0;
+        for (std::size_t i = 0; i < sizeof(Pairs) / 2; ++i) total += parts[i];
         return total;
     }
+    void empty_compared() {
+        for (std::uint32_t field = compared_low_; field <= compared_high_; ++field) {
+            for (std::uint16_t& part : compared_counts_[field]) fields_[field] += std::exchange(part, 0);
+        }
+        compared_ = 0;
+        compared_low_ = 255;
+        compared_high_ = 0;
+    }
 
+    /// `edges` is padded with zeros to whole blocks: most blocks are zero and told so at once.
     void count_edges(const float* exact, const std::uint8_t* edges, std::size_t n) {
-        for (std::size_t first = 0; first < n; first += 8) {
-            std::uint64_t any = 0;
-            std::memcpy(&any, edges + first, sizeof any);
+        for (std::size_t first = 0; first < n; first += kBlock) {
+            std::uint64_t words[kBlock / 8], any = 0;
+            std::memcpy(words, edges + first, sizeof words);
+            for (const std::uint64_t word : words) any |= word;
             if (any == 0) continue;
-            for (std::size_t i = first; i < first + 8; ++i)
-                if (edges[i] != 0) count_edge(exact[i]);
+            for (std::size_t word = 0; word < kBlock / 8; ++word) {
+                if (words[word] == 0) continue;
+                for (std::size_t i = first + word * 8; i < first + word * 8 + 8; ++i)
+                    if (edges[i] != 0) count_edge(exact[i]);
+            }
         }
     }
     void count_edge(float value) {
@@ -275,14 +349,16 @@ class TensorTally {
 
     Format own_format_;
     bool reads_stored_;
-    std::uint64_t fields_[256];  ///< by exponent field, but for what stands in tables_
-    std::uint32_t tables_[kTables][256];
-    std::uint32_t tabled_;  ///< values counted in tables_
-    std::uint64_t subnormals_, infinities_, bf16_overflows_;
-    ExponentHistogram edges_;  ///< FP32 subnormals in full, of other bins the edges alone
-    std::uint32_t least_;      ///< the smallest finite magnitude but zero, less one
-    std::uint32_t most_;       ///< the largest finite magnitude
-    std::size_t waiting_;
+    std::uint64_t fields_[256] = {};  ///< by exponent field, but for what stands in the two below
+    std::uint32_t tables_[kTables][256] = {};
+    std::uint32_t tabled_ = 0;                     ///< values counted in tables_
+    std::uint16_t compared_counts_[256][16] = {};  ///< of fields_, in parts, what comparisons found
+    std::uint32_t compared_ = 0, compared_low_ = 255, compared_high_ = 0;  ///< chunks, and the fields in them
+    std::uint64_t subnormals_ = 0, infinities_ = 0, bf16_overflows_ = 0;
+    ExponentHistogram edges_;               ///< FP32 subnormals in full, of other bins the edges alone
+    std::uint32_t least_ = kInfinity - 1u;  ///< the smallest finite magnitude but zero, less one
+    std::uint32_t most_ = 0;                ///< the largest finite magnitude
+    std::size_t waiting_ = 0;
     alignas(64) float exact_[kChunk];
     alignas(64) float stored_[kChunk];
     ClassCounts own_;  ///< by stored values; for BF16 of FP32 subnormals alone

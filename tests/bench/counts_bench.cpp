@@ -15,7 +15,7 @@ namespace {
 
 using namespace halfscope;
 
-enum class Values { normal, one_exponent, tiny };
+enum class Values { normal, one_exponent, tiny, wide };  // wide: over some forty exponents
 
 std::vector<float> make_values(Values kind, std::size_t count) {
     std::vector<float> values(count);
@@ -23,6 +23,7 @@ std::vector<float> make_values(Values kind, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
         const float x = kind == Values::one_exponent ? uniform(key, i, 1.0f, 1.999f) : normal(key, i);
         values[i] = kind == Values::tiny ? std::ldexp(x, -20) : x;
+        if (kind == Values::wide) values[i] = std::ldexp(x, -static_cast<int>(i * 7919 % 30));
     }
     return values;
 }
@@ -49,6 +50,7 @@ void count_spans(benchmark::State& state, Values kind, Format format) {
 BENCHMARK_CAPTURE(count_spans, normal_fp16, Values::normal, Format::fp16)->Arg(1024)->Arg(10)->Arg(100);
 BENCHMARK_CAPTURE(count_spans, one_exponent_fp16, Values::one_exponent, Format::fp16)->Arg(1024);
 BENCHMARK_CAPTURE(count_spans, tiny_fp16, Values::tiny, Format::fp16)->Arg(1024);
+BENCHMARK_CAPTURE(count_spans, wide_fp32, Values::wide, Format::fp32)->Arg(1024);
 BENCHMARK_CAPTURE(count_spans, normal_bf16, Values::normal, Format::bf16)->Arg(1024);
 BENCHMARK_CAPTURE(count_spans, normal_fp32, Values::normal, Format::fp32)->Arg(1024);
 
