@@ -53,6 +53,7 @@ bool is_backward_elementwise(OpKind kind) {
         case OpKind::gelu:
         case OpKind::dropout:
         case OpKind::add:
+        case OpKind::batch_norm:
             return true;
         default:
             return false;

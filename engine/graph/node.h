@@ -36,8 +36,8 @@ enum class OpKind : std::uint8_t {
 
 /// The op's name in files, the command line and the window.
 const char* op_name(OpKind kind);
-/// Whether backward makes the first input's gradient element by element from the output's, so that both may
-/// lie in the same place.
+/// Whether backward makes the first input's gradient element by element from the output's and reads that for
+/// nothing else afterwards, so that both may lie in the same place.
 bool is_backward_elementwise(OpKind kind);
 
 struct Node {

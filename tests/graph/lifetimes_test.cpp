@@ -177,7 +177,8 @@ TEST(GradientLifetimes, ElementwiseGradientsAreMadeInPlaceWhereNobodyElseReads) 
     EXPECT_EQ(place("conv1"), "relu1") << "by way of gelu and add";
     EXPECT_EQ(place("beside"), "beside") << "the other of an addition's two";
     EXPECT_EQ(place("relu1"), "relu1") << "two nodes read it";
-    EXPECT_EQ(place("conv0"), "conv0") << "a norm is not element-wise";
+    EXPECT_EQ(place("conv0"), "relu0") << "batch norm has its sums before it writes";
+    EXPECT_EQ(place("pool"), "pool") << "layer norm reads a row again";
     EXPECT_TRUE(lifetimes.gradients[static_cast<std::size_t>(graph.find("fc.weight"))].is_none());
 }
 
