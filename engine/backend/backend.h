@@ -10,10 +10,20 @@
 #include <string>
 #include <vector>
 
+#include "backend/function_ref.h"
 #include "ops/op_call.h"
 #include "ops/update_call.h"
 
 namespace halfscope {
+
+/// Calls that a device has recorded (Backend::repeat). Must not outlive its backend.
+class Recording {
+  public:
+    virtual ~Recording() = default;
+    Recording() = default;
+    Recording(const Recording&) = delete;
+    Recording& operator=(const Recording&) = delete;
+};
 
 class Backend {
   public:
@@ -39,14 +49,23 @@ class Backend {
     virtual void backward(const OpCall& call) = 0;
     /// out = store(in): casts weights, gradients and inputs between formats.
     virtual void convert(const TensorView& out, const TensorView& in) = 0;
-    /// Of each scaled gradient (1 x n): counts non-finite values and sums its unscaled squares.
-    virtual std::vector<GradientCheck> check(std::span<const TensorView> gradients, float inverse_scale) = 0;
+    /// Of each scaled gradient (1 x n): counts non-finite values and sums its unscaled squares. `values` lies
+    /// in the backend's memory: inverse_scale.
+    virtual void begin_check(std::span<const TensorView> gradients, const UpdateValues* values) = 0;
+    /// What the last check of these gradients found. No other call may come between the two.
+    virtual std::vector<GradientCheck> finish_check(std::span<const TensorView> gradients) = 0;
     /// One optimizer update of one parameter.
     virtual void update(const UpdateCall& call) = 0;
     /// Of each gradient: relative error and cosine ingredients against the shadow pass's FP32 one.
     virtual std::vector<GradientComparison> compare(std::span<const TensorView> gradients,
                                                     float inverse_scale,
                                                     std::span<const TensorView> shadows) = 0;
+
+    /// Does what `calls` does, which must be forward, backward, convert, begin_check and update alone, the
+    /// same ones with the same arguments each time: what differs from step to step lies in memory they point
+    /// to. A device may record them into `recording` (empty at first) and play that back without making them.
+    /// Where what they do changes, the caller empties it.
+    virtual void repeat(std::unique_ptr<Recording>& /*recording*/, FunctionRef<void()> calls) { calls(); }
 };
 
 /// Owns one allocation of a Backend.

@@ -85,11 +85,12 @@ class CpuBackend final : public Backend {
     void convert(const TensorView& out, const TensorView& in) override { executor_.copy(out, in); }
     void update(const UpdateCall& call) override { update_parameter(executor_, call); }
 
-    std::vector<GradientCheck> check(std::span<const TensorView> gradients, float inverse_scale) override {
-        std::vector<GradientCheck> results;
-        for (const TensorView& gradient : gradients) results.push_back(check_one(gradient, inverse_scale));
-        return results;
+    void begin_check(std::span<const TensorView> gradients, const UpdateValues* values) override {
+        checks_.clear();
+        for (const TensorView& gradient : gradients)
+            checks_.push_back(check_one(gradient, values->inverse_scale));
     }
+    std::vector<GradientCheck> finish_check(std::span<const TensorView>) override { return checks_; }
     std::vector<GradientComparison> compare(std::span<const TensorView> gradients, float inverse_scale,
                                             std::span<const TensorView> shadows) override {
         std::vector<GradientComparison> results;
@@ -155,6 +156,7 @@ class CpuBackend final : public Backend {
     ThreadPool pool_;
     CpuExecutor executor_;
     std::string name_;
+    std::vector<GradientCheck> checks_;
     std::vector<float> chunk_;
 };
 

@@ -26,11 +26,12 @@ class CpuFormulas {
         if constexpr (IsTabulable<F>) {
             if (map_by_table(out, f, in...)) return;
         }
-        map(Outputs<1>{{out}}, single(f), in...);
+        map(Outputs<1>{{out}}, single(bound(f)), in...);
     }
 
     template <int N, class F, class... In>
-    void map(const Outputs<N>& out, F f, const In&... in) {
+    void map(const Outputs<N>& out, F formula, const In&... in) {
+        const auto f = bound(formula);
         const TensorView& first = out.view[0];
         bool flat = (is_flat(in) && ...);
         for (const TensorView& view : out.view) flat = flat && view.contiguous();
@@ -142,8 +143,9 @@ class CpuFormulas {
     /// Counts the updates of a parameter: f returns {update, weight before, weight after as stored}; see
     /// UpdateCounts. `weight_format` is what the update itself is counted against.
     template <class F, class... In>
-    void count_updates(UpdateCounts& counts, Format weight_format, F f, const TensorView& extent,
+    void count_updates(UpdateCounts& counts, Format weight_format, F formula, const TensorView& extent,
                        const In&... in) {
+        const auto f = bound(formula);
         const bool flat = extent.contiguous() && (is_flat(in) && ...);
         const auto loaders = prepare(extent.rows, extent.cols, flat, extent, in...);
         std::mutex guard;

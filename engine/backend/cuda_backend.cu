@@ -6,6 +6,7 @@
 
 #include "backend/cuda_entry.h"
 #include "backend/cuda_executor.cuh"
+#include "backend/cuda_recording.h"
 #include "graph/plan.h"
 #include "ops/op_list.h"
 #include "ops/optimizer_update.h"
@@ -34,7 +35,7 @@ class CudaBackend final : public Backend {
         name_ = std::string("cuda: ") + properties.name + (options.exact ? ", exact products" : "");
     }
 
-    std::string name() const override { return name_; }
+    std::string name() const override { return remark_.empty() ? name_ : name_ + " (" + remark_ + ")"; }
     std::uint64_t available_bytes() const override {
         std::size_t free = 0, total = 0;
         require(cudaMemGetInfo(&free, &total), "asking for its memory");
@@ -71,55 +72,86 @@ class CudaBackend final : public Backend {
     void convert(const TensorView& out, const TensorView& in) override { executor_.copy(out, in); }
     void update(const UpdateCall& call) override { update_parameter(executor_, call); }
 
-    std::vector<GradientCheck> check(std::span<const TensorView> gradients, float inverse_scale) override {
-        const auto kernel = [&](std::size_t i, GradientCheck* place, unsigned chunks) {
-            cuda::check_kernel<<<chunks, 32, 0, stream_>>>(place, gradients[i], inverse_scale);
-        };
+    void begin_check(std::span<const TensorView> gradients, const UpdateValues* values) override {
+        measure<GradientCheck>(gradients, [&](std::size_t i, GradientCheck* place, unsigned chunks) {
+            cuda::check_kernel<<<chunks, 32, 0, stream_>>>(place, gradients[i], values);
+        });
+    }
+    std::vector<GradientCheck> finish_check(std::span<const TensorView> gradients) override {
         const auto add = [](GradientCheck& total, const GradientCheck& chunk) {
             total.nonfinite += chunk.nonfinite;
             total.nonfinite_unscaled += chunk.nonfinite_unscaled;
             total.sum_of_squares += chunk.sum_of_squares;
             if (chunk.max_abs > total.max_abs) total.max_abs = chunk.max_abs;
         };
-        return measured<GradientCheck>(gradients, kernel, add);
+        return measured<GradientCheck>(gradients, add);
     }
 
     std::vector<GradientComparison> compare(std::span<const TensorView> gradients, float inverse_scale,
                                             std::span<const TensorView> shadows) override {
-        const auto kernel = [&](std::size_t i, GradientComparison* place, unsigned chunks) {
+        measure<GradientComparison>(gradients, [&](std::size_t i, GradientComparison* place,
+                                                   unsigned chunks) {
             cuda::compare_kernel<<<chunks, 32, 0, stream_>>>(place, gradients[i], inverse_scale, shadows[i]);
-        };
+        });
         const auto add = [](GradientComparison& total, const GradientComparison& chunk) {
             total.difference_square += chunk.difference_square;
             total.gradient_square += chunk.gradient_square;
             total.shadow_square += chunk.shadow_square;
             total.product += chunk.product;
         };
-        return measured<GradientComparison>(gradients, kernel, add);
+        return measured<GradientComparison>(gradients, add);
+    }
+
+    /// The first run of a part is launched call by call and finds out how much scratch memory it takes; from
+    /// the second on it is one graph. Where that fails, everything is launched call by call from then on.
+    void repeat(std::unique_ptr<Recording>& recording, FunctionRef<void()> calls) override {
+        if (!recording) {
+            calls();
+            recording = std::make_unique<CudaRecording>();
+            return;
+        }
+        auto& graph = static_cast<CudaRecording&>(*recording);
+        if (remark_.empty() && !graph.is_playable(executor_.scratch_generation())) {
+            const std::string failure = graph.record(stream_, executor_.scratch_generation(), calls);
+            if (!failure.empty()) remark_ = "steps are not one graph: " + failure;
+        }
+        if (!remark_.empty()) return calls();
+        graph.play(stream_);
     }
 
   private:
-    /// What a kernel measures of each chunk of kDoubleChunk elements, added up for each gradient in the order
-    /// of the chunks. The host waits once for all of them.
-    template <class Measured, class Kernel, class Add>
-    std::vector<Measured> measured(std::span<const TensorView> gradients, const Kernel& kernel,
-                                   const Add& add) {
-        const auto chunks_of = [](const TensorView& gradient) {
-            return (gradient.elements() + kDoubleChunk - 1) / kDoubleChunk;
-        };
+    static std::int64_t chunks_of(const TensorView& gradient) {
+        return (gradient.elements() + kDoubleChunk - 1) / kDoubleChunk;
+    }
+    /// Room for what is measured of each chunk; the same place as long as no operation comes between.
+    template <class Measured>
+    Measured* measuring_space(std::span<const TensorView> gradients) {
         std::int64_t chunks = 0;
         for (const TensorView& gradient : gradients) chunks += chunks_of(gradient);
-        std::vector<Measured> parts(static_cast<std::size_t>(chunks)), totals(gradients.size());
-        const auto bytes = static_cast<std::uint64_t>(chunks) * sizeof(Measured);
-        auto* place = static_cast<Measured*>(executor_.measuring_space(static_cast<std::int64_t>(bytes)));
-        Measured* const first = place;
+        return static_cast<Measured*>(
+            executor_.measuring_space(chunks * static_cast<std::int64_t>(sizeof(Measured))));
+    }
+
+    /// Launches kernel(i, place, chunks), which measures each chunk of kDoubleChunk elements, for each
+    /// gradient.
+    template <class Measured, class Kernel>
+    void measure(std::span<const TensorView> gradients, const Kernel& kernel) {
+        auto* place = measuring_space<Measured>(gradients);
         for (std::size_t i = 0; i < gradients.size(); ++i) {
             const std::int64_t count = chunks_of(gradients[i]);
             if (count > 0) kernel(i, place, static_cast<unsigned>(count));
             require(cudaGetLastError(), "the measuring of a gradient");
             place += count;
         }
-        download(parts.data(), first, bytes);
+    }
+    /// What was measured, added up for each gradient in the order of the chunks. The host waits once for all
+    /// of them.
+    template <class Measured, class Add>
+    std::vector<Measured> measured(std::span<const TensorView> gradients, const Add& add) {
+        std::int64_t chunks = 0;
+        for (const TensorView& gradient : gradients) chunks += chunks_of(gradient);
+        std::vector<Measured> parts(static_cast<std::size_t>(chunks)), totals(gradients.size());
+        download(parts.data(), measuring_space<Measured>(gradients), parts.size() * sizeof(Measured));
         const Measured* part = parts.data();
         for (std::size_t i = 0; i < gradients.size(); ++i)
             for (std::int64_t n = chunks_of(gradients[i]); n > 0; --n) add(totals[i], *part++);
@@ -129,6 +161,7 @@ class CudaBackend final : public Backend {
     Stream stream_;
     CudaExecutor executor_;
     std::string name_;
+    std::string remark_;  ///< why steps are not recorded; empty: they are
 };
 
 std::string why_no_device() {

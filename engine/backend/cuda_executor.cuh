@@ -175,6 +175,8 @@ class CudaExecutor {
         return scratch_.bytes(ScratchFor::partial_sums, bytes, stream_);
     }
 
+    std::uint64_t scratch_generation() const { return scratch_.generation(); }
+
   private:
     bool goes_to_cublas(const TensorView& out, const Operand& a, const Operand& b,
                         const GemmOptions& options) const {

@@ -50,7 +50,8 @@ struct Tallies<N, true> {
 
 /// out(e) = store(body(e)) for each element; body returns Values<N>.
 template <int N, bool is_counted, class Body>
-__global__ void __launch_bounds__(kThreads) store_kernel(Outputs<N> out, Body body) {
+__global__ void __launch_bounds__(kThreads) store_kernel(Outputs<N> out, Body body_of_any_step) {
+    const auto body = bound(body_of_any_step);
     __shared__ Tallies<N, is_counted> tallies;
     tallies.start(out);
     const std::int64_t cols = out.view[0].cols, elements = out.view[0].rows * cols;
@@ -77,12 +78,14 @@ template <int N, class F, class In>
 struct MapBody {
     F f;
     In in;
+    HALFSCOPE_HD auto bind() const { return MapBody<N, decltype(bound(f)), In>{bound(f), in}; }
     __device__ Values<N> operator()(const Element& e) const { return in.call(f, e); }
 };
 /// A formula with one result as one with Values.
 template <class F>
 struct Single {
     F f;
+    HALFSCOPE_HD auto bind() const { return Single<decltype(bound(f))>{bound(f)}; }
     template <class... X>
     __device__ Values<1> operator()(std::int64_t index, X... x) const {
         return {{f(index, x...)}};
@@ -250,8 +253,9 @@ struct ScatterAddBody {
 
 template <class F, class In>
 __global__ void __launch_bounds__(kThreads)
-    count_updates_kernel(UpdateCounts* counts, Format format, std::int64_t rows, std::int64_t cols, F f,
+    count_updates_kernel(UpdateCounts* counts, Format format, std::int64_t rows, std::int64_t cols, F formula,
                          In in) {
+    const auto f = bound(formula);
     __shared__ BlockTally tally;
     __shared__ unsigned updates, swallowed;
     if (threadIdx.x == 0) updates = swallowed = 0;
@@ -285,7 +289,8 @@ __device__ inline double fold_lanes(double x) {
 }
 
 /// What a chunk of kDoubleChunk elements adds to a GradientCheck; a chunk a warp.
-__global__ inline void check_kernel(GradientCheck* chunks, TensorView gradient, float inverse_scale) {
+__global__ inline void check_kernel(GradientCheck* chunks, TensorView gradient, const UpdateValues* values) {
+    const float inverse_scale = values->inverse_scale;
     const std::int64_t elements = gradient.rows * gradient.cols, chunk = blockIdx.x;
     const std::int64_t first = chunk * kDoubleChunk;
     const std::int64_t last = first + kDoubleChunk < elements ? first + kDoubleChunk : elements;

@@ -29,12 +29,15 @@ class CudaScratch {
         return grown(blocks_[static_cast<std::size_t>(purpose)], count, stream);
     }
 
+    /// Grows with every block that grew: what remembers a pointer compares it.
+    std::uint64_t generation() const { return generation_; }
+
   private:
     struct Block {
         void* data = nullptr;
         std::int64_t size = 0;
     };
-    static void* grown(Block& block, std::int64_t count, cudaStream_t stream) {
+    void* grown(Block& block, std::int64_t count, cudaStream_t stream) {
         if (count <= block.size) return block.data;
         // Kernels under way still use the old one.
         require(cudaStreamSynchronize(stream), "scratch memory");
@@ -43,10 +46,12 @@ class CudaScratch {
         const std::int64_t size = std::max<std::int64_t>(count, std::int64_t{1} << 16);
         require(cudaMalloc(&block.data, static_cast<std::size_t>(size)), "scratch memory");
         block.size = size;
+        ++generation_;
         return block.data;
     }
 
     Block blocks_[kScratchPurposes];
+    std::uint64_t generation_ = 0;
 };
 
 }  // namespace halfscope

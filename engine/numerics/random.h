@@ -22,6 +22,12 @@ struct RandomKey {
     std::uint32_t step = 0;
 };
 
+/// The key of the same stream at another step.
+HALFSCOPE_HD inline RandomKey at_step(RandomKey key, std::uint32_t step) {
+    key.step = step;
+    return key;
+}
+
 /// One block of 128 random bits.
 struct RandomBits {
     std::uint32_t v[4];

@@ -15,6 +15,8 @@ struct Dropout {
     struct Masked {
         RandomKey key;
         float probability;
+        const PassValues* values;
+        HALFSCOPE_HD Masked bind() const { return {at_step(key, values->step), probability, values}; }
         HALFSCOPE_HD float operator()(std::int64_t i, float x) const {
             const bool dropped = uniform(key, static_cast<std::uint64_t>(i)) < probability;
             return x * (dropped ? 0.0f : 1.0f / (1.0f - probability));
@@ -37,7 +39,7 @@ struct Dropout {
         if (call.mode == RunMode::evaluation || call.node->amount == 0.0f) {
             executor.copy(out, in);
         } else {
-            executor.map(out, Masked{call.random, call.node->amount}, in);
+            executor.map(out, Masked{call.random, call.node->amount, call.values}, in);
         }
     }
 };

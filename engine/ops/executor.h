@@ -47,6 +47,9 @@
 //       f returns {update, weight, weight after it as stored}; adds every element to UpdateCounts as
 //       ops/update_call.h defines it; stores nothing; extents as above.
 //
+// A formula may have `bind() const`, which returns it with what changes from step to step filled in: map and
+// count_updates call it once before the elements, where they run (bound() below).
+//
 // A formula of one value that is dear to compute and does not read the index may say so (IsTabulable below):
 // an executor may then look results up.
 //
@@ -75,6 +78,16 @@
 #include "ops/tensor_view.h"
 
 namespace halfscope {
+
+/// The formula as it is for this step.
+template <class F>
+HALFSCOPE_HD auto bound(const F& f) {
+    if constexpr (requires { f.bind(); }) {
+        return f.bind();
+    } else {
+        return f;
+    }
+}
 
 /// A formula with `static constexpr bool kTabulable = true`.
 template <class F>

@@ -1,5 +1,5 @@
 // Mean squared error over all elements. Run by backends through op_list.h. Works in FP32 inside; targets are
-// FP32. Must not scale by itself: S arrives folded into call.loss_gradient (paper 3.2).
+// FP32. Must not scale by itself: S arrives folded into loss_gradient (paper 3.2).
 #pragma once
 
 #include "ops/executor.h"
@@ -18,7 +18,10 @@ struct MeanSquaredError {
         }
     };
     struct Backward {
-        float factor;
+        const PassValues* values;
+        float count;  ///< what the loss was divided by
+        float factor = 0.0f;
+        HALFSCOPE_HD Backward bind() const { return {values, count, 2.0f * values->loss_gradient / count}; }
         HALFSCOPE_HD float operator()(std::int64_t, float prediction, float target) const {
             return (prediction - target) * factor;
         }
@@ -40,9 +43,8 @@ struct MeanSquaredError {
     static void backward(Executor& executor, const OpCall& call) {
         if (!call.input_gradients[0]) return;
         const bool mean = call.arithmetic.loss_reduction == LossReduction::mean;
-        const float twice = 2.0f * call.loss_gradient;
-        const float factor = mean ? twice / static_cast<float>(call.inputs[0].elements()) : twice;
-        executor.map(call.input_gradients[0], Backward{factor}, call.inputs[0], call.inputs[1]);
+        const float count = mean ? static_cast<float>(call.inputs[0].elements()) : 1.0f;
+        executor.map(call.input_gradients[0], Backward{call.values, count}, call.inputs[0], call.inputs[1]);
     }
 };
 

@@ -8,6 +8,7 @@
 #include "graph/arithmetic.h"
 #include "graph/node.h"
 #include "numerics/random.h"
+#include "ops/step_values.h"
 #include "ops/tensor_view.h"
 
 namespace halfscope {
@@ -18,9 +19,10 @@ struct OpCall {
     const Node* node = nullptr;
     Arithmetic arithmetic;
     RunMode mode = RunMode::training;
-    RandomKey random;  ///< keyed by (seed, node name, step): dropout masks
-    /// S: what a loss op's backward starts from, the loss scale folded in (paper 3.2).
-    float loss_gradient = 1.0f;
+    RandomKey random;  ///< keyed by (seed, node name): dropout masks
+    /// In the backend's memory: S, what a loss op's backward starts from, with the loss scale folded in
+    /// (paper 3.2), and the step of `random`. Read by losses' backward and by dropout.
+    const PassValues* values = nullptr;
 
     // As listed at OpKind. Token inputs have their 32-bit integers in `tokens` of the same index and a view
     // without data.

@@ -52,6 +52,17 @@ struct UpdateRule {
           state_format(call.optimizer.state_format),
           subnormals(call.subnormals) {}
 
+    /// The rule with the values of a step.
+    HALFSCOPE_HD UpdateRule at(const UpdateValues& values) const {
+        UpdateRule rule = *this;
+        rule.learning_rate = values.learning_rate;
+        rule.bias_correction1 = values.bias_correction1;
+        rule.bias_correction2 = values.bias_correction2;
+        rule.inverse_scale = values.inverse_scale;
+        rule.clip_factor = values.clip_factor;
+        return rule;
+    }
+
     /// The unscaled, clipped gradient with weight decay, where the optimizer lets it join.
     HALFSCOPE_HD float gradient(float stored, float weight) const {
         if (kind == OptimizerKind::adamw || weight_decay == 0.0f) return stored * inverse_scale * clip_factor;
@@ -100,14 +111,20 @@ struct ParameterUpdate {
     UpdateRule rule;
     RandomKey random;
     Format weight_format;
+    const UpdateValues* values;  ///< nullptr: the rule has them
+
+    HALFSCOPE_HD ParameterUpdate bind() const {
+        if (values == nullptr) return *this;
+        return {rule.at(*values), at_step(random, values->step), weight_format, values};
+    }
 
     template <class... State>
     HALFSCOPE_HD Values<kOutputs> operator()(std::int64_t i, float gradient, float weight,
                                              State... state) const {
         constexpr int kFirstMoment = kForm == WeightForm::kahan ? 1 : 0;
         static_assert(static_cast<int>(sizeof...(State)) == kFirstMoment + kMoments);
-        float values[sizeof...(State) + 1] = {state..., 0.0f};
-        const float d = rule.template update<kMoments>(gradient, weight, values + kFirstMoment);
+        float kept[sizeof...(State) + 1] = {state..., 0.0f};
+        const float d = rule.template update<kMoments>(gradient, weight, kept + kFirstMoment);
         Values<kOutputs> result{};
         if constexpr (kForm == WeightForm::master) {
             result.v[0] = weight + d;
@@ -118,11 +135,11 @@ struct ParameterUpdate {
             const std::uint32_t bits = random_word(random, static_cast<std::uint64_t>(i));
             result.v[0] = round_stochastic(weight_format, weight + d, bits, rule.subnormals);
         } else {
-            const float y = rounded(d - values[0]);
+            const float y = rounded(d - kept[0]);
             result.v[0] = rounded(weight + y);
             result.v[1] = rounded(rounded(result.v[0] - weight) - y);
         }
-        for (int m = 0; m < kMoments; ++m) result.v[kOutputs - kMoments + m] = values[kFirstMoment + m];
+        for (int m = 0; m < kMoments; ++m) result.v[kOutputs - kMoments + m] = kept[kFirstMoment + m];
         return result;
     }
 
@@ -135,14 +152,19 @@ template <int kMoments>
 struct UpdateMeasure {
     UpdateRule rule;
     Format weight_format;
+    const UpdateValues* values;  ///< nullptr: the rule has them
+
+    HALFSCOPE_HD UpdateMeasure bind() const {
+        return values == nullptr ? *this : UpdateMeasure{rule.at(*values), weight_format, values};
+    }
 
     /// `decayed`: what weight decay reads, the master copy where there is one.
     template <class... Moments>
     HALFSCOPE_HD Values<3> operator()(std::int64_t, float gradient, float weight, float decayed,
                                       Moments... moments) const {
         static_assert(static_cast<int>(sizeof...(Moments)) == kMoments);
-        float values[sizeof...(Moments) + 1] = {moments..., 0.0f};
-        const float d = rule.template update<kMoments>(gradient, decayed, values);
+        float kept[sizeof...(Moments) + 1] = {moments..., 0.0f};
+        const float d = rule.template update<kMoments>(gradient, decayed, kept);
         return {{d, weight, round_to(weight_format, weight + d, rule.subnormals)}};
     }
 };
@@ -156,25 +178,26 @@ void update_with_moments(Executor& executor, const UpdateCall& call, const Momen
     const Format format = call.weight.format;
     if (call.counts != nullptr) {
         const TensorView& decayed = call.master ? call.master : call.weight;
-        executor.count_updates(*call.counts, format, UpdateMeasure<kMoments>{rule, format}, call.gradient,
-                               call.weight, decayed, moments...);
+        executor.count_updates(*call.counts, format, UpdateMeasure<kMoments>{rule, format, call.values},
+                               call.gradient, call.weight, decayed, moments...);
     }
     if (call.master) {
         executor.map(Outputs<2 + kMoments>{{call.master, call.weight, moments...}},
-                     ParameterUpdate<kMoments, WeightForm::master>{rule, call.random, format}, call.gradient,
-                     call.master, moments...);
+                     ParameterUpdate<kMoments, WeightForm::master>{rule, call.random, format, call.values},
+                     call.gradient, call.master, moments...);
     } else if (call.rounding == UpdateRounding::stochastic) {
-        executor.map(Outputs<1 + kMoments>{{call.weight, moments...}},
-                     ParameterUpdate<kMoments, WeightForm::stochastic>{rule, call.random, format},
-                     call.gradient, call.weight, moments...);
+        executor.map(
+            Outputs<1 + kMoments>{{call.weight, moments...}},
+            ParameterUpdate<kMoments, WeightForm::stochastic>{rule, call.random, format, call.values},
+            call.gradient, call.weight, moments...);
     } else if (call.rounding == UpdateRounding::kahan) {
         executor.map(Outputs<2 + kMoments>{{call.weight, call.compensation, moments...}},
-                     ParameterUpdate<kMoments, WeightForm::kahan>{rule, call.random, format}, call.gradient,
-                     call.weight, call.compensation, moments...);
+                     ParameterUpdate<kMoments, WeightForm::kahan>{rule, call.random, format, call.values},
+                     call.gradient, call.weight, call.compensation, moments...);
     } else {
         executor.map(Outputs<1 + kMoments>{{call.weight, moments...}},
-                     ParameterUpdate<kMoments, WeightForm::nearest>{rule, call.random, format}, call.gradient,
-                     call.weight, moments...);
+                     ParameterUpdate<kMoments, WeightForm::nearest>{rule, call.random, format, call.values},
+                     call.gradient, call.weight, moments...);
     }
 }
 

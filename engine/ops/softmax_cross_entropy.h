@@ -1,6 +1,6 @@
 // Softmax and cross-entropy in one loss. Run by backends through op_list.h. Works in FP32 inside and rounds
 // at its edges (paper 3.3); reductions=storage rounds the denominator and the loss sum every 16 addends, to
-// show what that breaks. Must not scale by itself: S arrives folded into call.loss_gradient (paper 3.2).
+// show what that breaks. Must not scale by itself: S arrives folded into loss_gradient (paper 3.2).
 #pragma once
 
 #include "numerics/math.h"
@@ -36,7 +36,10 @@ struct SoftmaxCrossEntropy {
         }
     };
     struct Backward {
-        float factor;
+        const PassValues* values;
+        float count;  ///< what the loss was divided by
+        float factor = 0.0f;
+        HALFSCOPE_HD Backward bind() const { return {values, count, values->loss_gradient / count}; }
         HALFSCOPE_HD float operator()(std::int64_t, float x, float log_sum, float hot) const {
             return (math::exp(x - log_sum) - hot) * factor;
         }
@@ -67,8 +70,8 @@ struct SoftmaxCrossEntropy {
         if (!call.input_gradients[0]) return;
         const TensorView& logits = call.inputs[0];
         const bool mean = call.arithmetic.loss_reduction == LossReduction::mean;
-        const float factor = mean ? call.loss_gradient / static_cast<float>(logits.rows) : call.loss_gradient;
-        executor.map(call.input_gradients[0], Backward{factor}, logits, PerRow{call.saved[0]},
+        const float count = mean ? static_cast<float>(logits.rows) : 1.0f;
+        executor.map(call.input_gradients[0], Backward{call.values, count}, logits, PerRow{call.saved[0]},
                      OneHot{call.tokens[1]});
     }
 };

@@ -6,6 +6,7 @@
 
 #include "graph/arithmetic.h"
 #include "numerics/random.h"
+#include "ops/step_values.h"
 #include "ops/tensor_view.h"
 
 namespace halfscope {
@@ -54,8 +55,10 @@ struct UpdateCall {
     float inverse_scale = 1.0f;
     float clip_factor = 1.0f;  ///< multiplies the gradient; 1 where nothing is clipped
     UnscaleOrder decay_order = UnscaleOrder::after_unscale;
-    float loss_scale = 1.0f;
     UpdateCounts* counts = nullptr;
+    /// In the backend's memory, where the call is to be played back: counts instead of what of these values
+    /// the call itself has.
+    const UpdateValues* values = nullptr;
 };
 
 /// What the check of one scaled gradient finds. Counts are exact; sums are in double in row_reduce's fixed

@@ -81,6 +81,18 @@ std::string master_story(const Techniques& before, const Techniques& after) {
     return {};
 }
 
+/// Whether a step calls the same operations with the same arguments under both, its UpdateValues and
+/// PassValues apart: techniques that only decide, or only set a value, do not count.
+bool does_the_same(const Techniques& before, const Techniques& after) {
+    Techniques decided = after;
+    decided.scaler = before.scaler;
+    decided.on_nonfinite = before.on_nonfinite;
+    decided.clip_norm = before.clip_norm;
+    decided.clip_order = before.clip_order;
+    decided.schedule_on_skip = before.schedule_on_skip;
+    return decided == before;
+}
+
 }  // namespace
 
 const char* probe_kind_name(ProbeKind kind) {
@@ -139,6 +151,7 @@ Lane::State::State(Backend& backend_in, std::shared_ptr<const Workload> workload
     }
     slots = std::move(plans.slots);
     training = std::make_unique<LaneBuffers>(backend, graph, std::move(plans.training));
+    update_memory = DeviceMemory(backend, sizeof(UpdateValues));
     scaler = initial_scaler_state(techniques.scaler);
     initialize_weights();
 }
@@ -166,6 +179,7 @@ void Lane::State::rebuild(const Techniques& next, const State& from) {
     auto fresh =
         std::make_unique<LaneBuffers>(backend, workload->training_graph(), std::move(plans.training));
     transfer_state(backend, *from.training, from.slots, *fresh, plans.slots);
+    recordings = {};
     training = std::move(fresh);
     slots = std::move(plans.slots);
     // Their formats follow the techniques, and the evaluation graph points into the old weights.
@@ -217,6 +231,7 @@ std::vector<Event> Lane::set_techniques(const Techniques& techniques, std::int64
     const StateSlots wanted = state_slots(*state.workload, techniques);
     if (wanted.buffers != state.slots.buffers || techniques.policy() != before.policy())
         state.rebuild(techniques, state);
+    if (!does_the_same(before, techniques)) state.recordings = {};
     state.techniques = techniques;
     if (techniques.scaler != before.scaler) {
         state.scaler = carry_scaler(before.scaler, state.scaler, techniques.scaler);

@@ -43,7 +43,10 @@ std::vector<float> download_floats(Backend& backend, const TensorView& view) {
     return values;
 }
 
-std::uint64_t LaneBuffers::staging_bytes(const Graph& graph) {
+namespace {
+
+/// Bytes of the largest input in FP32.
+std::uint64_t staging_bytes(const Graph& graph) {
     std::uint64_t largest = 0;
     for (TensorId id : graph.inputs()) {
         const TensorInfo& info = graph.tensor(id);
@@ -53,12 +56,19 @@ std::uint64_t LaneBuffers::staging_bytes(const Graph& graph) {
     return largest;
 }
 
+}  // namespace
+
+std::uint64_t LaneBuffers::bytes_beside_plan(const Graph& graph) {
+    return staging_bytes(graph) + sizeof(PassValues);
+}
+
 LaneBuffers::LaneBuffers(Backend& backend, const Graph& graph, Plan plan)
     : backend_(&backend),
       graph_(&graph),
       plan_(std::move(plan)),
       memory_(backend, plan_.total_bytes()),
       staging_(backend, staging_bytes(graph)),
+      values_(backend, sizeof(PassValues)),
       aliases_(graph.tensors().size()) {}
 
 TensorView LaneBuffers::view(const PlannedBuffer& buffer, const Shape& shape) const {
@@ -126,12 +136,13 @@ void LaneBuffers::alias(TensorId id, const TensorView& elsewhere) {
     aliases_[static_cast<std::size_t>(id)] = elsewhere.reshaped(shape.rows(), shape.columns());
 }
 
-void LaneBuffers::feed(const Batch& batch) {
+void LaneBuffers::feed(const Batch& batch, const PassValues& values) {
     const std::vector<TensorId>& inputs = graph_->inputs();
     if (batch.tensors.size() != inputs.size()) {
         throw std::invalid_argument("a batch of " + std::to_string(batch.tensors.size()) +
                                     " tensors for a graph that reads " + std::to_string(inputs.size()));
     }
+    backend_->upload(values_.data(), &values, sizeof values);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
         const TensorInfo& info = graph_->tensor(inputs[i]);
         const HostTensor& host = batch.tensors[i];
@@ -181,8 +192,8 @@ void LaneBuffers::gather_inputs(std::size_t index, const PassSettings& settings,
     call.op.node = &node;
     call.op.arithmetic = plan_.policy().arithmetic;
     call.op.mode = settings.mode;
-    call.op.random = random_key(settings.seed, "mask", node.name, settings.step);
-    call.op.loss_gradient = settings.loss_gradient;
+    call.op.random = random_key(settings.seed, "mask", node.name, 0);
+    call.op.values = reinterpret_cast<const PassValues*>(values_.data());
     call.op.inputs = call.inputs;
     call.op.tokens = call.tokens;
     call.op.saved = call.saved;

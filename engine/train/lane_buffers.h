@@ -13,12 +13,10 @@
 
 namespace halfscope {
 
-/// What one pass needs besides memory.
+/// What one pass needs besides memory and PassValues; the same at every step.
 struct PassSettings {
     RunMode mode = RunMode::training;
     std::uint64_t seed = 0;
-    std::int64_t step = 0;          ///< keys dropout masks
-    float loss_gradient = 1.0f;     ///< the loss scale, folded into the first gradient
     ProbeCounts* counts = nullptr;  ///< null: nothing is counted
 };
 
@@ -54,9 +52,9 @@ class LaneBuffers {
     /// Reads a parameter or a buffer from elsewhere (the evaluation graph uses what the training graph has).
     void alias(TensorId id, const TensorView& elsewhere);
 
-    /// Uploads a batch and converts floats to their format. A tensor without numbers is left alone. Throws
-    /// std::invalid_argument where sizes differ from the graph.
-    void feed(const Batch& batch);
+    /// Uploads a batch, converts floats to their format, and the values of the pass over it. A tensor without
+    /// numbers is left alone. Throws std::invalid_argument where sizes differ from the graph.
+    void feed(const Batch& batch, const PassValues& values = {});
     /// Runs the nodes in order, up to the one that writes `last` (kNoTensor: all).
     void forward(const PassSettings& settings, TensorId last = kNoTensor);
     void backward(const PassSettings& settings);
@@ -65,8 +63,8 @@ class LaneBuffers {
     /// The scalar loss of the last forward pass.
     float loss() const;
 
-    /// Bytes of the staging area that such a graph needs beside its plan.
-    static std::uint64_t staging_bytes(const Graph& graph);
+    /// Bytes that such a graph needs beside its plan: a staging area and the values of a pass.
+    static std::uint64_t bytes_beside_plan(const Graph& graph);
 
   private:
     TensorView view(const PlannedBuffer& buffer, const Shape& shape) const;
@@ -85,6 +83,7 @@ class LaneBuffers {
     Plan plan_;
     DeviceMemory memory_;
     DeviceMemory staging_;
+    DeviceMemory values_;              // PassValues
     std::vector<TensorView> aliases_;  // by tensor; no data: the plan's own buffer
 };
 

@@ -9,12 +9,12 @@ LossAndGradients Lane::gradients(const Batch& batch, std::int64_t step) {
     const float scale = state.scaler.scale;
     // As the update unscales: one product in FP32.
     const auto inverse_scale = static_cast<float>(1.0 / static_cast<double>(scale));
-    const PassSettings settings{RunMode::training, state.seed(), step, scale, nullptr};
+    const PassSettings settings{RunMode::training, state.seed(), nullptr};
     // A training pass moves running statistics, and nothing but a step may.
     std::vector<std::vector<float>> buffers;
     for (std::size_t b = 0; b < training.graph().buffers().size(); ++b)
         buffers.push_back(download_floats(state.backend, training.flat_buffer(b)));
-    training.feed(batch);
+    training.feed(batch, {scale, static_cast<std::uint32_t>(step)});
     training.forward(settings);
     training.backward(settings);
     LossAndGradients result;

@@ -58,10 +58,10 @@ LanePlans plan_lane(const Workload& workload, const Techniques& techniques) {
         Plan evaluation(evaluation_graph, techniques.policy(), PlanPasses::forward_only, {});
         Plan shadow(graph, shadow_policy(techniques), PlanPasses::forward_and_backward,
                     shadow_slots(workload));
-        const std::uint64_t staging =
-            2 * LaneBuffers::staging_bytes(graph) + LaneBuffers::staging_bytes(evaluation_graph);
+        const std::uint64_t beside = 2 * LaneBuffers::bytes_beside_plan(graph) +
+                                     LaneBuffers::bytes_beside_plan(evaluation_graph) + sizeof(UpdateValues);
         return {std::move(slots), std::move(training),      std::move(evaluation), std::move(shadow),
-                staging,          ProbeCounts::bytes(graph)};
+                beside,           ProbeCounts::bytes(graph)};
     } catch (const std::length_error&) {
         throw InputError(
             "scenario '" + workload.info().name +

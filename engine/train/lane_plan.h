@@ -37,12 +37,12 @@ struct LanePlans {
     Plan training;
     Plan evaluation;
     Plan shadow;
-    std::uint64_t staging_bytes = 0;
+    std::uint64_t bytes_beside = 0;  ///< staging areas, values of a step
     std::uint64_t probe_bytes = 0;
     /// Everything together: evaluation, shadow and the counts of probes are allocated at their first use, but
     /// must fit from the start.
     std::uint64_t total_bytes() const {
-        return training.total_bytes() + evaluation.total_bytes() + shadow.total_bytes() + staging_bytes +
+        return training.total_bytes() + evaluation.total_bytes() + shadow.total_bytes() + bytes_beside +
                probe_bytes;
     }
 };

@@ -37,6 +37,13 @@ struct ShadowFinding {
     double cosine = -2.0;
 };
 
+/// The recordings of a training step (Backend::repeat), by what they do.
+struct Recordings {
+    /// Passes over one batch: whether it is the first or the last of the step, and counted.
+    std::unique_ptr<Recording> passes[2][2][2];
+    std::unique_ptr<Recording> updates[2];  ///< counted or not
+};
+
 /// Remembers that something was said, so that it is said once until it is over.
 struct Reported {
     bool nan_loss = false;
@@ -74,13 +81,22 @@ struct Lane::State {
     StepResult step(std::int64_t step, std::span<const Batch> batches, const StepRequest& request);
     /// What the update takes: the gradient of the one batch, or the sum over micro-batches.
     TensorView gradient_of(std::size_t parameter) const;
+    /// Gradients that are checked, in the order they are made.
+    std::vector<TensorView> checked_gradients() const;
     /// Forward and backward for each batch; gradients end up in state buffer `accumulated` (-1: of one batch,
-    /// where they are). Returns the loss. Only the last batch is counted.
+    /// where they are), and the check of the training buffers' has begun. Returns the loss. Only the last
+    /// batch is counted.
     double run_batches(LaneBuffers& buffers, int accumulated, std::int64_t step,
                        std::span<const Batch> batches, float scale, ProbeCounts* counts);
-    GradientFindings check_gradients(float inverse_scale, ProbeCounts* counts) const;
+    GradientFindings check_gradients(ProbeCounts* counts) const;
     void update_weights(const OptimizerStep& optimizer, const GradientFindings& findings, float inverse_scale,
                         std::int64_t step, ProbeCounts* counts);
+    /// The update of every parameter; values of the step come from update_memory.
+    void update_each(const OptimizerStep& optimizer, ProbeCounts* counts);
+    void upload_update_values(const UpdateValues& values) const;
+    const UpdateValues* update_values() const {
+        return reinterpret_cast<const UpdateValues*>(update_memory.data());
+    }
     void report_step(const GradientFindings& findings, StepResult& result);
     void advance_scale(const GradientFindings& findings, StepResult& result);
 
@@ -100,6 +116,9 @@ struct Lane::State {
     std::unique_ptr<LaneBuffers> evaluation;    ///< made at first use
     std::unique_ptr<LaneBuffers> shadow;        ///< made at first use
     std::unique_ptr<ProbeCounts> probe_counts;  ///< made at first use
+    DeviceMemory update_memory;                 ///< UpdateValues
+    /// Parts of the step that the device may play back; emptied where techniques change what they do.
+    Recordings recordings;
     ScalerState scaler;
     std::int64_t updates = 0;
     std::int64_t skipped = 0;

@@ -21,14 +21,23 @@ double Lane::State::run_batches(LaneBuffers& buffers, int accumulated, std::int6
     double loss = 0.0;
     for (std::int64_t number = 0; number < count; ++number) {
         const bool is_last = number + 1 == count;
-        const PassSettings settings{RunMode::training, seed(), step * count + number, scale * share,
-                                    is_last ? counts : nullptr};
-        buffers.feed(batches[static_cast<std::size_t>(number)]);
-        buffers.forward(settings);
-        buffers.backward(settings);
+        const bool is_first = number == 0, trains = &buffers == training.get();
+        const PassSettings settings{RunMode::training, seed(), is_last ? counts : nullptr};
+        buffers.feed(batches[static_cast<std::size_t>(number)],
+                     {scale * share, static_cast<std::uint32_t>(step * count + number)});
+        const auto passes = [&] {
+            buffers.forward(settings);
+            buffers.backward(settings);
+            if (accumulated >= 0)
+                buffers.accumulate_gradients(static_cast<std::size_t>(accumulated), is_first);
+            if (trains && is_last) backend.begin_check(checked_gradients(), update_values());
+        };
+        if (trains) {
+            backend.repeat(recordings.passes[is_first][is_last][settings.counts != nullptr], passes);
+        } else {
+            passes();
+        }
         loss += static_cast<double>(buffers.loss());
-        if (accumulated >= 0)
-            buffers.accumulate_gradients(static_cast<std::size_t>(accumulated), number == 0);
     }
     return is_mean ? loss / static_cast<double>(count) : loss;
 }
@@ -57,8 +66,11 @@ StepResult Lane::State::step(std::int64_t step, std::span<const Batch> batches, 
 
     const float scale = scaler.scale;
     const auto inverse_scale = static_cast<float>(1.0 / static_cast<double>(scale));
+    UpdateValues before_update;
+    before_update.inverse_scale = inverse_scale;
+    upload_update_values(before_update);
     const double loss = run_batches(*training, slots.accumulated, step, batches, scale, counts);
-    const GradientFindings findings = check_gradients(inverse_scale, counts);
+    const GradientFindings findings = check_gradients(counts);
     std::vector<ShadowFinding> shadow_findings;
     if (request.shadow && shadow_is_meaningful(techniques)) {
         timed(shadow_ms, [&] { shadow_findings = compare_with_shadow(step, batches, inverse_scale); });
@@ -97,15 +109,23 @@ StepResult Lane::State::step(std::int64_t step, std::span<const Batch> batches, 
     return result;
 }
 
-GradientFindings Lane::State::check_gradients(float inverse_scale, ProbeCounts* counts) const {
+std::vector<TensorView> Lane::State::checked_gradients() const {
+    std::vector<TensorView> gradients;
+    for (const BackwardParameter& place : backward_parameters)
+        gradients.push_back(gradient_of(place.parameter));
+    return gradients;
+}
+
+void Lane::State::upload_update_values(const UpdateValues& values) const {
+    backend.upload(update_memory.data(), &values, sizeof values);
+}
+
+GradientFindings Lane::State::check_gradients(ProbeCounts* counts) const {
     const Graph& graph = training->graph();
     const bool pytorch = techniques.scaler.kind == ScalerKind::pytorch;
     GradientFindings findings;
     double squares = 0.0;
-    std::vector<TensorView> gradients;
-    for (const BackwardParameter& place : backward_parameters)
-        gradients.push_back(gradient_of(place.parameter));
-    const std::vector<GradientCheck> checks = backend.check(gradients, inverse_scale);
+    const std::vector<GradientCheck> checks = backend.finish_check(checked_gradients());
     for (std::size_t i = 0; i < checks.size(); ++i) {
         const BackwardParameter& place = backward_parameters[i];
         const GradientCheck& check = checks[i];
@@ -141,13 +161,23 @@ void Lane::State::update_weights(const OptimizerStep& optimizer, const GradientF
                                  float inverse_scale, std::int64_t step, ProbeCounts* counts) {
     const bool clips_scaled = techniques.clip_order == UnscaleOrder::before_unscale;
     const double norm = clips_scaled ? findings.norm * static_cast<double>(scaler.scale) : findings.norm;
+    UpdateValues values;
+    values.inverse_scale = inverse_scale;
+    values.clip_factor = clip_factor(norm, techniques.clip_norm);
+    values.learning_rate = optimizer.learning_rate;
+    values.bias_correction1 = optimizer.bias_correction1;
+    values.bias_correction2 = optimizer.bias_correction2;
+    values.step = static_cast<std::uint32_t>(step);
+    upload_update_values(values);
+    backend.repeat(recordings.updates[counts != nullptr], [&] { update_each(optimizer, counts); });
+}
+
+void Lane::State::update_each(const OptimizerStep& optimizer, ProbeCounts* counts) {
     UpdateCall call;
     call.optimizer = optimizer;
     call.subnormals = techniques.subnormals;
-    call.inverse_scale = inverse_scale;
-    call.clip_factor = clip_factor(norm, techniques.clip_norm);
     call.decay_order = techniques.decay_order;
-    call.loss_scale = scaler.scale;
+    call.values = update_values();
     const Graph& graph = training->graph();
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
         call.gradient = gradient_of(p);
@@ -159,7 +189,7 @@ void Lane::State::update_weights(const OptimizerStep& optimizer, const GradientF
         call.moment1 = training->state_or_none(p, slots.moment1);
         call.moment2 = training->state_or_none(p, slots.moment2);
         call.compensation = training->state_or_none(p, slots.compensation);
-        call.random = random_key(seed(), "rounding", graph.tensor(graph.parameters()[p]).name, step);
+        call.random = random_key(seed(), "rounding", graph.tensor(graph.parameters()[p]).name, 0);
         call.counts = counts ? counts->place_of_update(p) : nullptr;
         backend.update(call);
     }

@@ -187,7 +187,6 @@ UpdateResult run_updates(const UpdateCase& c, Backend& backend) {
     if (is_kahan) call.rounding = UpdateRounding::kahan;
     if (c.keeping == WeightKeeping::stochastic) call.rounding = UpdateRounding::stochastic;
     call.inverse_scale = 1.0f / kScale;
-    call.loss_scale = kScale;
     call.clip_factor = 0.75f;
     call.random = RandomKey{5, 6, 0};
     call.counts = counts.get();

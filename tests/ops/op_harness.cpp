@@ -65,7 +65,8 @@ OpHarness::OpHarness(Graph graph, const PrecisionPolicy& policy, std::unique_ptr
     : graph_(std::move(graph)),
       plan_(graph_, policy, PlanPasses::forward_and_backward, {}),
       backend_(std::move(backend)),
-      memory_(*backend_, plan_.total_bytes()) {}
+      memory_(*backend_, plan_.total_bytes()),
+      values_(*backend_, sizeof(PassValues)) {}
 
 TensorView OpHarness::view(TensorId id, const PlannedBuffer& buffer) {
     const Shape& shape = graph_.tensor(id).shape;
@@ -161,7 +162,9 @@ void OpHarness::run(bool backward) {
     call.arithmetic = plan_.policy().arithmetic;
     call.mode = mode;
     call.random = random;
-    call.loss_gradient = loss_gradient;
+    const PassValues values{loss_gradient, random.step};
+    backend_->upload(values_.data(), &values, sizeof values);
+    call.values = reinterpret_cast<const PassValues*>(values_.data());
     call.inputs = inputs;
     call.tokens = tokens;
     call.output = value_view(node().output);

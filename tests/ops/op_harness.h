@@ -78,6 +78,7 @@ class OpHarness {
     Plan plan_;
     std::unique_ptr<Backend> backend_;
     DeviceMemory memory_;
+    DeviceMemory values_;
     std::map<TensorId, std::unique_ptr<TensorCounts>> value_counts_, gradient_counts_;
 };
 

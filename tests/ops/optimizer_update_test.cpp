@@ -73,7 +73,6 @@ TEST(OptimizerUpdate, AgreesWithTheOracleOverTenSteps) {
             o.learning_rate = 0.01f;
             o.weight_decay = c.weight_decay;
             fixture.call.inverse_scale = 1.0f / c.scale;
-            fixture.call.loss_scale = c.scale;
             fixture.call.clip_factor = c.clip;
             fixture.call.decay_order = c.order;
             OptimizerOracle oracle{o, c.scale, c.clip, c.order == UnscaleOrder::before_unscale, {}, {}, {}};

@@ -36,7 +36,10 @@ class PlainBackend final : public Backend {
     }
     void convert(const TensorView& out, const TensorView& in) override { executor_.copy(out, in); }
     void update(const UpdateCall& call) override { update_parameter(executor_, call); }
-    std::vector<GradientCheck> check(std::span<const TensorView>, float) override {
+    void begin_check(std::span<const TensorView>, const UpdateValues*) override {
+        throw std::logic_error("not an operation");
+    }
+    std::vector<GradientCheck> finish_check(std::span<const TensorView>) override {
         throw std::logic_error("not an operation");
     }
     std::vector<GradientComparison> compare(std::span<const TensorView>, float,

@@ -86,6 +86,7 @@ Inputs<Head, Tail...> inputs(const Head& head, const Tail&... tail) {
 template <class F>
 struct Single {
     F f;
+    HALFSCOPE_HD auto bind() const { return Single<decltype(bound(f))>{bound(f)}; }
     template <class... X>
     HALFSCOPE_HD Values<1> operator()(std::int64_t index, X... x) const {
         return {{f(index, x...)}};
@@ -112,7 +113,7 @@ struct MapBody {
     In in;
     HALFSCOPE_HD void operator()(std::int64_t item) const {
         const Element e = element_of(item, out.view[0].cols);
-        const Values<N> results = in.call(f, e);
+        const Values<N> results = in.call(bound(f), e);
         for (int n = 0; n < N; ++n) store(out.view[n], e, results.v[n]);
     }
 };
@@ -349,7 +350,7 @@ struct CountUpdatesBody {
     F f;
     In in;
     HALFSCOPE_HD void operator()(std::int64_t item) const {
-        const Values<3> measured = in.call(f, element_of(item, cols));
+        const Values<3> measured = in.call(bound(f), element_of(item, cols));
         const float update = measured.v[0], before = measured.v[1], after = measured.v[2];
         if (update != 0.0f && before != 0.0f) {
             ++counts->updates;

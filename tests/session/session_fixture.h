@@ -99,8 +99,11 @@ class FailingBackend : public Backend {
     }
     void backward(const OpCall& call) override { cpu_->backward(call); }
     void convert(const TensorView& out, const TensorView& in) override { cpu_->convert(out, in); }
-    std::vector<GradientCheck> check(std::span<const TensorView> gradients, float inverse_scale) override {
-        return cpu_->check(gradients, inverse_scale);
+    void begin_check(std::span<const TensorView> gradients, const UpdateValues* values) override {
+        cpu_->begin_check(gradients, values);
+    }
+    std::vector<GradientCheck> finish_check(std::span<const TensorView> gradients) override {
+        return cpu_->finish_check(gradients);
     }
     void update(const UpdateCall& call) override { cpu_->update(call); }
     std::vector<GradientComparison> compare(std::span<const TensorView> gradients, float inverse_scale,

@@ -54,10 +54,10 @@ Pass run(int readers, Format format) {
     from.data = staged.data();
     from.format = Format::fp32;
     backend->convert(buffers.flat_value(0), from);
-    buffers.feed({{{x, {}}, {y, {}}}});
+    constexpr float kLossGradient = 64.0f;
+    buffers.feed({{{x, {}}, {y, {}}}}, {kLossGradient, 0});
     ProbeCounts counts(*backend, graph);
     PassSettings settings;
-    settings.loss_gradient = 64.0f;
     settings.counts = &counts;
     buffers.forward(settings);
     buffers.backward(settings);
@@ -74,7 +74,7 @@ Pass run(int readers, Format format) {
                              sum = value_of(graph.nodes()[graph.nodes().size() - 2].name.c_str());
     std::vector<float> dy;
     for (std::size_t i = 0; i < h.size(); ++i)
-        dy.push_back(round_to(format, 2.0f * (sum[i] - target[i]) * settings.loss_gradient / 12.0f));
+        dy.push_back(round_to(format, 2.0f * (sum[i] - target[i]) * kLossGradient / 12.0f));
     // Backward order: the last reader first.
     std::vector<std::vector<float>> parts;
     for (std::size_t n = graph.nodes().size(); n-- > 0;) {

@@ -37,8 +37,11 @@ class SpyBackend final : public Backend {
         }
     }
     void convert(const TensorView& out, const TensorView& in) override { inner_->convert(out, in); }
-    std::vector<GradientCheck> check(std::span<const TensorView> gradients, float inverse_scale) override {
-        return inner_->check(gradients, inverse_scale);
+    void begin_check(std::span<const TensorView> gradients, const UpdateValues* values) override {
+        inner_->begin_check(gradients, values);
+    }
+    std::vector<GradientCheck> finish_check(std::span<const TensorView> gradients) override {
+        return inner_->finish_check(gradients);
     }
     void update(const UpdateCall& call) override { inner_->update(call); }
     std::vector<GradientComparison> compare(std::span<const TensorView> gradients, float inverse_scale,

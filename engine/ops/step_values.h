@@ -1,0 +1,25 @@
+// What changes from step to step, in the backend's memory: calls that point to it can be recorded by a device
+// once and played back at every later step (Backend::repeat). Written by train/, read by formulas when they
+// are bound (ops/executor.h).
+#pragma once
+
+#include <cstdint>
+
+namespace halfscope {
+
+/// Of one forward and backward pass.
+struct PassValues {
+    float loss_gradient = 1.0f;  ///< S: what a loss op's backward starts from, the loss scale folded in
+    std::uint32_t step = 0;      ///< keys dropout masks
+};
+
+/// Of one check of gradients and one update of all weights.
+struct UpdateValues {
+    float inverse_scale = 1.0f;
+    float clip_factor = 1.0f;
+    float learning_rate = 0.0f;
+    float bias_correction1 = 1.0f, bias_correction2 = 1.0f;
+    std::uint32_t step = 0;  ///< keys stochastic rounding
+};
+
+}  // namespace halfscope

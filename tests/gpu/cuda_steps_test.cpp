@@ -1,0 +1,105 @@
+// Steps of a lane on the CUDA device, where they are graphs, against the CPU's, where they are calls:
+// toggles, skips and scales during the run, with exact products, so that everything has the same bits.
+#include <gtest/gtest.h>
+
+#include "backend/cpu_backend.h"
+#include "backend/cuda_module.h"
+#include "lane_pair.h"
+#include "tiny_workload.h"
+
+namespace halfscope {
+namespace {
+
+class CudaSteps : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string why_not;
+        gpu = open_cuda_backend({.exact = true}, why_not);
+        if (!gpu) GTEST_SKIP() << why_not;
+    }
+    void TearDown() override {
+        // A capture that failed is said in the name.
+        if (gpu) {
+            EXPECT_EQ(gpu->name().find("not one graph"), std::string::npos) << gpu->name();
+        }
+    }
+    std::unique_ptr<Backend> gpu, cpu = make_cpu_backend(0);
+};
+
+std::shared_ptr<const Workload> tiny() {
+    TinyOptions options;
+    options.dropout = 0.2f;
+    options.layer_norm = true;
+    options.schedule = true;
+    options.optimizer.kind = OptimizerKind::adamw;
+    options.optimizer.weight_decay = 0.01f;
+    return tiny_workload(options);
+}
+
+TEST_F(CudaSteps, EveryPresetOneAfterTheOther) {
+    LanePair pair(*gpu, *cpu, tiny(), parse_techniques("fp32"));
+    for (const Preset& preset : presets()) {
+        SCOPED_TRACE(preset.name);
+        pair.toggle(preset.name);
+        pair.steps(7);
+        if (HasFatalFailure()) return;
+    }
+}
+
+TEST_F(CudaSteps, EveryTechniqueSwitchedDuringTheRun) {
+    LanePair pair(*gpu, *cpu, tiny(), parse_techniques("mixed"));
+    for (const TechniqueKey& key : technique_keys()) {
+        for (const std::string& choice : key.choices) {
+            Techniques techniques = parse_techniques("mixed");
+            if (!set_technique(techniques, key.name, choice).empty() || !refusal(techniques).empty())
+                continue;
+            SCOPED_TRACE(key.name + "=" + choice);
+            pair.toggle("mixed," + key.name + "=" + choice);
+            pair.steps(4);
+            if (HasFatalFailure()) return;
+        }
+    }
+}
+
+TEST_F(CudaSteps, OverflowsSkipAndScalesMove) {
+    LanePair pair(
+        *gpu, *cpu, tiny(),
+        parse_techniques("mixed,loss_scale=65536,growth_interval=1,growth_factor=16,max_scale=none"));
+    pair.steps(24);
+    EXPECT_GT(pair.skips, 1);
+    for (Lane* lane : {&pair.found, &pair.expected}) lane->multiply_loss_scale(0.0625);
+    pair.steps(4);
+}
+
+TEST_F(CudaSteps, MicroBatchesAndScenarios) {
+    const std::pair<const char*, std::map<std::string, double>> scenarios[] = {
+        {"spiral-mlp", {{"points", 256}, {"batch", 64}, {"micro_batches", 3}}},
+        {"char-gru", {{"hidden", 24}, {"time", 16}}},
+        {"digits-cnn", {{"batch", 4}, {"size", 12}, {"channels", 8}, {"blocks", 1}}}};
+    for (const auto& [name, parameters] : scenarios) {
+        SCOPED_TRACE(name);
+        ScenarioSettings settings;
+        settings.parameters = parameters;
+        LanePair pair(*gpu, *cpu, find_scenario(name).create(settings), parse_techniques("mixed"));
+        pair.steps(7);
+        if (HasFatalFailure()) return;
+    }
+}
+
+/// Two lanes share the device's scratch memory: the larger one makes it grow, which outdates the graphs of
+/// the smaller one.
+TEST_F(CudaSteps, ALaneBesideGrowsTheScratchMemory) {
+    LanePair small(*gpu, *cpu, tiny(), parse_techniques("mixed"));
+    small.steps(4);
+    TinyOptions larger;
+    larger.rows = 4096;
+    larger.width = 64;
+    LanePair large(*gpu, *cpu, tiny_workload(larger), parse_techniques("mixed"));
+    for (int turn = 0; turn < 4; ++turn) {
+        large.steps(1);
+        small.steps(1);
+    }
+}
+
+}  // namespace
+}  // namespace halfscope
