@@ -48,7 +48,7 @@ ScenarioInfo describe() {
          {},
          "Points per step; as many as there are, or more, means all of them, the same each step."},
         {"layers", Kind::integer, 5, 1, 12, false, {}, "Hidden layers."},
-        {"width", Kind::integer, 32, 2, 512, true, {}, "Units of each hidden layer."},
+        {"width", Kind::integer, 32, 2, 4096, true, {}, "Units of each hidden layer."},
         {"activation",
          Kind::choice,
          0,
