@@ -75,7 +75,10 @@ void draw_lane(Line& line, const PanelContext& context, const LaneSnapshot& lane
     ImGui::SameLine(0, context.theme.px(4));
     ImGui::TextUnformatted(words.c_str());
     ImGui::EndGroup();
-    item_tooltip(context.theme, lane.name + ": its own speed and time per step, without what is measured");
+    std::string help = lane.name + ": its own speed and time per step, without what is measured";
+    if (lane.joules_per_step)
+        help += formatted("; about %.3g J a step, the device's power for that time", *lane.joules_per_step);
+    item_tooltip(context.theme, help);
     context.ui.probe.value("status/lane/" + lane.name, words);
 }
 
@@ -100,6 +103,15 @@ void draw_status_bar(const PanelContext& context, ImVec2 min, ImVec2 max) {
     line.text("step", "step " + count_text(snapshot.next_step), "steps done so far");
     line.text("rate", formatted("%.0f steps/s", snapshot.steps_per_second),
               "steps of all lanes together, with everything that is measured and drawn");
+    if (snapshot.energy.watts) {
+        std::string words = formatted("%.0f W", *snapshot.energy.watts);
+        if (snapshot.energy.joules_per_step)
+            words += formatted("  %.3g J/step", *snapshot.energy.joules_per_step);
+        line.text(
+            "energy", words,
+            "what the device's driver says it used in the last seconds: power, and energy for a step of "
+            "all lanes together");
+    }
     for (const LaneSnapshot& lane : snapshot.lanes) draw_lane(line, context, lane);
     const ObservationCost& share = snapshot.observation_percent;
     line.text("telemetry", "telemetry " + formatted("%.1f%%", share.probes),

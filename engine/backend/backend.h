@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ class Backend {
     virtual std::string name() const = 0;
     /// Processor threads for what is computed on the processor whatever the device; 0: all cores.
     virtual int host_threads() const { return 0; }
+    /// Energy used since some fixed moment, where the machine tells it.
+    virtual std::optional<double> joules() { return std::nullopt; }
     /// Bytes that can still be allocated.
     virtual std::uint64_t available_bytes() const = 0;
 

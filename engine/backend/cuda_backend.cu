@@ -1,9 +1,11 @@
 // The CUDA module: a Backend on the first GPU.
 #include <exception>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "backend/cuda_energy.h"
 #include "backend/cuda_entry.h"
 #include "backend/cuda_executor.cuh"
 #include "backend/cuda_recording.h"
@@ -32,10 +34,14 @@ class CudaBackend final : public Backend {
         : executor_(stream_, options.exact ? CudaProducts::exact : CudaProducts::cublas) {
         cudaDeviceProp properties{};
         require(cudaGetDeviceProperties(&properties, 0), "its properties");
+        char address[32] = {};
+        require(cudaDeviceGetPCIBusId(address, sizeof address, 0), "its address");
+        energy_.emplace(address);
         name_ = std::string("cuda: ") + properties.name + (options.exact ? ", exact products" : "");
     }
 
     std::string name() const override { return remark_.empty() ? name_ : name_ + " (" + remark_ + ")"; }
+    std::optional<double> joules() override { return energy_->joules(); }
     std::uint64_t available_bytes() const override {
         std::size_t free = 0, total = 0;
         require(cudaMemGetInfo(&free, &total), "asking for its memory");
@@ -160,6 +166,7 @@ class CudaBackend final : public Backend {
 
     Stream stream_;
     CudaExecutor executor_;
+    std::optional<CudaEnergy> energy_;
     std::string name_;
     std::string remark_;  ///< why steps are not recorded; empty: they are
 };

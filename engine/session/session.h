@@ -15,6 +15,7 @@
 #include "backend/backend.h"
 #include "session/checkpoint.h"
 #include "session/command.h"
+#include "session/energy_window.h"
 #include "session/rate_window.h"
 #include "session/snapshot.h"
 #include "session/timeline.h"
@@ -152,6 +153,7 @@ class Session {
     SteadyClock::time_point last_probe_{}, last_view_{}, last_step_end_{};
     double view_cost_ms_ = 0.0;                  // of the last views of all lanes
     RateWindow steps_{std::chrono::seconds(2)};  // wall time of whole steps, and what looking took of it
+    EnergyWindow energy_;
 };
 
 }  // namespace halfscope

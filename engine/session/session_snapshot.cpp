@@ -19,6 +19,8 @@ LaneSnapshot Session::lane_snapshot(std::size_t index) const {
     const RateWindow& steps = state.plain_steps.size() > 0 ? state.plain_steps : state.probed_steps;
     shown.steps_per_second = steps.per_second();
     shown.step_ms = steps.mean_ms();
+    const std::optional<double> watts = energy_.use().watts;
+    if (watts && shown.step_ms > 0) shown.joules_per_step = *watts * shown.step_ms * 1e-3;
     shown.memory = lane.memory();
     shown.probes = state.probes;
     shown.probe_step = state.probe_step;
@@ -36,6 +38,12 @@ Snapshot Session::make_snapshot() {
     snapshot.state = state_;
     snapshot.loading = loading_;
     snapshot.device = backend_.name();
+    const SteadyClock::time_point now = SteadyClock::now();
+    if (energy_.is_due(now)) {
+        const std::optional<double> joules = backend_.joules();
+        if (joules) energy_.add(now, *joules, experiment_ ? experiment_->next_step() : 0);
+    }
+    snapshot.energy = energy_.use();
     if (experiment_) {
         snapshot.scenario = workload_->info();
         snapshot.settings = workload_->settings();

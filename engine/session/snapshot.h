@@ -5,10 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "session/energy_window.h"
 #include "session/rate_window.h"
 #include "train/lane.h"
 #include "train/scenario.h"
@@ -55,6 +57,8 @@ struct LaneSnapshot {
     std::int32_t steps_until_growth = -1;
     double steps_per_second = 0;  ///< of this lane alone: 1000 / mean step_ms over the last second
     double step_ms = 0;           ///< mean over the last second, of steps without probes where there were any
+    /// Lanes run in turn: the device's power for as long as a step of this lane takes.
+    std::optional<double> joules_per_step;
     MemoryUse memory;
     /// Latest of every tensor, graph order. relative_error and cosine are those of shadow_step, also when
     /// probe_step is later.
@@ -86,6 +90,7 @@ struct Snapshot {
     std::shared_ptr<const ModelView> target;  ///< the reference beside the lanes; null or empty: none
     double steps_per_second = 0;              ///< of the whole experiment
     ObservationCost observation_percent;      ///< shares of wall time, last seconds
+    EnergyUse energy;                         ///< of the device
     int probe_every = 10, shadow_every = 50;
     double step_delay_ms = 0;       ///< slow motion: the pause after each step
     std::vector<Message> messages;  ///< the last few

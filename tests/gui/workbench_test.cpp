@@ -46,6 +46,19 @@ TEST(Workbench, DrawsAnEmptySnapshot) {
     EXPECT_GT(ImGui::GetDrawData()->TotalVtxCount, 100);
 }
 
+TEST(Workbench, TheStatusBarTellsPowerWhereTheDeviceDoes) {
+    WorkbenchFixture fixture(2);
+    const UiProbe& probe = fixture.workbench.ui().probe;
+    fixture.frames();
+    EXPECT_EQ(probe.find_value("status/energy"), std::nullopt);
+    fixture.snapshot.energy.watts = 241.7;
+    fixture.frames();
+    EXPECT_EQ(probe.find_value("status/energy"), "242 W");
+    fixture.snapshot.energy.joules_per_step = 0.31415;
+    fixture.frames();
+    EXPECT_EQ(probe.find_value("status/energy"), "242 W  0.314 J/step");
+}
+
 TEST(Workbench, WhatTakesLongIsShownAndCancelled) {
     constexpr int kEscape = 256;  // GLFW_KEY_ESCAPE
     WorkbenchFixture fixture(5);

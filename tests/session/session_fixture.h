@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -111,7 +113,15 @@ class FailingBackend : public Backend {
         return cpu_->compare(gradients, inverse_scale, shadows);
     }
 
+    /// Uses that much power from its construction on; nothing is told where it is below 0.
+    double watts = -1.0;
+    std::optional<double> joules() override {
+        if (watts < 0) return std::nullopt;
+        return watts * std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    }
+
   private:
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
     std::map<void*, std::uint64_t> sizes_;
     std::unique_ptr<Backend> cpu_ = make_cpu_backend(1);
 };

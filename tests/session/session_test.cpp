@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <thread>
 
 #include "session/session_fixture.h"
 
@@ -64,6 +65,22 @@ TEST_F(SessionTest, OpensPausedWithPicturesAndSignatures) {
     EXPECT_EQ(snapshot.lanes[0].signature, DirectRun().signature(0));
     EXPECT_TRUE(std::isnan(snapshot.lanes[0].best_loss));
     EXPECT_EQ(snapshot.lanes[0].probe_step, -1);
+}
+
+TEST_F(SessionTest, EnergyIsThatOfTheDeviceAndOfEachLanesShare) {
+    run(3);
+    EXPECT_FALSE(session_.make_snapshot().energy.watts.has_value()) << "the device does not tell";
+    EXPECT_FALSE(session_.make_snapshot().lanes[0].joules_per_step.has_value());
+    backend_.watts = 300;
+    session_.make_snapshot();
+    std::this_thread::sleep_for(std::chrono::milliseconds(220));
+    run(4);
+    const Snapshot snapshot = session_.make_snapshot();
+    EXPECT_NEAR(snapshot.energy.watts.value(), 300, 15);
+    // All that time's energy, on four steps.
+    EXPECT_GE(snapshot.energy.joules_per_step.value(), 0.95 * 300 * 0.22 / 4);
+    for (const LaneSnapshot& lane : snapshot.lanes)
+        EXPECT_NEAR(lane.joules_per_step.value(), *snapshot.energy.watts * lane.step_ms * 1e-3, 1e-9);
 }
 
 TEST_F(SessionTest, MeasuringDoesNotChangeTraining) {
