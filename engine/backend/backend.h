@@ -17,6 +17,11 @@
 
 namespace halfscope {
 
+/// out = store(in).
+struct Conversion {
+    TensorView out, in;
+};
+
 /// Calls that a device has recorded (Backend::repeat). Must not outlive its backend.
 class Recording {
   public:
@@ -47,27 +52,32 @@ class Backend {
     virtual void release(void* memory) = 0;
     virtual void upload(void* device, const void* host, std::uint64_t bytes) = 0;
     virtual void download(void* host, const void* device, std::uint64_t bytes) = 0;
+    virtual void clear(void* memory, std::uint64_t bytes) = 0;
 
     virtual void forward(const OpCall& call) = 0;
     virtual void backward(const OpCall& call) = 0;
     /// out = store(in): casts weights, gradients and inputs between formats.
     virtual void convert(const TensorView& out, const TensorView& in) = 0;
-    /// Of each scaled gradient (1 x n): counts non-finite values and sums its unscaled squares. `values` lies
-    /// in the backend's memory: inverse_scale.
-    virtual void begin_check(std::span<const TensorView> gradients, const UpdateValues* values) = 0;
-    /// What the last check of these gradients found. No other call may come between the two.
-    virtual std::vector<GradientCheck> finish_check(std::span<const TensorView> gradients) = 0;
-    /// One optimizer update of one parameter.
-    virtual void update(const UpdateCall& call) = 0;
+    /// The same for several, of which none reads what another one stores.
+    virtual void convert_each(std::span<const Conversion> conversions) {
+        for (const Conversion& one : conversions) convert(one.out, one.in);
+    }
+    /// Of each scaled gradient (1 x n): counts non-finite values and sums its unscaled squares; then decides
+    /// (ops/update_decision.h). `values` lies in the backend's memory: what it reads, and its decision.
+    virtual void begin_check(std::span<const TensorView> gradients, UpdateValues* values) = 0;
+    /// What the last check found, of `count` gradients.
+    virtual std::vector<GradientCheck> finish_check(std::size_t count) = 0;
+    /// One optimizer update of each parameter.
+    virtual void update(std::span<const UpdateCall> calls) = 0;
     /// Of each gradient: relative error and cosine ingredients against the shadow pass's FP32 one.
     virtual std::vector<GradientComparison> compare(std::span<const TensorView> gradients,
                                                     float inverse_scale,
                                                     std::span<const TensorView> shadows) = 0;
 
-    /// Does what `calls` does, which must be forward, backward, convert, begin_check and update alone, the
-    /// same ones with the same arguments each time: what differs from step to step lies in memory they point
-    /// to. A device may record them into `recording` (empty at first) and play that back without making them.
-    /// Where what they do changes, the caller empties it.
+    /// Does what `calls` does, which must be clear, forward, backward, convert, convert_each, begin_check and
+    /// update alone, the same ones with the same arguments each time: what differs from step to step lies in
+    /// memory they point to. A device may record them into `recording` (empty at first) and play that back
+    /// without making them. Where what they do changes, the caller empties it.
     virtual void repeat(std::unique_ptr<Recording>& /*recording*/, FunctionRef<void()> calls) { calls(); }
 };
 

@@ -12,6 +12,7 @@
 #include "graph/plan.h"
 #include "ops/op_list.h"
 #include "ops/optimizer_update.h"
+#include "ops/update_decision.h"
 
 namespace halfscope {
 namespace {
@@ -76,6 +77,8 @@ class CpuBackend final : public Backend {
         if (bytes != 0) std::memcpy(host, device, bytes);
     }
 
+    void clear(void* memory, std::uint64_t bytes) override { std::memset(memory, 0, bytes); }
+
     void forward(const OpCall& call) override {
         visit_op(call.node->op, [&](auto op) { decltype(op)::forward(executor_, call); });
     }
@@ -83,14 +86,17 @@ class CpuBackend final : public Backend {
         visit_op(call.node->op, [&](auto op) { decltype(op)::backward(executor_, call); });
     }
     void convert(const TensorView& out, const TensorView& in) override { executor_.copy(out, in); }
-    void update(const UpdateCall& call) override { update_parameter(executor_, call); }
+    void update(std::span<const UpdateCall> calls) override {
+        for (const UpdateCall& call : calls) update_parameter(executor_, call);
+    }
 
-    void begin_check(std::span<const TensorView> gradients, const UpdateValues* values) override {
+    void begin_check(std::span<const TensorView> gradients, UpdateValues* values) override {
         checks_.clear();
         for (const TensorView& gradient : gradients)
             checks_.push_back(check_one(gradient, values->inverse_scale));
+        values->decision = decide_update(checks_.data(), checks_.size(), *values);
     }
-    std::vector<GradientCheck> finish_check(std::span<const TensorView>) override { return checks_; }
+    std::vector<GradientCheck> finish_check(std::size_t) override { return checks_; }
     std::vector<GradientComparison> compare(std::span<const TensorView> gradients, float inverse_scale,
                                             std::span<const TensorView> shadows) override {
         std::vector<GradientComparison> results;

@@ -31,6 +31,7 @@ class CpuFormulas {
 
     template <int N, class F, class... In>
     void map(const Outputs<N>& out, F formula, const In&... in) {
+        if (idle(formula)) return;
         const auto f = bound(formula);
         const TensorView& first = out.view[0];
         bool flat = (is_flat(in) && ...);
@@ -145,6 +146,7 @@ class CpuFormulas {
     template <class F, class... In>
     void count_updates(UpdateCounts& counts, Format weight_format, F formula, const TensorView& extent,
                        const In&... in) {
+        if (idle(formula)) return;
         const auto f = bound(formula);
         const bool flat = extent.contiguous() && (is_flat(in) && ...);
         const auto loaders = prepare(extent.rows, extent.cols, flat, extent, in...);

@@ -3,6 +3,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/cuda_energy.h"
@@ -75,37 +76,44 @@ class CudaBackend final : public Backend {
     void backward(const OpCall& call) override {
         visit_op(call.node->op, [&](auto op) { decltype(op)::backward(executor_, call); });
     }
-    void convert(const TensorView& out, const TensorView& in) override { executor_.copy(out, in); }
-    void update(const UpdateCall& call) override { update_parameter(executor_, call); }
-
-    void begin_check(std::span<const TensorView> gradients, const UpdateValues* values) override {
-        measure<GradientCheck>(gradients, [&](std::size_t i, GradientCheck* place, unsigned chunks) {
-            cuda::check_kernel<<<chunks, 32, 0, stream_>>>(place, gradients[i], values);
-        });
+    void clear(void* memory, std::uint64_t bytes) override {
+        require(cudaMemsetAsync(memory, 0, bytes, stream_), "clearing memory");
     }
-    std::vector<GradientCheck> finish_check(std::span<const TensorView> gradients) override {
-        const auto add = [](GradientCheck& total, const GradientCheck& chunk) {
-            total.nonfinite += chunk.nonfinite;
-            total.nonfinite_unscaled += chunk.nonfinite_unscaled;
-            total.sum_of_squares += chunk.sum_of_squares;
-            if (chunk.max_abs > total.max_abs) total.max_abs = chunk.max_abs;
-        };
-        return measured<GradientCheck>(gradients, add);
+    void convert(const TensorView& out, const TensorView& in) override { executor_.copy(out, in); }
+    void convert_each(std::span<const Conversion> conversions) override { executor_.copy_each(conversions); }
+    void update(std::span<const UpdateCall> calls) override {
+        for (const UpdateCall& call : calls) update_parameter(executor_, call);
+        executor_.finish_updates();
+    }
+
+    void begin_check(std::span<const TensorView> gradients, UpdateValues* values) override {
+        auto* const totals =
+            static_cast<GradientCheck*>(executor_.check_space(gradients.size() * sizeof(GradientCheck)));
+        int first = 0;
+        measure<GradientCheck>(
+            gradients, {}, [&](const cuda::Measured& some, GradientCheck* place, unsigned chunks) {
+                if (chunks > 0) cuda::check_kernel<<<chunks, 32, 0, stream_>>>(place, some, values);
+                cuda::fold_checks_kernel<<<static_cast<unsigned>(some.count), cuda::kThreads, 0, stream_>>>(
+                    totals, first, place, chunks, some);
+                first += some.count;
+            });
+        cuda::decide_kernel<<<1, 1, 0, stream_>>>(totals, gradients.size(), values);
+        require(cudaGetLastError(), "the check of gradients");
+    }
+    std::vector<GradientCheck> finish_check(std::size_t count) override {
+        std::vector<GradientCheck> totals(count);
+        const std::uint64_t bytes = count * sizeof totals[0];
+        download(totals.data(), executor_.check_space(bytes), bytes);
+        return totals;
     }
 
     std::vector<GradientComparison> compare(std::span<const TensorView> gradients, float inverse_scale,
                                             std::span<const TensorView> shadows) override {
-        measure<GradientComparison>(gradients, [&](std::size_t i, GradientComparison* place,
-                                                   unsigned chunks) {
-            cuda::compare_kernel<<<chunks, 32, 0, stream_>>>(place, gradients[i], inverse_scale, shadows[i]);
-        });
-        const auto add = [](GradientComparison& total, const GradientComparison& chunk) {
-            total.difference_square += chunk.difference_square;
-            total.gradient_square += chunk.gradient_square;
-            total.shadow_square += chunk.shadow_square;
-            total.product += chunk.product;
-        };
-        return measured<GradientComparison>(gradients, add);
+        measure<GradientComparison>(
+            gradients, shadows, [&](const cuda::Measured& some, GradientComparison* place, unsigned chunks) {
+                if (chunks > 0) cuda::compare_kernel<<<chunks, 32, 0, stream_>>>(place, some, inverse_scale);
+            });
+        return compared(gradients);
     }
 
     /// The first run of a part is launched call by call and finds out how much scratch memory it takes; from
@@ -130,37 +138,51 @@ class CudaBackend final : public Backend {
         return (gradient.elements() + kDoubleChunk - 1) / kDoubleChunk;
     }
     /// Room for what is measured of each chunk; the same place as long as no operation comes between.
-    template <class Measured>
-    Measured* measuring_space(std::span<const TensorView> gradients) {
+    template <class Result>
+    Result* measuring_space(std::span<const TensorView> gradients) {
         std::int64_t chunks = 0;
         for (const TensorView& gradient : gradients) chunks += chunks_of(gradient);
-        return static_cast<Measured*>(
-            executor_.measuring_space(chunks * static_cast<std::int64_t>(sizeof(Measured))));
+        return static_cast<Result*>(
+            executor_.measuring_space(chunks * static_cast<std::int64_t>(sizeof(Result))));
     }
 
-    /// Launches kernel(i, place, chunks), which measures each chunk of kDoubleChunk elements, for each
-    /// gradient.
-    template <class Measured, class Kernel>
-    void measure(std::span<const TensorView> gradients, const Kernel& kernel) {
-        auto* place = measuring_space<Measured>(gradients);
+    /// Launches kernel(some of the gradients, place, chunks), which measures each chunk of kDoubleChunk
+    /// elements; `shadows`: one for each, or none.
+    template <class Result, class Kernel>
+    void measure(std::span<const TensorView> gradients, std::span<const TensorView> shadows,
+                 const Kernel& kernel) {
+        auto* place = measuring_space<Result>(gradients);
+        cuda::Measured some{};
+        unsigned chunks = 0;
         for (std::size_t i = 0; i < gradients.size(); ++i) {
-            const std::int64_t count = chunks_of(gradients[i]);
-            if (count > 0) kernel(i, place, static_cast<unsigned>(count));
-            require(cudaGetLastError(), "the measuring of a gradient");
-            place += count;
+            some.gradient[some.count] = gradients[i];
+            if (!shadows.empty()) some.shadow[some.count] = shadows[i];
+            some.first_chunk[some.count++] = chunks;
+            chunks += static_cast<unsigned>(chunks_of(gradients[i]));
+            if (some.count < some.kMost && i + 1 < gradients.size()) continue;
+            kernel(some, place, chunks);
+            require(cudaGetLastError(), "the measuring of gradients");
+            place += std::exchange(chunks, 0);
+            some.count = 0;
         }
     }
-    /// What was measured, added up for each gradient in the order of the chunks. The host waits once for all
+    /// What was compared, added up for each gradient in the order of the chunks. The host waits once for all
     /// of them.
-    template <class Measured, class Add>
-    std::vector<Measured> measured(std::span<const TensorView> gradients, const Add& add) {
+    std::vector<GradientComparison> compared(std::span<const TensorView> gradients) {
         std::int64_t chunks = 0;
         for (const TensorView& gradient : gradients) chunks += chunks_of(gradient);
-        std::vector<Measured> parts(static_cast<std::size_t>(chunks)), totals(gradients.size());
-        download(parts.data(), measuring_space<Measured>(gradients), parts.size() * sizeof(Measured));
-        const Measured* part = parts.data();
-        for (std::size_t i = 0; i < gradients.size(); ++i)
-            for (std::int64_t n = chunks_of(gradients[i]); n > 0; --n) add(totals[i], *part++);
+        std::vector<GradientComparison> parts(static_cast<std::size_t>(chunks)), totals(gradients.size());
+        download(parts.data(), measuring_space<GradientComparison>(gradients),
+                 parts.size() * sizeof parts[0]);
+        const GradientComparison* part = parts.data();
+        for (std::size_t i = 0; i < gradients.size(); ++i) {
+            for (std::int64_t n = chunks_of(gradients[i]); n > 0; --n, ++part) {
+                totals[i].difference_square += part->difference_square;
+                totals[i].gradient_square += part->gradient_square;
+                totals[i].shadow_square += part->shadow_square;
+                totals[i].product += part->product;
+            }
+        }
         return totals;
     }
 

@@ -27,12 +27,86 @@ cublasComputeType_t compute_type(const Operand& a, const GemmOptions& options) {
     return options.operands == Format::tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F_PEDANTIC;
 }
 
+cublasOperation_t operation(const Operand& operand) {
+    return operand.transpose == Transpose::yes ? CUBLAS_OP_T : CUBLAS_OP_N;
+}
+
+/// Bytes that the address is a multiple of, as far as cuBLASLt cares.
+std::uint32_t alignment_of(const void* data) {
+    constexpr std::uintptr_t kMost = 256;
+    const auto address = reinterpret_cast<std::uintptr_t>(data) | kMost;
+    return static_cast<std::uint32_t>(address & (~address + 1));
+}
+
+/// Whether every row begins at a multiple of 16 bytes and so ends.
+bool is_in_words(const TensorView& view) {
+    constexpr std::int64_t kWord = 16;
+    const std::int64_t bytes = format_info(view.format).bytes;
+    return reinterpret_cast<std::uintptr_t>(view.data) % kWord == 0 && view.cols * bytes % kWord == 0 &&
+           view.row_stride * bytes % kWord == 0;
+}
+
+/// A row-major matrix as cuBLASLt sees it: column-major, transposed.
+class Layout {
+  public:
+    explicit Layout(const TensorView& view) {
+        require(
+            cublasLtMatrixLayoutCreate(&layout_, type_of(view.format), static_cast<std::uint64_t>(view.cols),
+                                       static_cast<std::uint64_t>(view.rows), view.row_stride),
+            "a matrix product");
+    }
+    ~Layout() { cublasLtMatrixLayoutDestroy(layout_); }
+    Layout(const Layout&) = delete;
+    Layout& operator=(const Layout&) = delete;
+    operator cublasLtMatrixLayout_t() const { return layout_; }
+
+  private:
+    cublasLtMatrixLayout_t layout_ = nullptr;
+};
+
+class ProductDescription {
+  public:
+    explicit ProductDescription(cublasComputeType_t compute) {
+        require(cublasLtMatmulDescCreate(&description_, compute, CUDA_R_32F), "a matrix product");
+    }
+    ~ProductDescription() { cublasLtMatmulDescDestroy(description_); }
+    ProductDescription(const ProductDescription&) = delete;
+    ProductDescription& operator=(const ProductDescription&) = delete;
+    template <class Value>
+    void set(cublasLtMatmulDescAttributes_t attribute, const Value& value) {
+        require(cublasLtMatmulDescSetAttribute(description_, attribute, &value, sizeof value),
+                "a matrix product");
+    }
+    operator cublasLtMatmulDesc_t() const { return description_; }
+
+  private:
+    cublasLtMatmulDesc_t description_ = nullptr;
+};
+
+class Preference {
+  public:
+    Preference() { require(cublasLtMatmulPreferenceCreate(&preference_), "a matrix product"); }
+    ~Preference() { cublasLtMatmulPreferenceDestroy(preference_); }
+    Preference(const Preference&) = delete;
+    Preference& operator=(const Preference&) = delete;
+    template <class Value>
+    void set(cublasLtMatmulPreferenceAttributes_t attribute, const Value& value) {
+        require(cublasLtMatmulPreferenceSetAttribute(preference_, attribute, &value, sizeof value),
+                "a matrix product");
+    }
+    operator cublasLtMatmulPreference_t() const { return preference_; }
+
+  private:
+    cublasLtMatmulPreference_t preference_ = nullptr;
+};
+
 bool fits_int(std::int64_t extent) { return extent <= std::numeric_limits<int>::max(); }
 
 }  // namespace
 
-CudaBlas::CudaBlas(cudaStream_t stream) {
+CudaBlas::CudaBlas(cudaStream_t stream) : stream_(stream) {
     require(cublasCreate(&handle_), "its start");
+    require(cublasLtCreate(&lt_), "its start");
     require(cublasSetStream(handle_, stream), "its start");
     require(cudaMalloc(&workspace_, kWorkspaceBytes), "the workspace of cuBLAS");
     require(cublasSetWorkspace(handle_, workspace_, kWorkspaceBytes), "its start");
@@ -42,6 +116,7 @@ CudaBlas::CudaBlas(cudaStream_t stream) {
 }
 
 CudaBlas::~CudaBlas() {
+    if (lt_) cublasLtDestroy(lt_);
     if (handle_) cublasDestroy(handle_);
     cudaFree(workspace_);
 }
@@ -66,9 +141,6 @@ bool CudaBlas::can_store(const TensorView& out, const Operand& a, const GemmOpti
 void CudaBlas::multiply(const TensorView& out, const Operand& a, const Operand& b,
                         const GemmOptions& options) {
     // Row-major out = a b is column-major out^T = b^T a^T.
-    const auto operation = [](const Operand& operand) {
-        return operand.transpose == Transpose::yes ? CUBLAS_OP_T : CUBLAS_OP_N;
-    };
     const std::int64_t depth = a.transpose == Transpose::yes ? a.view.rows : a.view.cols;
     const cublasComputeType_t compute = compute_type(a, options);
     const float one = 1.0f, zero = 0.0f;
@@ -82,6 +154,63 @@ void CudaBlas::multiply(const TensorView& out, const Operand& a, const Operand& 
                          type_of(a.view.format), static_cast<int>(a.view.row_stride), beta, out.data,
                          type_of(out.format), static_cast<int>(out.row_stride), compute, CUBLAS_GEMM_DEFAULT),
             "a matrix product");
+}
+
+bool CudaBlas::multiply_with_bias(const TensorView& out, const Operand& a, const Operand& b,
+                                  const GemmOptions& options) {
+    const TensorView& bias = options.bias;
+    if (options.accumulate == Accumulate::fp16 || bias.format != out.format) return false;
+    if (out.format != Format::fp32) {
+        // Where addresses or strides are odd, cuBLASLt 13 has been seen to round before the bias is added.
+        if (!can_store(out, a, options) || !is_in_words(out) || !is_in_words(a.view) || !is_in_words(b.view))
+            return false;
+    }
+    ProductDescription description(compute_type(a, options));
+    description.set(CUBLASLT_MATMUL_DESC_TRANSA, operation(b));
+    description.set(CUBLASLT_MATMUL_DESC_TRANSB, operation(a));
+    description.set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+    description.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias.data);
+    description.set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, type_of(bias.format));
+    const Layout left(b.view), right(a.view), result(out);
+    const std::uint32_t left_bytes = alignment_of(b.view.data), right_bytes = alignment_of(a.view.data);
+    const std::uint32_t out_bytes = alignment_of(out.data);
+    const ProductKey key{static_cast<std::int64_t>(a.view.format),
+                         static_cast<std::int64_t>(out.format),
+                         static_cast<std::int64_t>(options.operands),
+                         operation(a),
+                         operation(b),
+                         out.rows,
+                         out.cols,
+                         a.view.rows * a.view.cols,
+                         a.view.row_stride,
+                         b.view.row_stride,
+                         out.row_stride,
+                         left_bytes,
+                         right_bytes,
+                         out_bytes};
+    const auto [place, is_new] = algorithms_.try_emplace(key);
+    if (is_new) {
+        Preference preference;
+        preference.set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceBytes);
+        // Parts of a sum meet in FP32, never in less.
+        preference.set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+                       static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
+        preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, left_bytes);
+        preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, right_bytes);
+        preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, out_bytes);
+        preference.set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, out_bytes);
+        cublasLtMatmulHeuristicResult_t found{};
+        int count = 0;
+        const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(lt_, description, left, right, result,
+                                                                     result, preference, 1, &found, &count);
+        if (status == CUBLAS_STATUS_SUCCESS && count > 0) place->second = found.algo;
+    }
+    if (!place->second) return false;
+    const float one = 1.0f, zero = 0.0f;
+    require(cublasLtMatmul(lt_, description, &one, b.view.data, left, a.view.data, right, &zero, out.data,
+                           result, out.data, result, &*place->second, workspace_, kWorkspaceBytes, stream_),
+            "a matrix product");
+    return true;
 }
 
 }  // namespace halfscope

@@ -3,7 +3,13 @@
 // reduction in less; FP16 accumulation is CUBLAS_COMPUTE_16F. Used by the CUDA executor alone.
 #pragma once
 
+#include <cublasLt.h>
 #include <cublas_v2.h>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
 
 #include "backend/cuda_status.h"
 #include "ops/executor.h"
@@ -26,9 +32,20 @@ class CudaBlas {
     /// out = a b; no bias, no counts. out is FP32 (FP16 where sums are FP16), or what can_store() allows.
     void multiply(const TensorView& out, const Operand& a, const Operand& b, const GemmOptions& options);
 
+    /// out = a b + bias as one product: the bias joins the sum before it is rounded. False, and nothing done,
+    /// where cuBLASLt has none such.
+    bool multiply_with_bias(const TensorView& out, const Operand& a, const Operand& b,
+                            const GemmOptions& options);
+
   private:
+    /// What an algorithm was chosen for: formats, transposes, extents, strides, alignments.
+    using ProductKey = std::array<std::int64_t, 14>;
+
+    cudaStream_t stream_;
     cublasHandle_t handle_ = nullptr;
+    cublasLtHandle_t lt_ = nullptr;
     void* workspace_ = nullptr;
+    std::map<ProductKey, std::optional<cublasLtMatmulAlgo_t>> algorithms_;
 };
 
 }  // namespace halfscope

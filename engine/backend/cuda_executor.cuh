@@ -1,16 +1,19 @@
 // The executor of the CUDA device: the primitives of ops/executor.h as kernels on one stream. Matrix products
-// go to cuBLAS (cuda_blas.h), or, in an exact run and where cuBLAS has none, to kernels that sum in the CPU's
-// order (cuda_product.cuh); everything else has the CPU's bits always. Used by cuda_backend.cu alone. Knows
-// no operation.
+// go to cuBLAS (cuda_blas.h), or, in an exact run, where cuBLAS has none and where FP32 ones are small, to
+// kernels that sum in the CPU's order (cuda_product.cuh); everything else has the CPU's bits always. Used by
+// cuda_backend.cu alone. Knows no operation.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
+#include "backend/backend.h"
 #include "backend/cuda_blas.h"
 #include "backend/cuda_kernels.cuh"
 #include "backend/cuda_product.cuh"
 #include "backend/cuda_scratch.h"
+#include "backend/cuda_together.cuh"
 #include "ops/formulas.h"
 
 namespace halfscope {
@@ -62,11 +65,11 @@ class CudaExecutor {
         if (cols <= 0) return;
         const std::int64_t chunks = (rows + cuda::kColumnChunk - 1) / cuda::kColumnChunk;
         float* const partial = scratch_floats(ScratchFor::partial_sums, chunks * N * cols);
-        const int threads = cols >= cuda::kThreads ? cuda::kThreads : static_cast<int>((cols + 31) / 32 * 32);
-        const dim3 grid(static_cast<unsigned>((cols + threads - 1) / threads), static_cast<unsigned>(chunks));
+        const dim3 grid(static_cast<unsigned>((cols + cuda::kColumnTile - 1) / cuda::kColumnTile),
+                        static_cast<unsigned>(chunks));
         if (chunks > 0) {
             cuda::column_chunk_kernel<N>
-                <<<grid, threads, 0, stream_>>>(partial, rows, cols, f, cuda::inputs(extent, in...));
+                <<<grid, cuda::kThreads, 0, stream_>>>(partial, rows, cols, f, cuda::inputs(extent, in...));
             require(cudaGetLastError(), "a reduction of columns");
         }
         store_each(out, cuda::ChunkSumBody<N>{partial, chunks, cols});
@@ -84,17 +87,17 @@ class CudaExecutor {
     void gemm(const TensorView& out, const Operand& a, const Operand& b, const GemmOptions& options) {
         if (!goes_to_cublas(out, a, b, options)) {
             multiply(out, options, a.transpose == Transpose::yes ? a.view.rows : a.view.cols,
-                     cuda::MatrixLoader{a.view, a.transpose == Transpose::yes, rounding(options)},
-                     cuda::MatrixLoader{b.view, b.transpose == Transpose::yes, rounding(options)});
+                     cuda::MatrixLoader{a.view, a.transpose == Transpose::yes, value_of(a.view, options)},
+                     cuda::MatrixLoader{b.view, b.transpose == Transpose::yes, value_of(b.view, options)});
             return;
         }
         // cuBLAS rounds once where it stores what is asked for; else it leaves the sum, and storing is ours.
         const Format sum_format = options.accumulate == Accumulate::fp16 ? Format::fp16 : Format::fp32;
         const bool is_sum_stored =
             out.format == sum_format && (sum_format == Format::fp32 || out.subnormals == Subnormals::keep);
-        const bool is_stored_by_cublas =
-            !options.bias && (is_sum_stored || CudaBlas::can_store(out, a, options));
-        if (is_stored_by_cublas) blas_.multiply(out, a, b, options);
+        const bool is_stored_by_cublas = options.bias ? blas_.multiply_with_bias(out, a, b, options)
+                                                      : is_sum_stored || CudaBlas::can_store(out, a, options);
+        if (is_stored_by_cublas && !options.bias) blas_.multiply(out, a, b, options);
         if (is_stored_by_cublas && !out.counts) return;
         // Beside the product that trains, one that is counted: so training's kernels are the same, probed or
         // not.
@@ -109,7 +112,11 @@ class CudaExecutor {
             counted.counts = out.counts;
             // In place where the formats are the same, else beside the sums.
             if (out.format != sum_format) counted.data = scratch_floats(ScratchFor::counted, out.elements());
-            copy(counted, sum);
+            if (options.bias) {
+                map(counted, cuda::Plus{}, sum, PerColumn{options.bias});
+            } else {
+                copy(counted, sum);
+            }
         } else if (options.bias) {
             map(out, cuda::Plus{}, sum, PerColumn{options.bias});
         } else {
@@ -120,19 +127,19 @@ class CudaExecutor {
     // Without exact products a convolution is laid out as matrices ("im2col") for cuBLAS.
     void convolve(const TensorView& out, const TensorView& x, const TensorView& weight,
                   const SlidingWindow& window, const GemmOptions& options) {
-        const cuda::WindowLoader windows{x, window, rounding(options)};
+        const cuda::WindowLoader windows{x, window, value_of(x, options)};
         const Operand right{weight, Transpose::yes};
         if (!goes_to_cublas(out, {x}, right, options))
             return multiply(out, options, weight.cols, windows,
-                            cuda::MatrixLoader{weight, true, rounding(options)});
+                            cuda::MatrixLoader{weight, true, value_of(weight, options)});
         gemm(out, {laid_out(ScratchFor::left_operand, x.format, out.rows, weight.cols, windows)}, right,
              options);
     }
     void convolve_input_gradient(const TensorView& out, const TensorView& dy, const TensorView& weight,
                                  const SlidingWindow& window, const GemmOptions& options) {
         const std::int64_t depth = dy.cols * window.taps();
-        const cuda::PositionLoader positions{dy, window, rounding(options)};
-        const cuda::TapWeightLoader taps{weight, window, rounding(options)};
+        const cuda::PositionLoader positions{dy, window, value_of(dy, options)};
+        const cuda::TapWeightLoader taps{weight, window, value_of(weight, options)};
         if (!goes_to_cublas(out, {dy}, {weight}, options))
             return multiply(out, options, depth, positions, taps, window.stride > 1);
         gemm(out, {laid_out(ScratchFor::left_operand, dy.format, out.rows, depth, positions)},
@@ -140,10 +147,11 @@ class CudaExecutor {
     }
     void convolve_weight_gradient(const TensorView& out, const TensorView& dy, const TensorView& x,
                                   const SlidingWindow& window, const GemmOptions& options) {
-        const cuda::WindowLoader patches{x, window, rounding(options)};
+        const cuda::WindowLoader patches{x, window, value_of(x, options)};
         const Operand left{dy, Transpose::yes};
         if (!goes_to_cublas(out, left, {x}, options))
-            return multiply(out, options, dy.rows, cuda::MatrixLoader{dy, true, rounding(options)}, patches);
+            return multiply(out, options, dy.rows, cuda::MatrixLoader{dy, true, value_of(dy, options)},
+                            patches);
         gemm(out, left, {laid_out(ScratchFor::right_operand, x.format, dy.rows, out.cols, patches)}, options);
     }
 
@@ -165,11 +173,28 @@ class CudaExecutor {
     void count_updates(UpdateCounts& counts, Format weight_format, F f, const TensorView& extent,
                        const In&... in) {
         if (extent.elements() <= 0) return;
-        cuda::count_updates_kernel<<<blocks_for(extent.elements()), cuda::kThreads, 0, stream_>>>(
-            &counts, weight_format, extent.rows, extent.cols, f, cuda::inputs(extent, in...));
-        require(cudaGetLastError(), "the counting of updates");
+        const cuda::CountJob<F, cuda::Inputs<TensorView, In...>> job{
+            &counts, weight_format, extent.rows, extent.cols, f, cuda::inputs(extent, in...)};
+        counts_.add(job, blocks_for_counting(extent.elements()));
     }
 
+    /// Launches the updates that were collected, after the counts of what they will do.
+    void finish_updates() {
+        counts_.launch(stream_);
+        updates_.launch(stream_);
+    }
+    /// Copies, of which none reads what another one stores, in fewer kernels where their tensors are small.
+    void copy_each(std::span<const Conversion> conversions) {
+        collects_copies_ = true;
+        for (const Conversion& conversion : conversions) copy(conversion.out, conversion.in);
+        collects_copies_ = false;
+        copies_.launch(stream_);
+    }
+
+    /// Device memory for what a check found, valid until a larger one is asked for.
+    void* check_space(std::uint64_t bytes) {
+        return scratch_.bytes(ScratchFor::checks, static_cast<std::int64_t>(bytes), stream_);
+    }
     /// Device memory for what is measured of a gradient, valid until the next call of any member.
     void* measuring_space(std::int64_t bytes) {
         return scratch_.bytes(ScratchFor::partial_sums, bytes, stream_);
@@ -180,7 +205,16 @@ class CudaExecutor {
   private:
     bool goes_to_cublas(const TensorView& out, const Operand& a, const Operand& b,
                         const GemmOptions& options) const {
-        return products_ == CudaProducts::cublas && CudaBlas::can_multiply(out, a, b, options);
+        return products_ == CudaProducts::cublas && CudaBlas::can_multiply(out, a, b, options) &&
+               !is_small_fp32(out, a, options);
+    }
+    /// The steps of a recurrent network: pedantic FP32 products of this size take cuBLAS several times as
+    /// long as the kernel below (on an H100, 16 x 288 x 96: 30 us).
+    static bool is_small_fp32(const TensorView& out, const Operand& a, const GemmOptions& options) {
+        constexpr std::int64_t kFewElements = 8192, kShallow = 512;
+        const std::int64_t depth = a.transpose == Transpose::yes ? a.view.rows : a.view.cols;
+        return a.view.format == Format::fp32 && options.operands != Format::tf32 &&
+               out.elements() <= kFewElements && depth <= kShallow;
     }
     float* scratch_floats(ScratchFor purpose, std::int64_t count) {
         return static_cast<float*>(
@@ -200,6 +234,11 @@ class CudaExecutor {
         return static_cast<unsigned>(
             std::clamp<std::int64_t>((threads + cuda::kThreads - 1) / cuda::kThreads, 1, kMostBlocks));
     }
+    /// A block that counts begins and ends with work of its own: no more blocks than run at once.
+    static unsigned blocks_for_counting(std::int64_t threads) {
+        constexpr unsigned kMostBlocks = 528;
+        return std::min(blocks_for(threads), kMostBlocks);
+    }
     static TensorView floats(float* data, std::int64_t rows, std::int64_t cols) {
         TensorView view;
         view.data = data;
@@ -207,8 +246,8 @@ class CudaExecutor {
         view.cols = view.row_stride = cols;
         return view;
     }
-    static cuda::OperandRounding rounding(const GemmOptions& options) {
-        return {options.operands == Format::tf32};
+    static cuda::OperandValue value_of(const TensorView& view, const GemmOptions& options) {
+        return {view.format, options.operands == Format::tf32};
     }
 
     template <int N, class Body>
@@ -217,13 +256,36 @@ class CudaExecutor {
         if (elements <= 0) return;
         bool is_counted = false;
         for (const TensorView& view : out.view) is_counted = is_counted || view.counts != nullptr;
-        const unsigned blocks = blocks_for(elements);
         if (is_counted) {
+            const unsigned blocks = blocks_for_counting(elements);
+            if constexpr (cuda::kIsCopy<Body>) {
+                const cuda::StoreJob<N, true, Body> job{out, body};
+                if (collects_copies_) return copies_.add(job, blocks);
+            }
             cuda::store_kernel<N, true><<<blocks, cuda::kThreads, 0, stream_>>>(out, body);
-        } else {
-            cuda::store_kernel<N, false><<<blocks, cuda::kThreads, 0, stream_>>>(out, body);
+            return require(cudaGetLastError(), "a formula");
         }
-        require(cudaGetLastError(), "a formula");
+        // Below that the GPU is not full, and more threads are faster than more elements a thread.
+        constexpr std::int64_t kPackedFrom = std::int64_t{1} << 19;
+        if constexpr (cuda::HasPacks<Body>) {
+            if (elements >= kPackedFrom && cuda::packable(out, body)) {
+                if constexpr (cuda::kIsUpdate<Body>) counts_.launch(stream_);
+                cuda::store_packs_kernel<N>
+                    <<<blocks_for(elements / cuda::kPack), cuda::kThreads, 0, stream_>>>(out, body);
+                return require(cudaGetLastError(), "a formula");
+            }
+        }
+        if constexpr (cuda::kIsUpdate<Body>) {
+            const cuda::StoreJob<N, false, Body> job{out, body};
+            updates_.add(job, blocks_for(elements));
+        } else {
+            if constexpr (cuda::kIsCopy<Body>) {
+                const cuda::StoreJob<N, false, Body> job{out, body};
+                if (collects_copies_) return copies_.add(job, blocks_for(elements));
+            }
+            cuda::store_kernel<N, false><<<blocks_for(elements), cuda::kThreads, 0, stream_>>>(out, body);
+            require(cudaGetLastError(), "a formula");
+        }
     }
 
     template <class LoadA, class LoadB>
@@ -242,6 +304,8 @@ class CudaExecutor {
     CudaProducts products_;
     CudaBlas blas_;
     CudaScratch scratch_;
+    CudaTogether counts_, updates_, copies_;
+    bool collects_copies_ = false;
 };
 
 }  // namespace halfscope

@@ -1,6 +1,6 @@
 // Matrix products and convolutions in the order of ops/executor.h: for each element one chain of fused
-// multiply-adds in ascending k, so that the bits are the CPU's. Operands come through loaders, float(row, k)
-// and float(k, column), which is how the three products of a convolution are the same kernel. Slower than
+// multiply-adds in ascending k, so that the bits are the CPU's. Operands come through loaders, by (row, k)
+// and by (k, column), which is how the three products of a convolution are the same kernel. Slower than
 // cuBLAS: for exact runs, and for what cuBLAS has no product for.
 #pragma once
 
@@ -29,24 +29,40 @@ __global__ void __launch_bounds__(kProductThreads)
                    Accumulate accumulate) {
     __shared__ float a_tile[kTileDepth][kTile + 1], b_tile[kTileDepth][kTile + 1];
     __shared__ BlockTally tally;
-    if (out.counts) tally.start();
+    ThreadTally mine;
+    if (out.counts) tally.start(out.format, out.subnormals);
     const int thread_row = static_cast<int>(threadIdx.x) / (kTile / kPerThread);
     const int thread_col = static_cast<int>(threadIdx.x) % (kTile / kPerThread);
     const std::int64_t first_row = static_cast<std::int64_t>(blockIdx.y) * kTile;
     const std::int64_t first_col = static_cast<std::int64_t>(blockIdx.x) * kTile;
     float sums[kPerThread][kPerThread] = {};
-    for (std::int64_t first_k = 0; first_k < extents.depth; first_k += kTileDepth) {
-        for (int i = static_cast<int>(threadIdx.x); i < kTile * kTileDepth; i += kProductThreads) {
+    constexpr int kLoads = kTile * kTileDepth / kProductThreads;
+    std::uint32_t next_a[kLoads], next_b[kLoads];
+    const auto load_tiles = [&](std::int64_t first_k) {
+#pragma unroll
+        for (int n = 0; n < kLoads; ++n) {
+            const int i = static_cast<int>(threadIdx.x) + n * kProductThreads;
             const std::int64_t row = first_row + i / kTileDepth, k = first_k + i % kTileDepth;
-            const bool is_there = row < extents.rows && k < extents.depth;
-            a_tile[i % kTileDepth][i / kTileDepth] = is_there ? load_a(row, k) : 0.0f;
+            next_a[n] = row < extents.rows && k < extents.depth ? load_a.code(row, k) : 0;
         }
-        for (int i = static_cast<int>(threadIdx.x); i < kTile * kTileDepth; i += kProductThreads) {
+#pragma unroll
+        for (int n = 0; n < kLoads; ++n) {
+            const int i = static_cast<int>(threadIdx.x) + n * kProductThreads;
             const std::int64_t col = first_col + i % kTile, k = first_k + i / kTile;
-            const bool is_there = col < extents.cols && k < extents.depth;
-            b_tile[i / kTile][i % kTile] = is_there ? load_b(k, col) : 0.0f;
+            next_b[n] = col < extents.cols && k < extents.depth ? load_b.code(k, col) : 0;
+        }
+    };
+    load_tiles(0);
+    for (std::int64_t first_k = 0; first_k < extents.depth; first_k += kTileDepth) {
+#pragma unroll
+        for (int n = 0; n < kLoads; ++n) {
+            const int i = static_cast<int>(threadIdx.x) + n * kProductThreads;
+            a_tile[i % kTileDepth][i / kTileDepth] = load_a.value(next_a[n]);
+            b_tile[i / kTile][i % kTile] = load_b.value(next_b[n]);
         }
         __syncthreads();
+        // Under way while this tile is worked on.
+        if (first_k + kTileDepth < extents.depth) load_tiles(first_k + kTileDepth);
         const std::int64_t left = extents.depth - first_k;
         const int depth = left < kTileDepth ? static_cast<int>(left) : kTileDepth;
         for (int k = 0; k < depth; ++k) {
@@ -80,25 +96,32 @@ __global__ void __launch_bounds__(kProductThreads)
                 if (bias) exact += load(bias, 0, col);
                 stored = store(out, row, col, exact);
             }
-            if (out.counts) tally.add(is_there, exact, stored, out.format);
+            if (out.counts) tally.add(mine, is_there, exact, stored);
         }
     }
-    if (out.counts) tally.finish(*out.counts);
+    if (out.counts) tally.finish(mine, *out.counts);
 }
 
-/// FP32 operands rounded to TF32 where asked for.
-struct OperandRounding {
+/// The value of an operand's code, where a code of 0 is +0 in every format; FP32 operands are rounded to TF32
+/// where asked for.
+struct OperandValue {
+    Format format;
     bool to_tf32;
-    __device__ float operator()(float x) const { return to_tf32 ? round_to(Format::tf32, x) : x; }
+    __device__ float operator()(std::uint32_t code) const {
+        const float x = value_of_code(format, code);
+        return to_tf32 ? round_to(Format::tf32, x) : x;
+    }
 };
+
+// Loaders: code(row, k), or code(k, column), and the value of a code.
 
 /// Of a matrix, or of its transpose: element (i, j).
 struct MatrixLoader {
     TensorView view;
     bool is_transposed;
-    OperandRounding rounded;
-    __device__ float operator()(std::int64_t i, std::int64_t j) const {
-        return rounded(is_transposed ? load(view, j, i) : load(view, i, j));
+    OperandValue value;
+    __device__ std::uint32_t code(std::int64_t i, std::int64_t j) const {
+        return is_transposed ? code_at(view, j, i) : code_at(view, i, j);
     }
 };
 
@@ -107,8 +130,9 @@ struct ChannelTap {
     std::int64_t channel, tap, tap_row, tap_column;
 };
 __device__ inline ChannelTap channel_tap(const SlidingWindow& window, std::int64_t k) {
-    const std::int64_t tap = k % window.taps();
-    return {k / window.taps(), tap, tap / window.kernel_width, tap % window.kernel_width};
+    const Division channel = divide(k, window.taps());
+    const Division tap = divide(channel.remainder, window.kernel_width);
+    return {channel.quotient, channel.remainder, tap.quotient, tap.remainder};
 }
 
 /// Convolution, left, and its gradient with respect to the weight, right: (position, (c, tap)) is the pixel
@@ -116,11 +140,11 @@ __device__ inline ChannelTap channel_tap(const SlidingWindow& window, std::int64
 struct WindowLoader {
     TensorView x;
     SlidingWindow window;
-    OperandRounding rounded;
-    __device__ float operator()(std::int64_t position, std::int64_t k) const {
+    OperandValue value;
+    __device__ std::uint32_t code(std::int64_t position, std::int64_t k) const {
         const ChannelTap at = channel_tap(window, k);
         const std::int64_t pixel = window.pixel_under(position, at.tap_row, at.tap_column);
-        return pixel < 0 ? 0.0f : rounded(load(x, pixel, at.channel));
+        return pixel < 0 ? 0 : code_at(x, pixel, at.channel);
     }
 };
 /// Its gradient with respect to the picture, left: (pixel, (o, tap)) is dy of the position whose tap lies
@@ -128,21 +152,21 @@ struct WindowLoader {
 struct PositionLoader {
     TensorView dy;
     SlidingWindow window;
-    OperandRounding rounded;
-    __device__ float operator()(std::int64_t pixel, std::int64_t k) const {
+    OperandValue value;
+    __device__ std::uint32_t code(std::int64_t pixel, std::int64_t k) const {
         const ChannelTap at = channel_tap(window, k);
         const std::int64_t position = window.position_over(pixel, at.tap_row, at.tap_column);
-        return position < 0 ? 0.0f : rounded(load(dy, position, at.channel));
+        return position < 0 ? 0 : code_at(dy, position, at.channel);
     }
 };
 /// The same, right: ((o, tap), c).
 struct TapWeightLoader {
     TensorView weight;
     SlidingWindow window;
-    OperandRounding rounded;
-    __device__ float operator()(std::int64_t k, std::int64_t channel) const {
+    OperandValue value;
+    __device__ std::uint32_t code(std::int64_t k, std::int64_t channel) const {
         const ChannelTap at = channel_tap(window, k);
-        return rounded(load(weight, at.channel, channel * window.taps() + at.tap));
+        return code_at(weight, at.channel, channel * window.taps() + at.tap);
     }
 };
 
@@ -150,7 +174,9 @@ struct TapWeightLoader {
 template <class Load>
 struct LoadedBody {
     Load load_element;
-    __device__ Values<1> operator()(const Element& e) const { return {{load_element(e.row, e.col)}}; }
+    __device__ Values<1> operator()(const Element& e) const {
+        return {{load_element.value(load_element.code(e.row, e.col))}};
+    }
 };
 
 }  // namespace halfscope::cuda

@@ -12,8 +12,15 @@
 namespace halfscope {
 
 /// What lies beside each other within one operation.
-enum class ScratchFor : std::uint8_t { partial_sums, products, counted, left_operand, right_operand };
-inline constexpr std::size_t kScratchPurposes = 5;
+enum class ScratchFor : std::uint8_t {
+    partial_sums,
+    products,
+    counted,
+    left_operand,
+    right_operand,
+    checks  ///< kept from begin_check to finish_check
+};
+inline constexpr std::size_t kScratchPurposes = 6;
 
 class CudaScratch {
   public:

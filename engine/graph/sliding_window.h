@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "numerics/division.h"
 #include "numerics/portability.h"
 
 namespace halfscope {
@@ -31,23 +32,25 @@ struct SlidingWindow {
     /// of the output's matrix view); -1 where that lies in the padding.
     HALFSCOPE_HD std::int64_t pixel_under(std::int64_t position, std::int64_t tap_row,
                                           std::int64_t tap_column) const {
-        const std::int64_t column = position % out_width, row = position / out_width % out_height;
-        const std::int64_t image = position / (out_width * out_height);
-        const std::int64_t y = row * stride - padding + tap_row, x = column * stride - padding + tap_column;
+        const Division line = divide(position, out_width), image = divide(line.quotient, out_height);
+        const std::int64_t y = image.remainder * stride - padding + tap_row;
+        const std::int64_t x = line.remainder * stride - padding + tap_column;
         if (y < 0 || y >= height || x < 0 || x >= width) return -1;
-        return (image * height + y) * width + x;
+        return (image.quotient * height + y) * width + x;
     }
 
     /// The position (row of the output's matrix view) whose tap (tap_row, tap_column) lies on `pixel`; -1
     /// where there is none.
     HALFSCOPE_HD std::int64_t position_over(std::int64_t pixel, std::int64_t tap_row,
                                             std::int64_t tap_column) const {
-        const std::int64_t column = pixel % width, row = pixel / width % height;
-        const std::int64_t image = pixel / (width * height);
-        const std::int64_t y = row + padding - tap_row, x = column + padding - tap_column;
-        if (y < 0 || x < 0 || y % stride != 0 || x % stride != 0) return -1;
-        if (y / stride >= out_height || x / stride >= out_width) return -1;
-        return (image * out_height + y / stride) * out_width + x / stride;
+        const Division line = divide(pixel, width), image = divide(line.quotient, height);
+        const std::int64_t y = image.remainder + padding - tap_row;
+        const std::int64_t x = line.remainder + padding - tap_column;
+        if (y < 0 || x < 0) return -1;
+        const Division row = divide(y, stride), column = divide(x, stride);
+        if (row.remainder != 0 || column.remainder != 0) return -1;
+        if (row.quotient >= out_height || column.quotient >= out_width) return -1;
+        return (image.quotient * out_height + row.quotient) * out_width + column.quotient;
     }
     bool operator==(const SlidingWindow&) const = default;
 };

@@ -48,7 +48,8 @@
 //       ops/update_call.h defines it; stores nothing; extents as above.
 //
 // A formula may have `bind() const`, which returns it with what changes from step to step filled in: map and
-// count_updates call it once before the elements, where they run (bound() below).
+// count_updates call it once before the elements, where they run (bound() below). Likewise `bool is_idle()
+// const`: where it says so, nothing is stored and nothing counted (idle() below).
 //
 // A formula of one value that is dear to compute and does not read the index may say so (IsTabulable below):
 // an executor may then look results up.
@@ -86,6 +87,16 @@ HALFSCOPE_HD auto bound(const F& f) {
         return f.bind();
     } else {
         return f;
+    }
+}
+
+/// Whether the formula has nothing to do in this step.
+template <class F>
+HALFSCOPE_HD bool idle(const F& f) {
+    if constexpr (requires { f.is_idle(); }) {
+        return f.is_idle();
+    } else {
+        return false;
     }
 }
 

@@ -1,6 +1,6 @@
 // The optimizer's update of one parameter: SGD with momentum, Adam and AdamW, with or without an FP32 master
 // copy, and the three ways to round a stored weight without one. Run by backends through Backend::update.
-// Must not decide whether a step is skipped, nor touch the loss scale: train/ does.
+// Must not decide whether a step is skipped (update_decision.h does), nor touch the loss scale (train/ does).
 //
 // The gradient, in FP32:  g = stored * inverse_scale * clip_factor + weight_decay * w        (decay_order
 // after_unscale)
@@ -59,7 +59,7 @@ struct UpdateRule {
         rule.bias_correction1 = values.bias_correction1;
         rule.bias_correction2 = values.bias_correction2;
         rule.inverse_scale = values.inverse_scale;
-        rule.clip_factor = values.clip_factor;
+        rule.clip_factor = values.decision.clip_factor;
         return rule;
     }
 
@@ -113,6 +113,7 @@ struct ParameterUpdate {
     Format weight_format;
     const UpdateValues* values;  ///< nullptr: the rule has them
 
+    HALFSCOPE_HD bool is_idle() const { return values != nullptr && values->decision.is_skipped; }
     HALFSCOPE_HD ParameterUpdate bind() const {
         if (values == nullptr) return *this;
         return {rule.at(*values), at_step(random, values->step), weight_format, values};
@@ -154,6 +155,7 @@ struct UpdateMeasure {
     Format weight_format;
     const UpdateValues* values;  ///< nullptr: the rule has them
 
+    HALFSCOPE_HD bool is_idle() const { return values != nullptr && values->decision.is_skipped; }
     HALFSCOPE_HD UpdateMeasure bind() const {
         return values == nullptr ? *this : UpdateMeasure{rule.at(*values), weight_format, values};
     }

@@ -57,7 +57,7 @@ struct UpdateCall {
     UnscaleOrder decay_order = UnscaleOrder::after_unscale;
     UpdateCounts* counts = nullptr;
     /// In the backend's memory, where the call is to be played back: counts instead of what of these values
-    /// the call itself has.
+    /// the call itself has. Where its decision is to skip, nothing is updated and nothing counted.
     const UpdateValues* values = nullptr;
 };
 
@@ -70,6 +70,11 @@ struct GradientCheck {
     double sum_of_squares = 0.0;           ///< of g * inverse_scale
     float max_abs = 0.0f;                  ///< largest finite |g * inverse_scale|
 };
+
+/// Whether the gradient counts as non-finite under the values' rules.
+HALFSCOPE_HD inline bool is_nonfinite(const GradientCheck& check, const UpdateValues& values) {
+    return check.nonfinite > 0 || (values.sees_unscaled && check.nonfinite_unscaled > 0);
+}
 
 /// What the comparison of a lane's gradient g with the shadow pass's s finds; sums as in GradientCheck.
 struct GradientComparison {

@@ -25,17 +25,18 @@ ShadowFinding finding_of(const GradientComparison& comparison) {
 
 void Lane::State::count_weights(ProbeCounts& counts) const {
     const Graph& graph = training->graph();
+    std::vector<Conversion> conversions;
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
         if (training->plan().cast(graph.parameters()[p]).bytes != 0) continue;  // counted where it is cast
         TensorView weight = training->flat_value(p);
         weight.counts = counts.place_of_value(graph.parameters()[p]);
         // Rounds again what the update stored: the same bits, now counted.
-        backend.convert(weight, weight_of_record(p));
+        conversions.push_back({weight, weight_of_record(p)});
     }
+    backend.convert_each(conversions);
 }
 
-std::vector<ShadowFinding> Lane::State::compare_with_shadow(std::int64_t step, std::span<const Batch> batches,
-                                                            float inverse_scale) {
+void Lane::State::run_shadow(std::int64_t step, std::span<const Batch> batches) {
     const Graph& graph = training->graph();
     if (!shadow) {
         shadow =
@@ -43,15 +44,24 @@ std::vector<ShadowFinding> Lane::State::compare_with_shadow(std::int64_t step, s
                                           Plan(graph, shadow_policy(techniques),
                                                PlanPasses::forward_and_backward, shadow_slots(*workload)));
     }
+    std::vector<Conversion> conversions;
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
-        const TensorView compute = training->compute_value(graph.parameters()[p]);
-        backend.convert(shadow->flat_value(p), compute.reshaped(1, compute.elements()));
+        const TensorId id = graph.parameters()[p];
+        const TensorView compute = training->compute_value(id);
+        // The copy that the step is going to read, where it reads one, is not made yet.
+        if (training->plan().cast(id).bytes != 0) backend.convert(compute, training->value(id));
+        conversions.push_back({shadow->flat_value(p), compute.reshaped(1, compute.elements())});
     }
-    run_batches(*shadow, batches.size() > 1 ? 0 : -1, step, batches, 1.0f, nullptr);
+    backend.convert_each(conversions);
+    run_batches(*shadow, batches.size() > 1 ? 0 : -1, step, batches, 1.0f, nullptr, nullptr);
+}
+
+std::vector<ShadowFinding> Lane::State::compare_with_shadow(bool is_accumulated, float inverse_scale) {
+    const Graph& graph = training->graph();
     std::vector<TensorView> gradients, true_gradients;
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
         gradients.push_back(gradient_of(p));
-        true_gradients.push_back(batches.size() > 1 ? shadow->state(p, 0) : shadow->flat_gradient(p));
+        true_gradients.push_back(is_accumulated ? shadow->state(p, 0) : shadow->flat_gradient(p));
     }
     std::vector<ShadowFinding> findings;
     for (const GradientComparison& comparison : backend.compare(gradients, inverse_scale, true_gradients))

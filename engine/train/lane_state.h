@@ -23,11 +23,10 @@ inline double elapsed_ms(StepClock::time_point since) {
 
 /// What the check of all weight gradients found.
 struct GradientFindings {
-    bool nonfinite = false;    ///< what the scaler and on_nonfinite act upon
+    UpdateDecision decision;
     std::uint64_t unseen = 0;  ///< values made non-finite by unscaling that PyTorch's check does not look at
     std::string layer;         ///< first in backward order; empty: none
     std::string tensor;  ///< the weight gradient in question; empty where an activation gradient came first
-    double norm = 0.0;   ///< of all unscaled gradients
     float max_abs_unscaled = 0.0f;
 };
 
@@ -39,9 +38,10 @@ struct ShadowFinding {
 
 /// The recordings of a training step (Backend::repeat), by what they do.
 struct Recordings {
-    /// Passes over one batch: whether it is the first or the last of the step, and counted.
+    /// Passes over one batch: whether it is the first or the last of the step, and counted. The last one
+    /// holds the check and the update too.
     std::unique_ptr<Recording> passes[2][2][2];
-    std::unique_ptr<Recording> updates[2];  ///< counted or not
+    std::unique_ptr<Recording> weight_counts;
 };
 
 /// Remembers that something was said, so that it is said once until it is over.
@@ -84,26 +84,24 @@ struct Lane::State {
     /// Gradients that are checked, in the order they are made.
     std::vector<TensorView> checked_gradients() const;
     /// Forward and backward for each batch; gradients end up in state buffer `accumulated` (-1: of one batch,
-    /// where they are), and the check of the training buffers' has begun. Returns the loss. Only the last
-    /// batch is counted.
+    /// where they are). With an optimizer they are checked, and unless that decides to skip, the weights are
+    /// updated; values of the step come from update_memory. Returns the loss. Only the last batch is counted.
     double run_batches(LaneBuffers& buffers, int accumulated, std::int64_t step,
-                       std::span<const Batch> batches, float scale, ProbeCounts* counts);
-    GradientFindings check_gradients(ProbeCounts* counts) const;
-    void update_weights(const OptimizerStep& optimizer, const GradientFindings& findings, float inverse_scale,
-                        std::int64_t step, ProbeCounts* counts);
-    /// The update of every parameter; values of the step come from update_memory.
+                       std::span<const Batch> batches, float scale, ProbeCounts* counts,
+                       const OptimizerStep* optimizer);
+    UpdateValues values_of_step(const OptimizerStep& optimizer, float inverse_scale, std::int64_t step) const;
+    /// What the check found and decided.
+    GradientFindings check_gradients(const UpdateValues& values, ProbeCounts* counts) const;
     void update_each(const OptimizerStep& optimizer, ProbeCounts* counts);
-    void upload_update_values(const UpdateValues& values) const;
-    const UpdateValues* update_values() const {
-        return reinterpret_cast<const UpdateValues*>(update_memory.data());
-    }
+    UpdateValues* update_values() const { return reinterpret_cast<UpdateValues*>(update_memory.data()); }
     void report_step(const GradientFindings& findings, StepResult& result);
     void advance_scale(const GradientFindings& findings, StepResult& result);
 
     // lane_probe.cpp
     void count_weights(ProbeCounts& counts) const;
-    std::vector<ShadowFinding> compare_with_shadow(std::int64_t step, std::span<const Batch> batches,
-                                                   float inverse_scale);
+    void run_shadow(std::int64_t step, std::span<const Batch> batches);
+    /// The training gradients against those of the shadow pass that has run.
+    std::vector<ShadowFinding> compare_with_shadow(bool is_accumulated, float inverse_scale);
     std::vector<Probe> assemble_probes(const ProbeCounts& counts, double scale, bool updated,
                                        const std::vector<ShadowFinding>& shadow_findings) const;
 

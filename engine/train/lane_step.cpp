@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/update_decision.h"
 #include "train/lane_state.h"
 #include "train/loss_scaler.h"
 #include "train/optimizer_schedule.h"
@@ -13,7 +14,8 @@ TensorView Lane::State::gradient_of(std::size_t parameter) const {
 }
 
 double Lane::State::run_batches(LaneBuffers& buffers, int accumulated, std::int64_t step,
-                                std::span<const Batch> batches, float scale, ProbeCounts* counts) {
+                                std::span<const Batch> batches, float scale, ProbeCounts* counts,
+                                const OptimizerStep* optimizer) {
     const auto count = static_cast<std::int64_t>(batches.size());
     // A mean over micro-batches is the sum of 1/count of each.
     const bool is_mean = techniques.loss_reduction == LossReduction::mean;
@@ -21,7 +23,7 @@ double Lane::State::run_batches(LaneBuffers& buffers, int accumulated, std::int6
     double loss = 0.0;
     for (std::int64_t number = 0; number < count; ++number) {
         const bool is_last = number + 1 == count;
-        const bool is_first = number == 0, trains = &buffers == training.get();
+        const bool is_first = number == 0;
         const PassSettings settings{RunMode::training, seed(), is_last ? counts : nullptr};
         buffers.feed(batches[static_cast<std::size_t>(number)],
                      {scale * share, static_cast<std::uint32_t>(step * count + number)});
@@ -30,9 +32,12 @@ double Lane::State::run_batches(LaneBuffers& buffers, int accumulated, std::int6
             buffers.backward(settings);
             if (accumulated >= 0)
                 buffers.accumulate_gradients(static_cast<std::size_t>(accumulated), is_first);
-            if (trains && is_last) backend.begin_check(checked_gradients(), update_values());
+            if (optimizer && is_last) {
+                backend.begin_check(checked_gradients(), update_values());
+                update_each(*optimizer, settings.counts);
+            }
         };
-        if (trains) {
+        if (optimizer) {
             backend.repeat(recordings.passes[is_first][is_last][settings.counts != nullptr], passes);
         } else {
             passes();
@@ -54,40 +59,39 @@ StepResult Lane::State::step(std::int64_t step, std::span<const Batch> batches, 
     ProbeCounts* counts = nullptr;
     if (request.probe || request.shadow) {
         timed(telemetry_ms, [&] {
-            if (probe_counts) {
-                probe_counts->clear();
-            } else {
-                probe_counts = std::make_unique<ProbeCounts>(backend, training->graph());
-            }
+            if (!probe_counts) probe_counts = std::make_unique<ProbeCounts>(backend, training->graph());
             counts = probe_counts.get();
-            count_weights(*counts);
+            backend.repeat(recordings.weight_counts, [&] {
+                counts->clear();
+                count_weights(*counts);
+            });
         });
     }
 
     const float scale = scaler.scale;
     const auto inverse_scale = static_cast<float>(1.0 / static_cast<double>(scale));
-    UpdateValues before_update;
-    before_update.inverse_scale = inverse_scale;
-    upload_update_values(before_update);
-    const double loss = run_batches(*training, slots.accumulated, step, batches, scale, counts);
-    const GradientFindings findings = check_gradients(counts);
+    // The shadow pass reads the weights that the step reads, and so comes before it.
+    const bool has_shadow = request.shadow && shadow_is_meaningful(techniques);
+    if (has_shadow) timed(shadow_ms, [&] { run_shadow(step, batches); });
+    const OptimizerStep optimizer =
+        scheduled_step(*workload, position, updates + 1, techniques.optimizer_state_format());
+    const UpdateValues values = values_of_step(optimizer, inverse_scale, step);
+    backend.upload(update_memory.data(), &values, sizeof values);
+    const double loss = run_batches(*training, slots.accumulated, step, batches, scale, counts, &optimizer);
+    const GradientFindings findings = check_gradients(values, counts);
     std::vector<ShadowFinding> shadow_findings;
-    if (request.shadow && shadow_is_meaningful(techniques)) {
-        timed(shadow_ms, [&] { shadow_findings = compare_with_shadow(step, batches, inverse_scale); });
-    }
+    if (has_shadow)
+        timed(shadow_ms, [&] { shadow_findings = compare_with_shadow(batches.size() > 1, inverse_scale); });
 
     StepResult result;
     result.record.step = step;
     result.record.loss = loss;
     result.record.loss_scale = static_cast<double>(scale);
-    result.record.skipped = findings.nonfinite && techniques.on_nonfinite == OnNonfinite::skip;
-    result.record.grad_norm = findings.norm;
+    result.record.skipped = findings.decision.is_skipped;
+    result.record.grad_norm = findings.decision.norm;
     result.record.overflow_layer = findings.layer;
-    const OptimizerStep optimizer =
-        scheduled_step(*workload, position, updates + 1, techniques.optimizer_state_format());
     result.record.learning_rate = static_cast<double>(optimizer.learning_rate);
     if (!result.record.skipped) {
-        update_weights(optimizer, findings, inverse_scale, step, counts);
         ++updates;
         ++position;
     } else {
@@ -116,32 +120,40 @@ std::vector<TensorView> Lane::State::checked_gradients() const {
     return gradients;
 }
 
-void Lane::State::upload_update_values(const UpdateValues& values) const {
-    backend.upload(update_memory.data(), &values, sizeof values);
+UpdateValues Lane::State::values_of_step(const OptimizerStep& optimizer, float inverse_scale,
+                                         std::int64_t step) const {
+    UpdateValues values;
+    values.inverse_scale = inverse_scale;
+    values.learning_rate = optimizer.learning_rate;
+    values.bias_correction1 = optimizer.bias_correction1;
+    values.bias_correction2 = optimizer.bias_correction2;
+    values.step = static_cast<std::uint32_t>(step);
+    values.skips_nonfinite = techniques.on_nonfinite == OnNonfinite::skip;
+    // PyTorch looks at the scaled gradient only: what 1/S makes infinite (S < 1) goes unseen (pytorch
+    // #99640).
+    values.sees_unscaled = techniques.scaler.kind != ScalerKind::pytorch;
+    values.clip_norm = techniques.clip_norm;
+    const bool clips_scaled = techniques.clip_order == UnscaleOrder::before_unscale;
+    values.norm_factor = clips_scaled ? static_cast<double>(scaler.scale) : 1.0;
+    return values;
 }
 
-GradientFindings Lane::State::check_gradients(ProbeCounts* counts) const {
+GradientFindings Lane::State::check_gradients(const UpdateValues& values, ProbeCounts* counts) const {
     const Graph& graph = training->graph();
-    const bool pytorch = techniques.scaler.kind == ScalerKind::pytorch;
     GradientFindings findings;
-    double squares = 0.0;
-    const std::vector<GradientCheck> checks = backend.finish_check(checked_gradients());
+    const std::vector<GradientCheck> checks = backend.finish_check(backward_parameters.size());
+    // What the device decided by the same formula, without asking.
+    findings.decision = decide_update(checks.data(), checks.size(), values);
     for (std::size_t i = 0; i < checks.size(); ++i) {
         const BackwardParameter& place = backward_parameters[i];
         const GradientCheck& check = checks[i];
-        squares += check.sum_of_squares;
         findings.max_abs_unscaled = std::max(findings.max_abs_unscaled, check.max_abs);
-        // PyTorch looks at the scaled gradient only: what 1/S makes infinite (S < 1) goes unseen (pytorch
-        // #99640).
-        if (pytorch) findings.unseen += check.nonfinite_unscaled;
-        if (check.nonfinite == 0 && (pytorch || check.nonfinite_unscaled == 0)) continue;
-        findings.nonfinite = true;
-        if (!findings.tensor.empty()) continue;
+        if (!values.sees_unscaled) findings.unseen += check.nonfinite_unscaled;
+        if (!is_nonfinite(check, values) || !findings.tensor.empty()) continue;
         findings.tensor = graph.tensor(graph.parameters()[place.parameter]).name;
         findings.layer = graph.nodes()[place.node].name;
     }
-    findings.norm = std::sqrt(squares);
-    if (!findings.nonfinite || !counts) return findings;
+    if (!findings.decision.is_nonfinite || !counts) return findings;
     counts->fetch();
     // Where activation gradients were counted too, the overflow may have begun nearer to the loss.
     for (std::size_t n = graph.nodes().size(); n-- > 0;) {
@@ -157,21 +169,6 @@ GradientFindings Lane::State::check_gradients(ProbeCounts* counts) const {
     return findings;
 }
 
-void Lane::State::update_weights(const OptimizerStep& optimizer, const GradientFindings& findings,
-                                 float inverse_scale, std::int64_t step, ProbeCounts* counts) {
-    const bool clips_scaled = techniques.clip_order == UnscaleOrder::before_unscale;
-    const double norm = clips_scaled ? findings.norm * static_cast<double>(scaler.scale) : findings.norm;
-    UpdateValues values;
-    values.inverse_scale = inverse_scale;
-    values.clip_factor = clip_factor(norm, techniques.clip_norm);
-    values.learning_rate = optimizer.learning_rate;
-    values.bias_correction1 = optimizer.bias_correction1;
-    values.bias_correction2 = optimizer.bias_correction2;
-    values.step = static_cast<std::uint32_t>(step);
-    upload_update_values(values);
-    backend.repeat(recordings.updates[counts != nullptr], [&] { update_each(optimizer, counts); });
-}
-
 void Lane::State::update_each(const OptimizerStep& optimizer, ProbeCounts* counts) {
     UpdateCall call;
     call.optimizer = optimizer;
@@ -179,6 +176,8 @@ void Lane::State::update_each(const OptimizerStep& optimizer, ProbeCounts* count
     call.decay_order = techniques.decay_order;
     call.values = update_values();
     const Graph& graph = training->graph();
+    std::vector<UpdateCall> calls;
+    calls.reserve(graph.parameters().size());
     for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
         call.gradient = gradient_of(p);
         call.weight = training->flat_value(p);
@@ -191,8 +190,9 @@ void Lane::State::update_each(const OptimizerStep& optimizer, ProbeCounts* count
         call.compensation = training->state_or_none(p, slots.compensation);
         call.random = random_key(seed(), "rounding", graph.tensor(graph.parameters()[p]).name, 0);
         call.counts = counts ? counts->place_of_update(p) : nullptr;
-        backend.update(call);
+        calls.push_back(call);
     }
+    backend.update(calls);
 }
 
 void Lane::State::report_step(const GradientFindings& findings, StepResult& result) {
@@ -210,7 +210,7 @@ void Lane::State::report_step(const GradientFindings& findings, StepResult& resu
     if (record.skipped) {
         say(EventKind::skip, "non-finite " + where + " at scale " + scale_text(record.loss_scale));
     }
-    const bool poisons = findings.nonfinite && !record.skipped;
+    const bool poisons = findings.decision.is_nonfinite && !record.skipped;
     if (poisons && !reported.poisoned) {
         say(EventKind::nan, "non-finite " + where + " was applied: it is in the weights now");
     }
@@ -227,7 +227,7 @@ void Lane::State::report_step(const GradientFindings& findings, StepResult& resu
 void Lane::State::advance_scale(const GradientFindings& findings, StepResult& result) {
     const double before = static_cast<double>(scaler.scale);
     const ScaleChange change =
-        advance(techniques.scaler, scaler, findings.nonfinite, findings.max_abs_unscaled);
+        advance(techniques.scaler, scaler, findings.decision.is_nonfinite, findings.max_abs_unscaled);
     const std::string path = scale_text(before) + " -> " + scale_text(static_cast<double>(scaler.scale));
     const std::int64_t step = result.record.step;
     if (change == ScaleChange::growth) {

@@ -23,13 +23,6 @@ OptimizerStep scheduled_step(const Workload& workload, std::int64_t position, st
     return step;
 }
 
-float clip_factor(double norm, float clip_norm) {
-    constexpr double kGuard = 1e-6;
-    if (clip_norm == 0.0f) return 1.0f;
-    const double factor = static_cast<double>(clip_norm) / (norm + kGuard);
-    return factor > 1.0 ? 1.0f : static_cast<float>(factor);
-}
-
 int moment_count(const OptimizerStep& optimizer) {
     if (optimizer.kind != OptimizerKind::sgd) return 2;
     return optimizer.momentum != 0.0f ? 1 : 0;

@@ -1,6 +1,5 @@
-// What the optimizer needs from the host at one step: scheduled hyper-parameters with bias corrections, the
-// clip factor, and how many moments it keeps. Called by Lane; the update's arithmetic itself lives in
-// ops/optimizer_update.h.
+// What the optimizer needs from the host at one step: scheduled hyper-parameters with bias corrections, and
+// how many moments it keeps. Called by Lane; the update's arithmetic itself lives in ops/optimizer_update.h.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +12,6 @@ namespace halfscope {
 /// (1 is the first): 1 - beta^update, in double (Kingma & Ba 2015, algorithm 1).
 OptimizerStep scheduled_step(const Workload& workload, std::int64_t position, std::int64_t update,
                              Format state_format);
-
-/// What gradients are multiplied with so that a global norm `norm` does not exceed `clip_norm` (0: no
-/// clipping): PyTorch's min(1, clip_norm / (norm + 1e-6)). A NaN norm gives NaN, as there.
-float clip_factor(double norm, float clip_norm);
 
 /// How many moment buffers a parameter needs: Adam 2, SGD 1 with momentum and 0 without.
 int moment_count(const OptimizerStep& optimizer);

@@ -1,6 +1,5 @@
 #include "train/probe_counts.h"
 
-#include <algorithm>
 #include <type_traits>
 
 namespace halfscope {
@@ -21,15 +20,7 @@ std::uint64_t ProbeCounts::bytes(const Graph& graph) {
            graph.parameters().size() * sizeof(UpdateCounts);
 }
 
-void ProbeCounts::clear() {
-    const auto zero = [this](auto& counts, void* place) {
-        std::fill(counts.begin(), counts.end(), std::decay_t<decltype(counts[0])>{});
-        if (!counts.empty()) backend_.upload(place, counts.data(), counts.size() * sizeof counts[0]);
-    };
-    zero(values_, place_of_value(0));
-    zero(gradients_, place_of_gradient(0));
-    zero(updates_, place_of_update(0));
-}
+void ProbeCounts::clear() { backend_.clear(memory_.data(), memory_.bytes()); }
 
 UpdateCounts* ProbeCounts::place_of_update(std::size_t parameter) const {
     return reinterpret_cast<UpdateCounts*>(tensors() + 2 * values_.size()) + parameter;

@@ -19,6 +19,7 @@ class ProbeCounts {
 
     /// All zero.
     ProbeCounts(Backend& backend, const Graph& graph);
+    /// To be recorded (Backend::repeat) at will.
     void clear();
 
     /// Places in the backend's memory, to be counted into.

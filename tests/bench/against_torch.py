@@ -28,7 +28,12 @@ def halfscope(cli, scenario, lane, steps, device, settings=()):
 def peer(python, script, arguments):
     """What a peer prints."""
     command = [python, str(pathlib.Path(__file__).with_name(script)), *arguments]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+def median(values):
+    """None where one is missing."""
+    return None if None in values else statistics.median(values)
 
 
 def on_the_processor(options):
@@ -72,9 +77,10 @@ def on_the_gpu(options):
     columns = ["fp32", "mixed", "torch_fp32", "torch_eager", "torch_graphs"]
     print(f"{'model':12} " + " ".join(f"{column:>12}" for column in columns) + f" {'eager/mixed':>12} {'graphs/mixed':>12} {'fp32/mixed':>12}")
     for model, rows in rounds.items():
-        times = [statistics.median(row[column] for row in rows) for column in columns]
-        ratios = [statistics.median(row[column] / row["mixed"] for row in rows) for column in ("torch_eager", "torch_graphs", "fp32")]
-        print(f"{model:12} " + " ".join(f"{ms:12.3f}" for ms in times) + " " + " ".join(f"{ratio:12.2f}" for ratio in ratios))
+        times = [median([row[column] for row in rows]) for column in columns]
+        ratios = [median([row[column] and row[column] / row["mixed"] for row in rows]) for column in ("torch_eager", "torch_graphs", "fp32")]
+        numbers = ["-" if ms is None else f"{ms:.3f}" for ms in times] + ["-" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
+        print(f"{model:12} " + " ".join(f"{number:>12}" for number in numbers), flush=True)
 
 
 def main():

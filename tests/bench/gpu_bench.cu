@@ -53,9 +53,10 @@ struct Tensor {
         view.rows = rows;
         view.cols = view.row_stride = cols;
         view.format = format;
+        constexpr std::size_t kPattern = 65536;
         std::vector<float> values(static_cast<std::size_t>(rows * cols));
         for (std::size_t i = 0; i < values.size(); ++i)
-            values[i] = 0.02f * normal(RandomKey{7, stream, 0}, i % 65536);
+            values[i] = i < kPattern ? 0.02f * normal(RandomKey{7, stream, 0}, i) : values[i - kPattern];
         const DeviceMemory staged(gpu, values.size() * sizeof(float));
         gpu.upload(staged.data(), values.data(), values.size() * sizeof(float));
         TensorView from = view;

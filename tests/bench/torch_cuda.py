@@ -3,10 +3,10 @@
 
 eager: autocast to FP16 with GradScaler, launched call by call. graphs: the same with the forward and backward pass in one
 CUDA graph, the scaler and the update beside it, as PyTorch's notes on CUDA graphs show it. fp32: eager, TF32 off. The
-batch stays on the device. Needs torch (CUDA). Prints one JSON object; against_torch.py --device cuda runs this and
+batch stays on the device; null where PyTorch cannot do it. Needs torch (CUDA). Prints one JSON object; against_torch.py --device cuda runs this and
 halfscope-cli in turn.
 """
-import argparse, json, statistics, time
+import argparse, json, statistics, sys, time
 import torch
 from torch_models import MODELS
 
@@ -67,11 +67,21 @@ def graphs(parameters, loss, optimizer):
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         passes()
+    graph.reads = loss  # its batch must outlive this function
     def step():
         graph.replay()
         scaler.step(opt)
         scaler.update()
     return step
+
+
+def attempt(name, kind, stepper, runs):
+    """None, and the reason on stderr, where PyTorch cannot do it: not every operation can be captured."""
+    try:
+        return milliseconds(MODELS[name](stepper), runs)
+    except RuntimeError as error:
+        print(f"{name}, {kind}: {str(error).splitlines()[0]}", file=sys.stderr)
+        return None
 
 
 STEPPERS = {"fp32": fp32, "eager": eager, "graphs": graphs}
@@ -89,7 +99,7 @@ def main():
         results[name] = {}
         for kind, stepper in STEPPERS.items():
             torch.manual_seed(0)
-            results[name][kind] = milliseconds(MODELS[name](stepper), args.runs)
+            results[name][kind] = attempt(name, kind, stepper, args.runs)
     print(json.dumps({"torch": torch.__version__, "device": torch.cuda.get_device_name(), "milliseconds_per_step": results}))
 
 

@@ -21,8 +21,9 @@ class CudaTraps : public testing::Test {
 
 constexpr std::int64_t kRows = 64, kWidth = 64;
 
-/// y = x w^T for a `depth` of ones but for the first column: x(r, 0) = `first`, w(o, 0) = `weight`.
-float product(const PrecisionPolicy& policy, std::int64_t depth, float first, float weight, float rest) {
+/// y = x w^T + bias for a `depth` of `rest` but for the first column: x(r, 0) = `first`, w(o, 0) = `weight`.
+float product(const PrecisionPolicy& policy, std::int64_t depth, float first, float weight, float rest,
+              float bias = 0.0f) {
     std::string why_not;
     GraphBuilder builder;
     const TensorId x = builder.parameter("x", {kRows, depth}, Initializer::constant(0.0f));
@@ -34,7 +35,7 @@ float product(const PrecisionPolicy& policy, std::int64_t depth, float first, fl
     for (std::int64_t row = 0; row < kWidth; ++row) ws[static_cast<std::size_t>(row * depth)] = weight;
     harness.set_value(harness.node().inputs[0], xs);
     harness.set_value(harness.node().inputs[1], ws);
-    harness.set_value(harness.node().inputs[2], std::vector<float>(static_cast<std::size_t>(kWidth), 0.0f));
+    harness.set_value(harness.node().inputs[2], std::vector<float>(static_cast<std::size_t>(kWidth), bias));
     harness.forward();
     const std::vector<float> y = harness.output();
     for (const float value : y) EXPECT_EQ(value, y[0]);
@@ -58,6 +59,19 @@ TEST_F(CudaTraps, Fp16ProductsKeepSubnormals) {
     EXPECT_EQ(product(fp16, 64, 0x1p-12f, 0x1p-12f, 0.0f), 0x1p-24f);
     EXPECT_EQ(product(fp16, 64, 0x1p-24f, 1.0f, 0.0f), 0x1p-24f);
     EXPECT_EQ(product(fp16, 64, 0x1p-24f, 0x1p15f, 0.0f), 0x1p-9f);
+}
+
+TEST_F(CudaTraps, ABiasJoinsTheSumBeforeItIsRounded) {
+    // Sums of 2049 lie between two FP16 numbers and would round to 2048; with the bias of 1 they are one.
+    const PrecisionPolicy fp16 = stored_in(Format::fp16), bf16 = stored_in(Format::bf16);
+    EXPECT_EQ(product(fp16, 64, 1986.0f, 1.0f, 1.0f, 1.0f), 2050.0f);
+    EXPECT_EQ(product(fp16, 512, 1538.0f, 1.0f, 1.0f, 1.0f), 2050.0f);
+    EXPECT_EQ(product(fp16, 8192, 1.25f, 1.0f, 0.5f, 1.0f), 2050.0f);
+    EXPECT_EQ(product(bf16, 64, 194.0f, 1.0f, 1.0f, 1.0f), 258.0f);
+    // Depths at which rows are no whole words.
+    EXPECT_EQ(product(fp16, 2049, 1.0f, 1.0f, 1.0f, 1.0f), 2050.0f);
+    EXPECT_EQ(product(fp16, 66, 1984.0f, 1.0f, 1.0f, 1.0f), 2050.0f);
+    EXPECT_EQ(product(bf16, 257, 1.0f, 1.0f, 1.0f, 1.0f), 258.0f);
 }
 
 TEST_F(CudaTraps, SumsInFp16StallAndSumsInFp32DoNot) {

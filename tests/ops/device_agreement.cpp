@@ -64,11 +64,11 @@ void expect_same_passes(OpHarness& found, OpHarness& expected, const std::string
     }
 }
 
-/// Finite values of every size the format has, with the special ones at the front.
-std::vector<float> values_for_counting() {
+/// `count` finite values of every size the format has, with the special ones at the front.
+std::vector<float> values_for_counting(std::size_t count) {
     std::vector<float> values{0.0f, -0.0f, INFINITY, -INFINITY, NAN, 0x1p-149f, 65504.0f, 65520.0f, 0x1p-25f};
     const RandomKey key{17, 1, 0};
-    while (values.size() < 3000) {
+    while (values.size() < count) {
         const std::uint32_t bits = random_word(key, values.size());
         values.push_back(float_of(bits));
     }
@@ -163,13 +163,12 @@ struct UpdateResult {
     UpdateCounts counts;
 };
 
-/// Three updates of 700 weights with gradients 256 times too large.
-UpdateResult run_updates(const UpdateCase& c, Backend& backend) {
-    constexpr std::int64_t kCount = 700;
+/// Three updates of `count` weights with gradients 256 times too large.
+UpdateResult run_updates(const UpdateCase& c, Backend& backend, std::int64_t count) {
     constexpr float kScale = 256.0f;
-    const std::vector<float> zeros(kCount);
+    const std::vector<float> zeros(static_cast<std::size_t>(count));
     const bool is_kahan = c.keeping == WeightKeeping::kahan;
-    const std::vector<float> start = normal_values(kCount, 1);
+    const std::vector<float> start = normal_values(count, 1);
     DeviceTensor weight(backend, c.storage, start), master(backend, Format::fp32, start);
     DeviceTensor gradient(backend, c.storage, zeros), compensation(backend, c.storage, zeros);
     DeviceTensor moment1(backend, c.state, zeros), moment2(backend, c.state, zeros);
@@ -192,17 +191,57 @@ UpdateResult run_updates(const UpdateCase& c, Backend& backend) {
     call.counts = counts.get();
     double power1 = 1, power2 = 1;
     for (std::uint32_t step = 0; step < 3; ++step) {
-        gradient.set(normal_values(kCount, 2 + step, 0.01f * kScale));
+        gradient.set(normal_values(count, 2 + step, 0.01f * kScale));
         power1 *= call.optimizer.beta1;
         power2 *= call.optimizer.beta2;
         call.optimizer.bias_correction1 = static_cast<float>(1 - power1);
         call.optimizer.bias_correction2 = static_cast<float>(1 - power2);
         call.decay_order = step == 1 ? UnscaleOrder::before_unscale : UnscaleOrder::after_unscale;
         call.random.step = step;
-        backend.update(call);
+        backend.update({&call, 1});
     }
     return {weight.values(),  master.values(),       moment1.values(),
             moment2.values(), compensation.values(), counts.read()};
+}
+
+void expect_update_agrees(const UpdateCase& c, Backend& other, Backend& cpu, std::int64_t count) {
+    const UpdateResult found = run_updates(c, other, count), expected = run_updates(c, cpu, count);
+    const std::string what = "optimizer " + std::to_string(static_cast<int>(c.optimizer)) +
+                             ", weights kept " + std::to_string(static_cast<int>(c.keeping)) + " in " +
+                             format_info(c.storage).name + ", state in " + format_info(c.state).name;
+    expect_same(found.weight, expected.weight, what + ", weight");
+    expect_same(found.master, expected.master, what + ", master");
+    expect_same(found.moment1, expected.moment1, what + ", first moment");
+    expect_same(found.moment2, expected.moment2, what + ", second moment");
+    expect_same(found.compensation, expected.compensation, what + ", compensation");
+    EXPECT_EQ(found.counts.updates, expected.counts.updates) << what;
+    EXPECT_EQ(found.counts.swallowed, expected.counts.swallowed) << what;
+    expect_same_counts(found.counts.values, expected.counts.values, what);
+}
+
+/// Of `count` values converted from FP32 to every format.
+void expect_conversions_counted(Backend& other, Backend& cpu, std::size_t count) {
+    const std::vector<float> values = values_for_counting(count);
+    for (Format format : {Format::fp32, Format::fp16, Format::bf16, Format::e4m3, Format::e5m2}) {
+        for (Subnormals subnormals : {Subnormals::keep, Subnormals::flush}) {
+            const auto stored = [&](Backend& backend, TensorCounts& counts) {
+                DeviceTensor in(backend, Format::fp32, values), out(backend, format, values);
+                DeviceRecord<TensorCounts> record(backend);
+                TensorView view = out.view();
+                view.subnormals = subnormals;
+                view.counts = record.get();
+                backend.convert(view, in.view());
+                counts = record.read();
+                return out.values();
+            };
+            TensorCounts found, expected;
+            const std::vector<float> found_values = stored(other, found);
+            const std::string what = std::string("stored in ") + format_info(format).name;
+            expect_same(found_values, stored(cpu, expected), what);
+            expect_same_counts(found, expected, what);
+            EXPECT_EQ(found.own.count(), values.size()) << what;
+        }
+    }
 }
 
 }  // namespace
@@ -283,45 +322,38 @@ void expect_dropout_agrees(const MakeBackend& make_backend) {
 
 void expect_updates_agree(const MakeBackend& make_backend) {
     const std::unique_ptr<Backend> other = make_backend(), cpu = make_cpu_backend(2);
-    for (const UpdateCase& c : update_cases()) {
-        const UpdateResult found = run_updates(c, *other), expected = run_updates(c, *cpu);
-        const std::string what = "optimizer " + std::to_string(static_cast<int>(c.optimizer)) +
-                                 ", weights kept " + std::to_string(static_cast<int>(c.keeping)) + " in " +
-                                 format_info(c.storage).name + ", state in " + format_info(c.state).name;
-        expect_same(found.weight, expected.weight, what + ", weight");
-        expect_same(found.master, expected.master, what + ", master");
-        expect_same(found.moment1, expected.moment1, what + ", first moment");
-        expect_same(found.moment2, expected.moment2, what + ", second moment");
-        expect_same(found.compensation, expected.compensation, what + ", compensation");
-        EXPECT_EQ(found.counts.updates, expected.counts.updates) << what;
-        EXPECT_EQ(found.counts.swallowed, expected.counts.swallowed) << what;
-        expect_same_counts(found.counts.values, expected.counts.values, what);
-    }
+    for (const UpdateCase& c : update_cases()) expect_update_agrees(c, *other, *cpu, 700);
 }
 
 void expect_counts_agree(const MakeBackend& make_backend) {
     const std::unique_ptr<Backend> other = make_backend(), cpu = make_cpu_backend(2);
-    const std::vector<float> values = values_for_counting();
-    for (Format format : {Format::fp32, Format::fp16, Format::bf16, Format::e4m3, Format::e5m2}) {
-        for (Subnormals subnormals : {Subnormals::keep, Subnormals::flush}) {
-            const auto stored = [&](Backend& backend, TensorCounts& counts) {
-                DeviceTensor in(backend, Format::fp32, values), out(backend, format, values);
-                DeviceRecord<TensorCounts> record(backend);
-                TensorView view = out.view();
-                view.subnormals = subnormals;
-                view.counts = record.get();
-                backend.convert(view, in.view());
-                counts = record.read();
-                return out.values();
-            };
-            TensorCounts found, expected;
-            const std::vector<float> found_values = stored(*other, found);
-            const std::string what = std::string("stored in ") + format_info(format).name;
-            expect_same(found_values, stored(*cpu, expected), what);
-            expect_same_counts(found, expected, what);
-            EXPECT_EQ(found.own.count(), values.size()) << what;
+    expect_conversions_counted(*other, *cpu, 3000);
+}
+
+void expect_large_tensors_agree(const MakeBackend& make_backend) {
+    constexpr std::int64_t kMany = (std::int64_t{1} << 19) + 3;
+    const auto is_element_wise = [](OpKind op) {
+        return op != OpKind::linear && op != OpKind::embedding && op != OpKind::gru && op != OpKind::conv2d &&
+               op != OpKind::max_pool && op != OpKind::average_pool;
+    };
+    for (const NamedPolicy& named : policies()) {
+        for (const OpCase& op : op_cases()) {
+            if (!is_element_wise(op.op)) continue;
+            // Rows of whole vectors, and rows of none.
+            for (const oracle::Extents& extents :
+                 {oracle::Extents{kMany / 8 + 1, 1, 8, 3}, oracle::Extents{kMany / 9 + 1, 1, 9, 3}}) {
+                PreparedCase found = prepare(op, extents, named.policy, make_backend());
+                PreparedCase expected = prepare(op, extents, named.policy);
+                expect_same_passes(*found.harness, *expected.harness,
+                                   extents_text(op, extents) + " " + named.name);
+                if (testing::Test::HasFatalFailure()) return;
+            }
         }
     }
+    const std::unique_ptr<Backend> other = make_backend(), cpu = make_cpu_backend(2);
+    expect_conversions_counted(*other, *cpu, static_cast<std::size_t>(kMany));
+    for (const UpdateCase& c : update_cases())
+        if (c.storage == Format::fp16) expect_update_agrees(c, *other, *cpu, kMany);
 }
 
 }  // namespace halfscope

@@ -20,5 +20,8 @@ void expect_convolutions_agree(const MakeBackend& make_backend);
 void expect_dropout_agrees(const MakeBackend& make_backend);
 void expect_updates_agree(const MakeBackend& make_backend);
 void expect_counts_agree(const MakeBackend& make_backend);
+/// Element-wise operations, updates and counts of more than half a million elements, which devices may treat
+/// in other ways than few.
+void expect_large_tensors_agree(const MakeBackend& make_backend);
 
 }  // namespace halfscope

@@ -28,6 +28,7 @@ class PlainBackend final : public Backend {
     void download(void* host, const void* device, std::uint64_t bytes) override {
         device_.download(host, device, bytes);
     }
+    void clear(void*, std::uint64_t) override { throw std::logic_error("not an operation"); }
     void forward(const OpCall& call) override {
         visit_op(call.node->op, [&](auto op) { decltype(op)::forward(executor_, call); });
     }
@@ -35,11 +36,13 @@ class PlainBackend final : public Backend {
         visit_op(call.node->op, [&](auto op) { decltype(op)::backward(executor_, call); });
     }
     void convert(const TensorView& out, const TensorView& in) override { executor_.copy(out, in); }
-    void update(const UpdateCall& call) override { update_parameter(executor_, call); }
-    void begin_check(std::span<const TensorView>, const UpdateValues*) override {
+    void update(std::span<const UpdateCall> calls) override {
+        for (const UpdateCall& call : calls) update_parameter(executor_, call);
+    }
+    void begin_check(std::span<const TensorView>, UpdateValues*) override {
         throw std::logic_error("not an operation");
     }
-    std::vector<GradientCheck> finish_check(std::span<const TensorView>) override {
+    std::vector<GradientCheck> finish_check(std::size_t) override {
         throw std::logic_error("not an operation");
     }
     std::vector<GradientComparison> compare(std::span<const TensorView>, float,

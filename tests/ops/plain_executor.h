@@ -87,6 +87,7 @@ template <class F>
 struct Single {
     F f;
     HALFSCOPE_HD auto bind() const { return Single<decltype(bound(f))>{bound(f)}; }
+    HALFSCOPE_HD bool is_idle() const { return idle(f); }
     template <class... X>
     HALFSCOPE_HD Values<1> operator()(std::int64_t index, X... x) const {
         return {{f(index, x...)}};
@@ -112,6 +113,7 @@ struct MapBody {
     F f;
     In in;
     HALFSCOPE_HD void operator()(std::int64_t item) const {
+        if (idle(f)) return;
         const Element e = element_of(item, out.view[0].cols);
         const Values<N> results = in.call(bound(f), e);
         for (int n = 0; n < N; ++n) store(out.view[n], e, results.v[n]);
@@ -350,6 +352,7 @@ struct CountUpdatesBody {
     F f;
     In in;
     HALFSCOPE_HD void operator()(std::int64_t item) const {
+        if (idle(f)) return;
         const Values<3> measured = in.call(bound(f), element_of(item, cols));
         const float update = measured.v[0], before = measured.v[1], after = measured.v[2];
         if (update != 0.0f && before != 0.0f) {

@@ -50,7 +50,7 @@ struct UpdateFixture {
         call.moment2 = has_moment2 ? moment2.view() : TensorView{};
         call.compensation = call.rounding == UpdateRounding::kahan ? compensation.view() : TensorView{};
         call.counts = counts;
-        backend->update(call);
+        backend->update({&call, 1});
         ++call.random.step;
     }
 };

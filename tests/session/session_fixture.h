@@ -94,6 +94,7 @@ class FailingBackend : public Backend {
     void download(void* host, const void* device, std::uint64_t bytes) override {
         cpu_->download(host, device, bytes);
     }
+    void clear(void* memory, std::uint64_t bytes) override { cpu_->clear(memory, bytes); }
     void forward(const OpCall& call) override {
         if (failure == Failure::out_of_memory) throw std::bad_alloc();
         if (failure == Failure::device) throw std::runtime_error("the device fell off the bus");
@@ -101,13 +102,11 @@ class FailingBackend : public Backend {
     }
     void backward(const OpCall& call) override { cpu_->backward(call); }
     void convert(const TensorView& out, const TensorView& in) override { cpu_->convert(out, in); }
-    void begin_check(std::span<const TensorView> gradients, const UpdateValues* values) override {
+    void begin_check(std::span<const TensorView> gradients, UpdateValues* values) override {
         cpu_->begin_check(gradients, values);
     }
-    std::vector<GradientCheck> finish_check(std::span<const TensorView> gradients) override {
-        return cpu_->finish_check(gradients);
-    }
-    void update(const UpdateCall& call) override { cpu_->update(call); }
+    std::vector<GradientCheck> finish_check(std::size_t count) override { return cpu_->finish_check(count); }
+    void update(std::span<const UpdateCall> calls) override { cpu_->update(calls); }
     std::vector<GradientComparison> compare(std::span<const TensorView> gradients, float inverse_scale,
                                             std::span<const TensorView> shadows) override {
         return cpu_->compare(gradients, inverse_scale, shadows);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "backend/cpu_backend.h"
+#include "ops/update_decision.h"
 #include "tiny_workload.h"
 #include "train/lane.h"
 #include "train/optimizer_schedule.h"

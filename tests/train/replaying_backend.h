@@ -26,6 +26,9 @@ class ReplayingBackend final : public Backend {
         must_not_record();
         inner_->download(host, device, bytes);
     }
+    void clear(void* memory, std::uint64_t bytes) override {
+        make([this, memory, bytes] { inner_->clear(memory, bytes); });
+    }
     void forward(const OpCall& call) override {
         const auto kept = std::make_shared<KeptCall>(call);
         make([this, kept] { inner_->forward(kept->call); });
@@ -37,16 +40,17 @@ class ReplayingBackend final : public Backend {
     void convert(const TensorView& out, const TensorView& in) override {
         make([this, out, in] { inner_->convert(out, in); });
     }
-    void begin_check(std::span<const TensorView> gradients, const UpdateValues* values) override {
+    void begin_check(std::span<const TensorView> gradients, UpdateValues* values) override {
         const std::vector<TensorView> kept(gradients.begin(), gradients.end());
         make([this, kept, values] { inner_->begin_check(kept, values); });
     }
-    std::vector<GradientCheck> finish_check(std::span<const TensorView> gradients) override {
+    std::vector<GradientCheck> finish_check(std::size_t count) override {
         must_not_record();
-        return inner_->finish_check(gradients);
+        return inner_->finish_check(count);
     }
-    void update(const UpdateCall& call) override {
-        make([this, call] { inner_->update(call); });
+    void update(std::span<const UpdateCall> calls) override {
+        const std::vector<UpdateCall> kept(calls.begin(), calls.end());
+        make([this, kept] { inner_->update(kept); });
     }
     std::vector<GradientComparison> compare(std::span<const TensorView> gradients, float inverse_scale,
                                             std::span<const TensorView> shadows) override {

@@ -26,6 +26,7 @@ class SpyBackend final : public Backend {
     void download(void* host, const void* device, std::uint64_t bytes) override {
         inner_->download(host, device, bytes);
     }
+    void clear(void* memory, std::uint64_t bytes) override { inner_->clear(memory, bytes); }
     void forward(const OpCall& call) override {
         inner_->forward(call);
         if (witness && call.output.counts) witness(call.output);
@@ -37,13 +38,13 @@ class SpyBackend final : public Backend {
         }
     }
     void convert(const TensorView& out, const TensorView& in) override { inner_->convert(out, in); }
-    void begin_check(std::span<const TensorView> gradients, const UpdateValues* values) override {
+    void begin_check(std::span<const TensorView> gradients, UpdateValues* values) override {
         inner_->begin_check(gradients, values);
     }
-    std::vector<GradientCheck> finish_check(std::span<const TensorView> gradients) override {
-        return inner_->finish_check(gradients);
+    std::vector<GradientCheck> finish_check(std::size_t count) override {
+        return inner_->finish_check(count);
     }
-    void update(const UpdateCall& call) override { inner_->update(call); }
+    void update(std::span<const UpdateCall> calls) override { inner_->update(calls); }
     std::vector<GradientComparison> compare(std::span<const TensorView> gradients, float inverse_scale,
                                             std::span<const TensorView> shadows) override {
         for (std::size_t i = 0; compare_witness && i < gradients.size(); ++i)
