@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "backend/device_error.h"
 #include "cli/json_lines.h"
 #include "cli/progress.h"
 #include "program/exit_codes.h"
@@ -70,6 +71,15 @@ class TrainRun {
     }
 
     int run(const std::string& device) {
+        try {
+            return train(device);
+        } catch (const DeviceError& error) {
+            throw DeviceError(error.what() + what_is_kept());
+        }
+    }
+
+  private:
+    int train(const std::string& device) {
         write_run(device);
         Progress progress(steps_);
         while (experiment_.next_step() < steps_ && !interrupted() && can_write_) {
@@ -90,7 +100,13 @@ class TrainRun {
         return interrupted() ? kExitInterrupted : kExitDone;
     }
 
-  private:
+    /// What was on a device that failed is gone.
+    std::string what_is_kept() const {
+        if (kept_step_ < 0) return "; begin again with --device cpu, or keep more with --checkpoint-every";
+        return "; '" + checkpoint_path_ + "' holds the run after " + std::to_string(kept_step_) +
+               " steps: go on with --resume and --device cpu";
+    }
+
     void load_weights(const std::string& path) {
         const std::vector<NamedValues> weights = read_named_values(path);
         try {

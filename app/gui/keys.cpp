@@ -113,6 +113,11 @@ bool handle_view_key(int key, const PanelContext& context) {
             if (!context.snapshot.loading.text.empty()) context.commands.send(CancelCommand{});
             close_everything(ui);
             return true;
+        case GLFW_KEY_ENTER:
+        case GLFW_KEY_KP_ENTER:
+            if (!context.snapshot.rescued_steps) return false;
+            context.commands.send(GoOnOnCpuCommand{});
+            return true;
         case GLFW_KEY_F1:
             ui.dialogs.keys = !ui.dialogs.keys;
             return true;

@@ -67,10 +67,8 @@ void draw_toasts(const PanelContext& context) {
     }
 }
 
-/// What an opening that takes long does, how far it is, and a way to end it: above everything but dialogs.
-void draw_loading(const PanelContext& context) {
-    const LoadingProgress& loading = context.snapshot.loading;
-    if (context.snapshot.state != RunState::loading || loading.text.empty()) return;
+/// A box in the middle, above everything but dialogs, that stays until its cause is gone.
+void begin_notice(const PanelContext& context, const char* id, ImU32 border) {
     const Theme& theme = context.theme;
     const ImVec2 size = ImGui::GetIO().DisplaySize;
     const float width = std::min(theme.px(420), size.x * 0.9f);
@@ -80,12 +78,25 @@ void draw_loading(const PanelContext& context) {
     ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, theme.px(6));
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(theme.px(16), theme.px(12)));
     ImGui::PushStyleColor(ImGuiCol_WindowBg, theme.panel_background);
-    ImGui::PushStyleColor(ImGuiCol_Border, theme.accent);
+    ImGui::PushStyleColor(ImGuiCol_Border, border);
     ImGui::PushStyleColor(ImGuiCol_PlotHistogram, theme.accent);
-    ImGui::Begin("##loading", nullptr,
+    ImGui::Begin(id, nullptr,
                  ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_AlwaysAutoResize |
                      ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoFocusOnAppearing |
                      ImGuiWindowFlags_NoMove);
+}
+void end_notice() {
+    ImGui::End();
+    ImGui::PopStyleColor(3);
+    ImGui::PopStyleVar(3);
+}
+
+/// What an opening that takes long does, how far it is, and a way to end it.
+void draw_loading(const PanelContext& context) {
+    const LoadingProgress& loading = context.snapshot.loading;
+    if (context.snapshot.state != RunState::loading || loading.text.empty()) return;
+    const Theme& theme = context.theme;
+    begin_notice(context, "##loading", theme.accent);
     ImGui::TextWrapped("%s", loading.text.c_str());
     ImGui::ProgressBar(static_cast<float>(loading.fraction), ImVec2(-1, theme.px(8)), "");
     ImGui::Dummy(ImVec2(0, theme.px(2)));
@@ -94,9 +105,24 @@ void draw_loading(const PanelContext& context) {
     ImGui::SameLine();
     dim_text(theme, "Esc");
     context.ui.probe.value("loading", loading.text);
-    ImGui::End();
-    ImGui::PopStyleColor(3);
-    ImGui::PopStyleVar(3);
+    end_notice();
+}
+
+/// The device is lost and a copy of the run is not: what can be done about it, in the middle.
+void draw_rescue(const PanelContext& context) {
+    if (!context.snapshot.rescued_steps) return;
+    const Theme& theme = context.theme;
+    begin_notice(context, "##rescue", theme.error);
+    ImGui::TextWrapped("%s",
+                       ("The GPU has failed, and what was in its memory is gone. A copy of the run after " +
+                        count_text(*context.snapshot.rescued_steps) + " steps is kept.")
+                           .c_str());
+    ImGui::Dummy(ImVec2(0, theme.px(2)));
+    if (ImGui::Button("Go on on the CPU")) context.commands.send(GoOnOnCpuCommand{});
+    context.ui.probe.item("rescue/cpu");
+    ImGui::SameLine();
+    dim_text(theme, "Return");
+    end_notice();
 }
 
 /// A window in the middle with a close button. End it with ImGui::End() whatever this returns.
@@ -287,6 +313,7 @@ void draw_save_checkpoint(const PanelContext& context) {
 void draw_overlays(const PanelContext& context) {
     Dialogs& dialogs = context.ui.dialogs;
     draw_loading(context);
+    draw_rescue(context);
     if (dialogs.keys) draw_keys(context);
     if (dialogs.paper) draw_paper(context);
     if (dialogs.log) draw_log(context);

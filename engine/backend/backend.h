@@ -42,12 +42,15 @@ class Backend {
     virtual std::string name() const = 0;
     /// Processor threads for what is computed on the processor whatever the device; 0: all cores.
     virtual int host_threads() const { return 0; }
+    /// Whether it can fail with all that is in its memory (DeviceError): who wants to go on elsewhere must
+    /// keep copies.
+    virtual bool can_be_lost() const { return false; }
     /// Energy used since some fixed moment, where the machine tells it.
     virtual std::optional<double> joules() { return std::nullopt; }
     /// Bytes that can still be allocated.
     virtual std::uint64_t available_bytes() const = 0;
 
-    /// Zeroed memory, kBufferAlignment-aligned. Throws std::bad_alloc (CPU) or DeviceError (CUDA).
+    /// Zeroed memory, kBufferAlignment-aligned. Throws std::bad_alloc.
     virtual void* allocate(std::uint64_t bytes) = 0;
     virtual void release(void* memory) = 0;
     virtual void upload(void* device, const void* host, std::uint64_t bytes) = 0;

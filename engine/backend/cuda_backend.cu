@@ -42,6 +42,7 @@ class CudaBackend final : public Backend {
     }
 
     std::string name() const override { return remark_.empty() ? name_ : name_ + " (" + remark_ + ")"; }
+    bool can_be_lost() const override { return true; }
     std::optional<double> joules() override { return energy_->joules(); }
     std::uint64_t available_bytes() const override {
         std::size_t free = 0, total = 0;

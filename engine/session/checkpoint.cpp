@@ -113,14 +113,23 @@ void RunProgress::note(std::size_t lane, const StepRecord& record) {
     if (std::isfinite(record.loss) && !(record.loss >= progress.best_loss)) progress.best_loss = record.loss;
 }
 
+void store_run(const Experiment& experiment, const RunProgress& progress, const Timeline& timeline,
+               CheckpointFile& file) {
+    store_experiment(experiment, file);
+    store_progress(progress, file);
+    timeline.store(file);
+}
+
+void write_checkpoint(const std::string& path, const CheckpointFile& file) {
+    as_input_error([&] { write_checkpoint_file(path, file); });
+}
+
 void write_checkpoint(const std::string& path, const Experiment& experiment, const RunProgress& progress,
                       const Timeline& timeline) {
     CheckpointFile file;
     file.name = path;
-    store_experiment(experiment, file);
-    store_progress(progress, file);
-    timeline.store(file);
-    as_input_error([&] { write_checkpoint_file(path, file); });
+    store_run(experiment, progress, timeline, file);
+    write_checkpoint(path, file);
 }
 
 void check_checkpoint_target(const std::string& path, const Experiment& experiment) {

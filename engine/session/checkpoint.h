@@ -41,7 +41,11 @@ struct RunProgress {
 /// Adds the session's groups to a file.
 void store_progress(const RunProgress& progress, CheckpointFile& file);
 
-/// Replaces the file in one go. Throws InputError with the path and the reason.
+/// The whole run: the experiment's, the session's and the history's groups and sections.
+void store_run(const Experiment& experiment, const RunProgress& progress, const Timeline& timeline,
+               CheckpointFile& file);
+/// Replaces the file in one go. Both throw InputError with the path and the reason.
+void write_checkpoint(const std::string& path, const CheckpointFile& file);
 void write_checkpoint(const std::string& path, const Experiment& experiment, const RunProgress& progress,
                       const Timeline& timeline);
 /// Whether that would work there. To be asked before an hour of training, not after.

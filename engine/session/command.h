@@ -65,12 +65,14 @@ struct OpenCheckpointCommand {  ///< the run as it was when the checkpoint was w
 struct LoadWeightsCommand {  ///< from step 0, every lane of the present scenario with these weights
     std::string path;        ///< safetensors
 };
+/// After the device was lost: from the kept copy of the run, on the processor.
+struct GoOnOnCpuCommand {};
 
-using Command =
-    std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand, CancelCommand,
-                 OpenScenarioCommand, SetTechniqueCommand, SetPresetCommand, AddLaneCommand,
-                 RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand, SetCadenceCommand,
-                 SetStepDelayCommand, SaveCheckpointCommand, OpenCheckpointCommand, LoadWeightsCommand>;
+using Command = std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand,
+                             CancelCommand, OpenScenarioCommand, SetTechniqueCommand, SetPresetCommand,
+                             AddLaneCommand, RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand,
+                             SetCadenceCommand, SetStepDelayCommand, SaveCheckpointCommand,
+                             OpenCheckpointCommand, LoadWeightsCommand, GoOnOnCpuCommand>;
 
 /// Where panels put commands. Never blocks, never throws; bad commands come back as a message in the
 /// Snapshot.

@@ -6,6 +6,7 @@
 #include <new>
 #include <numeric>
 
+#include "backend/device_error.h"
 #include "train/input_error.h"
 
 namespace halfscope {
@@ -62,7 +63,7 @@ std::vector<LaneSpec> default_lanes(const ScenarioInfo& info) {
 
 Session::Session(Backend& backend, Timeline& timeline, RecordSink records, ProgressSink progress,
                  CancelCheck cancelled)
-    : backend_(backend),
+    : backend_(&backend),
       timeline_(timeline),
       records_(std::move(records)),
       progress_(std::move(progress)),
@@ -79,7 +80,7 @@ void Session::say(Message::Kind kind, std::string text) {
 /// Builds first and replaces then, so that what cannot be built leaves the running experiment alone.
 void Session::start_experiment(std::shared_ptr<const Workload> workload, const std::vector<LaneSpec>& lanes,
                                const std::vector<int>& ids) {
-    auto experiment = std::make_unique<Experiment>(backend_, workload, lanes);
+    auto experiment = std::make_unique<Experiment>(*backend_, workload, lanes);
     install(std::move(experiment), std::move(workload));
     for (std::size_t index = 0; index < ids.size(); ++index) lanes_[index].id = ids[index];
     timeline_.clear();
@@ -92,6 +93,7 @@ void Session::install(std::unique_ptr<Experiment> experiment, std::shared_ptr<co
     experiment_ = std::move(experiment);
     workload_ = std::move(workload);
     target_ = std::move(target);
+    is_lost_ = false;
     lanes_.clear();
     lanes_.resize(experiment_->lanes().size());
     ++run_;
@@ -116,7 +118,7 @@ std::shared_ptr<const Workload> Session::prepare(const Scenario& scenario, const
     state_ = RunState::loading;
     progress_();
     Preparation preparation;
-    preparation.threads = backend_.host_threads();
+    preparation.threads = backend_->host_threads();
     preparation.report = [this](const LoadingProgress& reached) {
         loading_ = reached;
         progress_();
@@ -221,6 +223,7 @@ void Session::step() {
     const SteadyClock::time_point start = SteadyClock::now();
     const std::int64_t step = experiment_->next_step();
     try {
+        if (backend_->can_be_lost() && is_copy_due(start)) keep_copy();
         const StepRequest request = request_at(step, start);
         for (LaneState& lane : lanes_) lane.signature.clear();
         std::vector<StepResult> results = experiment_->step(request);
@@ -243,6 +246,8 @@ void Session::step() {
              " ran out of memory; choose a smaller batch or width or remove a lane, then restart");
     } catch (const InputError& error) {
         fail(std::string(error.what()));
+    } catch (const DeviceError& error) {
+        lose_device("step " + std::to_string(step) + " failed: " + error.what());
     } catch (const std::exception& error) {
         fail("step " + std::to_string(step) + " failed: " + error.what() +
              "; restart, or open another scenario");
@@ -260,6 +265,7 @@ void Session::pause() {
     for (std::size_t index = 0; index < lanes_.size(); ++index) {
         lanes_[index].signature = experiment_->lanes()[index].signature();
     }
+    if (backend_->can_be_lost()) keep_copy();
 }
 
 void Session::fail(const std::string& sentence) {

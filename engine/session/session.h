@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "data/checkpoint_file.h"
 #include "session/checkpoint.h"
 #include "session/command.h"
 #include "session/energy_window.h"
@@ -121,18 +122,38 @@ class Session {
     std::vector<LaneSpec> current_lanes() const;
     void stamp(int lane_id, EventKind kind, const std::string& lane, const std::string& detail);
 
+    // session_rescue.cpp
+    struct KeptCopy {
+        CheckpointFile file;
+        std::int64_t run = 0, steps = 0;
+        SteadyClock::time_point when;
+        double cost_ms = 0.0;
+    };
+    bool is_copy_due(SteadyClock::time_point now) const;
+    void keep_copy();
+    const KeptCopy* rescue() const;
+    void lose_device(const std::string& what);
+    void refuse_where_lost(const Command& command) const;
+    bool save_rescued(const std::string& path);
+    void apply_command(const GoOnOnCpuCommand& command);
+
     // session_checkpoint.cpp
     RunProgress progress() const;
+    void adopt(ResumedRun run, Timeline& history, RunState state_then);
     void open_checkpoint(const std::string& path, RunState state_then);
 
     // session_snapshot.cpp
     LaneSnapshot lane_snapshot(std::size_t index) const;
 
-    Backend& backend_;
+    Backend* backend_;
+    std::unique_ptr<Backend> replacement_;  // for the one that was lost
     Timeline& timeline_;
     RecordSink records_;
     ProgressSink progress_;
     CancelCheck cancelled_;
+
+    std::optional<KeptCopy> kept_;
+    bool is_lost_ = false;
 
     std::shared_ptr<const Workload> workload_;
     std::unique_ptr<Experiment> experiment_;

@@ -16,18 +16,8 @@ RunProgress Session::progress() const {
     return progress;
 }
 
-/// Throws what reading and building throws; an experiment that was open stays as it was then.
-void Session::open_checkpoint(const std::string& path, RunState state_then) {
-    const RunState before = experiment_ ? state_ : RunState::failed;
-    state_ = RunState::loading;
-    progress_();
-    state_ = before;
-    ResumedRun run;
-    Timeline history;
-    {
-        const CheckpointFile file = read_checkpoint(path);
-        run = resume_run(backend_, file, history);
-    }
+/// A resumed run takes the place of the present one.
+void Session::adopt(ResumedRun run, Timeline& history, RunState state_then) {
     install(std::move(run.experiment), std::move(run.workload));
     timeline_.swap(history);
     for (std::size_t index = 0; index < lanes_.size(); ++index)
@@ -38,6 +28,21 @@ void Session::open_checkpoint(const std::string& path, RunState state_then) {
     view_lanes();
     state_ = state_then;
     if (state_ == RunState::paused) pause();
+}
+
+/// Throws what reading and building throws; an experiment that was open stays as it was then.
+void Session::open_checkpoint(const std::string& path, RunState state_then) {
+    const RunState before = experiment_ ? state_ : RunState::failed;
+    state_ = RunState::loading;
+    progress_();
+    state_ = before;
+    ResumedRun run;
+    Timeline history;
+    {
+        const CheckpointFile file = read_checkpoint(path);
+        run = resume_run(*backend_, file, history);
+    }
+    adopt(std::move(run), history, state_then);
     say(Message::Kind::note,
         "opened " + path + ": " + std::to_string(experiment_->next_step()) + " steps are done");
 }
@@ -47,6 +52,7 @@ void Session::begin(const OpenCheckpointCommand& command, RunState state_then) {
 }
 
 void Session::apply_command(const SaveCheckpointCommand& command) {
+    if (save_rescued(command.path)) return;
     write_checkpoint(command.path, experiment(), progress(), timeline_);
     say(Message::Kind::note,
         "saved " + command.path + " after " + std::to_string(experiment_->next_step()) + " steps");
@@ -59,7 +65,7 @@ void Session::apply_command(const OpenCheckpointCommand& command) {
 void Session::apply_command(const LoadWeightsCommand& command) {
     experiment();
     const std::vector<NamedValues> weights = read_named_values(command.path);
-    auto loaded = std::make_unique<Experiment>(backend_, workload_, current_lanes());
+    auto loaded = std::make_unique<Experiment>(*backend_, workload_, current_lanes());
     try {
         for (Lane& lane : loaded->lanes()) lane.load_parameters(weights);
     } catch (const InputError& error) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "backend/device_error.h"
 #include "session/session.h"
 #include "train/input_error.h"
 
@@ -21,6 +22,8 @@ bool Session::attempt(const std::function<void()>& change) {
             "there is not enough memory for that; choose a smaller batch or width, or remove a lane first");
     } catch (const CancelledError& cancelled) {
         given_up_ = cancelled.what();
+    } catch (const DeviceError& error) {
+        lose_device(error.what());
     } catch (const std::exception& error) {
         say(Message::Kind::error, error.what());
     }
@@ -33,7 +36,10 @@ void Session::begin(const OpenScenarioCommand& command, RunState state_then) {
 
 void Session::apply(const Command& command) {
     if (!std::holds_alternative<CancelCommand>(command)) given_up_.clear();
-    attempt([&] { std::visit([this](const auto& kind) { apply_command(kind); }, command); });
+    attempt([&] {
+        refuse_where_lost(command);
+        std::visit([this](const auto& kind) { apply_command(kind); }, command);
+    });
 }
 
 Experiment& Session::experiment() {

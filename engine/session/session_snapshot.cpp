@@ -37,10 +37,11 @@ Snapshot Session::make_snapshot() {
     snapshot.run = run_;
     snapshot.state = state_;
     snapshot.loading = loading_;
-    snapshot.device = backend_.name();
+    snapshot.device = backend_->name();
+    if (const KeptCopy* copy = rescue()) snapshot.rescued_steps = copy->steps;
     const SteadyClock::time_point now = SteadyClock::now();
     if (energy_.is_due(now)) {
-        const std::optional<double> joules = backend_.joules();
+        const std::optional<double> joules = backend_->joules();
         if (joules) energy_.add(now, *joules, experiment_ ? experiment_->next_step() : 0);
     }
     snapshot.energy = energy_.use();

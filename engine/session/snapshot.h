@@ -83,6 +83,9 @@ struct Snapshot {
     RunState state = RunState::loading;
     LoadingProgress loading;  ///< while state is loading; text empty: it will not take long
     std::string device;       ///< Backend::name()
+    /// Where the device was lost: after how many steps the kept copy of the run was taken, which can go on on
+    /// the processor (GoOnOnCpuCommand).
+    std::optional<std::int64_t> rescued_steps;
     ScenarioInfo scenario;
     ScenarioSettings settings;
     std::int64_t next_step = 0;  ///< steps done so far

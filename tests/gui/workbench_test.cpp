@@ -59,6 +59,26 @@ TEST(Workbench, TheStatusBarTellsPowerWhereTheDeviceDoes) {
     EXPECT_EQ(probe.find_value("status/energy"), "242 W  0.314 J/step");
 }
 
+TEST(Workbench, ALostDeviceCanBeDoneWithout) {
+    constexpr int kReturn = 257;  // GLFW_KEY_ENTER
+    WorkbenchFixture fixture(5);
+    fixture.frames();
+    const auto press_return = [&] {
+        return handle_key({kReturn, 0},
+                          fixture.workbench.context(fixture.snapshot, fixture.timeline, fixture.sink));
+    };
+    press_return();
+    EXPECT_TRUE(fixture.sink.commands.empty());
+    fixture.snapshot.state = RunState::failed;
+    fixture.snapshot.rescued_steps = 12300;
+    fixture.frames();
+    fixture.click("rescue/cpu");
+    EXPECT_NE(only_command<GoOnOnCpuCommand>(fixture.sink), nullptr);
+    fixture.sink.commands.clear();
+    press_return();
+    EXPECT_NE(only_command<GoOnOnCpuCommand>(fixture.sink), nullptr);
+}
+
 TEST(Workbench, WhatTakesLongIsShownAndCancelled) {
     constexpr int kEscape = 256;  // GLFW_KEY_ESCAPE
     WorkbenchFixture fixture(5);

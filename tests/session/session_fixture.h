@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "backend/cpu_backend.h"
+#include "backend/device_error.h"
 #include "session/command.h"
 #include "session/session.h"
 #include "train/experiment.h"
@@ -68,12 +69,15 @@ struct DirectRun {
 /// A CPU device with as much memory as a test says, whose forward pass throws while it is told to.
 class FailingBackend : public Backend {
   public:
-    enum class Failure { none, out_of_memory, device };
+    enum class Failure { none, out_of_memory, device, lost };
     std::atomic<Failure> failure{Failure::none};
     std::uint64_t memory_bytes = std::uint64_t{1} << 40;
     std::uint64_t used_bytes = 0;
 
+    bool is_losable = false;  ///< as a GPU is
+
     std::string name() const override { return cpu_->name(); }
+    bool can_be_lost() const override { return is_losable; }
     std::uint64_t available_bytes() const override {
         return memory_bytes - std::min(memory_bytes, used_bytes);
     }
@@ -92,12 +96,14 @@ class FailingBackend : public Backend {
         cpu_->upload(device, host, bytes);
     }
     void download(void* host, const void* device, std::uint64_t bytes) override {
+        fail_where_lost();
         cpu_->download(host, device, bytes);
     }
     void clear(void* memory, std::uint64_t bytes) override { cpu_->clear(memory, bytes); }
     void forward(const OpCall& call) override {
         if (failure == Failure::out_of_memory) throw std::bad_alloc();
         if (failure == Failure::device) throw std::runtime_error("the device fell off the bus");
+        fail_where_lost();
         cpu_->forward(call);
     }
     void backward(const OpCall& call) override { cpu_->backward(call); }
@@ -120,6 +126,9 @@ class FailingBackend : public Backend {
     }
 
   private:
+    void fail_where_lost() const {
+        if (failure == Failure::lost) throw DeviceError("the device is gone");
+    }
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
     std::map<void*, std::uint64_t> sizes_;
     std::unique_ptr<Backend> cpu_ = make_cpu_backend(1);

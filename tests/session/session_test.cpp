@@ -329,6 +329,57 @@ TEST_F(SessionTest, AFailedStepIsSaidOnceAndARestartRecovers) {
     }
 }
 
+TEST_F(SessionTest, ARunWhoseDeviceIsLostGoesOnOnTheCpu) {
+    expect_refused(GoOnOnCpuCommand{}, "has not failed");
+    backend_.is_losable = true;
+    run(10);
+    session_.apply(SetTechniqueCommand{"mixed", "clip_norm", "0.5"});
+    run(5);
+    backend_.failure = FailingBackend::Failure::lost;
+    run(3);
+    Snapshot snapshot = session_.make_snapshot();
+    EXPECT_EQ(snapshot.state, RunState::failed);
+    EXPECT_EQ(snapshot.rescued_steps, 15);
+    EXPECT_NE(snapshot.messages.back().text.find("after 15 steps is kept"), std::string::npos);
+    for (const Command& command :
+         {Command{RunCommand{}}, Command{RestartCommand{}}, Command{small_scenario()}})
+        expect_refused(command, "go on on the CPU first");
+    const std::string path = testing::TempDir() + "rescued.halfscope";
+    session_.apply(SaveCheckpointCommand{path});
+    snapshot = session_.make_snapshot();
+    EXPECT_NE(snapshot.messages.back().text.find("as it was after 15 steps"), std::string::npos);
+    EXPECT_EQ(check_checkpoint(read_checkpoint(path)).next_step, 15);
+    ASSERT_EQ(snapshot.rescued_steps, 15);
+
+    session_.apply(GoOnOnCpuCommand{});
+    snapshot = session_.make_snapshot();
+    EXPECT_EQ(snapshot.state, RunState::running);
+    EXPECT_EQ(snapshot.next_step, 15);
+    EXPECT_EQ(snapshot.rescued_steps, std::nullopt);
+    EXPECT_NE(snapshot.device.find("the GPU failed"), std::string::npos);
+    EXPECT_EQ(timeline_.events(1, 0, kEnd).size(), 1u) << "the toggle";
+    run(5);
+    snapshot = session_.make_snapshot();
+    DirectRun direct;
+    direct.steps(10);
+    direct.experiment.lane("mixed").set_techniques(parse_techniques("mixed,clip_norm=0.5"), 10);
+    direct.steps(10);
+    ASSERT_EQ(snapshot.next_step, 20);
+    for (std::size_t lane = 0; lane < 2; ++lane)
+        EXPECT_EQ(snapshot.lanes[lane].signature, direct.signature(lane));
+}
+
+TEST_F(SessionTest, ACopyIsKeptWhereADeviceCanBeLostAlone) {
+    run(3);
+    backend_.failure = FailingBackend::Failure::lost;
+    run(1);
+    const Snapshot snapshot = session_.make_snapshot();
+    EXPECT_EQ(snapshot.state, RunState::failed);
+    EXPECT_EQ(snapshot.rescued_steps, std::nullopt);
+    EXPECT_NE(snapshot.messages.back().text.find("start Halfscope again"), std::string::npos);
+    expect_refused(GoOnOnCpuCommand{}, "has not failed");
+}
+
 TEST(SessionStart, AScenarioThatCannotBeOpenedIsSaid) {
     FailingBackend backend;
     Timeline timeline;
