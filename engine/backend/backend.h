@@ -47,6 +47,9 @@ class Backend {
     virtual bool can_be_lost() const { return false; }
     /// Energy used since some fixed moment, where the machine tells it.
     virtual std::optional<double> joules() { return std::nullopt; }
+    /// FLOP/s that a large product of operands of this format reaches here, measured at the first request;
+    /// none where that says nothing of the device.
+    virtual std::optional<double> matrix_peak(Format /*operands*/) { return std::nullopt; }
     /// Bytes that can still be allocated.
     virtual std::uint64_t available_bytes() const = 0;
 

@@ -1,5 +1,7 @@
 // The CUDA module: a Backend on the first GPU.
 #include <exception>
+#include <iterator>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,6 +31,18 @@ class Stream {
     cudaStream_t stream_ = nullptr;
 };
 
+class Event {
+  public:
+    Event() { require(cudaEventCreate(&event_), "a measurement"); }
+    ~Event() { cudaEventDestroy(event_); }
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+    operator cudaEvent_t() const { return event_; }
+
+  private:
+    cudaEvent_t event_ = nullptr;
+};
+
 class CudaBackend final : public Backend {
   public:
     explicit CudaBackend(const CudaOptions& options)
@@ -44,6 +58,18 @@ class CudaBackend final : public Backend {
     std::string name() const override { return remark_.empty() ? name_ : name_ + " (" + remark_ + ")"; }
     bool can_be_lost() const override { return true; }
     std::optional<double> joules() override { return energy_->joules(); }
+    std::optional<double> matrix_peak(Format operands) override {
+        const auto place = static_cast<std::size_t>(operands);
+        if (place >= std::size(peaks_)) return std::nullopt;
+        if (!peaks_[place]) {
+            try {
+                peaks_[place] = measured_peak(operands);
+            } catch (const std::exception&) {
+                return std::nullopt;  // no room for it now; and a device that failed shows in the next step
+            }
+        }
+        return peaks_[place];
+    }
     std::uint64_t available_bytes() const override {
         std::size_t free = 0, total = 0;
         require(cudaMemGetInfo(&free, &total), "asking for its memory");
@@ -135,6 +161,34 @@ class CudaBackend final : public Backend {
     }
 
   private:
+    /// Of the fastest of four products of kSize^3, after one that warms up.
+    double measured_peak(Format operands) {
+        constexpr std::int64_t kSize = 4096;
+        constexpr double kFlops = 2.0 * kSize * kSize * kSize;
+        const std::uint64_t bytes = static_cast<std::uint64_t>(kSize * kSize) * sizeof(float);
+        const DeviceMemory a(*this, bytes), b(*this, bytes), product(*this, bytes);
+        const auto matrix = [&](const DeviceMemory& memory) {
+            TensorView view;
+            view.data = memory.data();
+            view.rows = view.cols = view.row_stride = kSize;
+            view.format = operands == Format::tf32 ? Format::fp32 : operands;
+            return view;
+        };
+        GemmOptions options;
+        options.operands = operands == Format::tf32 ? Format::tf32 : Format::fp32;
+        Event start, end;
+        float fastest_ms = std::numeric_limits<float>::infinity();
+        for (int run = 0; run < 5; ++run) {
+            require(cudaEventRecord(start, stream_), "a measurement");
+            executor_.gemm(matrix(product), {matrix(a)}, {matrix(b), Transpose::yes}, options);
+            require(cudaEventRecord(end, stream_), "a measurement");
+            require(cudaEventSynchronize(end), "a measurement");
+            float ms = 0.0f;
+            require(cudaEventElapsedTime(&ms, start, end), "a measurement");
+            if (run > 0 && ms < fastest_ms) fastest_ms = ms;
+        }
+        return kFlops / (static_cast<double>(fastest_ms) * 1e-3);
+    }
     static std::int64_t chunks_of(const TensorView& gradient) {
         return (gradient.elements() + kDoubleChunk - 1) / kDoubleChunk;
     }
@@ -190,6 +244,7 @@ class CudaBackend final : public Backend {
     Stream stream_;
     CudaExecutor executor_;
     std::optional<CudaEnergy> energy_;
+    std::optional<double> peaks_[4];  ///< by format: fp32, tf32, fp16, bf16
     std::string name_;
     std::string remark_;  ///< why steps are not recorded; empty: they are
 };

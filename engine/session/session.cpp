@@ -90,6 +90,9 @@ void Session::start_experiment(std::shared_ptr<const Workload> workload, const s
 /// Another experiment takes the place of the present one; its history is the caller's business.
 void Session::install(std::unique_ptr<Experiment> experiment, std::shared_ptr<const Workload> workload) {
     auto target = std::make_shared<const ModelView>(workload->target_view());
+    MatrixWork work = matrix_work(workload->training_graph());
+    work.flops *= static_cast<double>(workload->micro_batches());
+    matrix_work_ = std::make_shared<const MatrixWork>(std::move(work));
     experiment_ = std::move(experiment);
     workload_ = std::move(workload);
     target_ = std::move(target);

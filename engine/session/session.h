@@ -159,6 +159,7 @@ class Session {
     std::unique_ptr<Experiment> experiment_;
     std::vector<LaneState> lanes_;  // as experiment_->lanes()
     std::shared_ptr<const ModelView> target_;
+    std::shared_ptr<const MatrixWork> matrix_work_;
 
     RunState state_ = RunState::loading;
     LoadingProgress loading_;

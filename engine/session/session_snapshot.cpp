@@ -2,6 +2,16 @@
 
 namespace halfscope {
 
+namespace {
+
+/// What its products multiply.
+Format matrix_operands(const Techniques& techniques) {
+    const bool is_tf32 = techniques.storage == Format::fp32 && techniques.matmul_input == MatmulInput::tf32;
+    return is_tf32 ? Format::tf32 : techniques.storage;
+}
+
+}  // namespace
+
 LaneSnapshot Session::lane_snapshot(std::size_t index) const {
     const LaneState& state = lanes_[index];
     const Lane& lane = experiment_->lanes()[index];
@@ -22,6 +32,7 @@ LaneSnapshot Session::lane_snapshot(std::size_t index) const {
     const std::optional<double> watts = energy_.use().watts;
     if (watts && shown.step_ms > 0) shown.joules_per_step = *watts * shown.step_ms * 1e-3;
     shown.memory = lane.memory();
+    shown.matrix_peak = backend_->matrix_peak(matrix_operands(lane.techniques()));
     shown.probes = state.probes;
     shown.probe_step = state.probe_step;
     shown.shadow_step = state.shadow_step;
@@ -49,6 +60,7 @@ Snapshot Session::make_snapshot() {
         snapshot.scenario = workload_->info();
         snapshot.settings = workload_->settings();
         snapshot.next_step = experiment_->next_step();
+        snapshot.matrix_work = matrix_work_;
         for (std::size_t index = 0; index < lanes_.size(); ++index)
             snapshot.lanes.push_back(lane_snapshot(index));
         snapshot.target = target_;

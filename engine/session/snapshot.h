@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "graph/matrix_work.h"
 #include "session/energy_window.h"
 #include "session/rate_window.h"
 #include "train/lane.h"
@@ -60,6 +61,8 @@ struct LaneSnapshot {
     /// Lanes run in turn: the device's power for as long as a step of this lane takes.
     std::optional<double> joules_per_step;
     MemoryUse memory;
+    /// FLOP/s that a large product of this lane's operands reaches on the device, where it tells.
+    std::optional<double> matrix_peak;
     /// Latest of every tensor, graph order. relative_error and cosine are those of shadow_step, also when
     /// probe_step is later.
     ProbeList probes;
@@ -89,6 +92,8 @@ struct Snapshot {
     ScenarioInfo scenario;
     ScenarioSettings settings;
     std::int64_t next_step = 0;  ///< steps done so far
+    /// The products of a step, the same in all lanes; null before anything is open.
+    std::shared_ptr<const MatrixWork> matrix_work;
     std::vector<LaneSnapshot> lanes;
     std::shared_ptr<const ModelView> target;  ///< the reference beside the lanes; null or empty: none
     double steps_per_second = 0;              ///< of the whole experiment

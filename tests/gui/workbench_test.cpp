@@ -59,6 +59,42 @@ TEST(Workbench, TheStatusBarTellsPowerWhereTheDeviceDoes) {
     EXPECT_EQ(probe.find_value("status/energy"), "242 W  0.314 J/step");
 }
 
+TEST(Workbench, SaysHowFastMatrixProductsAreAndWhatTensorCoresDislike) {
+    WorkbenchFixture fixture(5);
+    const UiProbe& probe = fixture.workbench.ui().probe;
+    fixture.workbench.ui().layout.right_tab = Slot::comparison;
+    MatrixWork work;
+    work.flops = 2e9;
+    work.odd_extents = {{"fc1", "inputs", 2}, {"fc6", "outputs", 3}};
+    fixture.snapshot.matrix_work = std::make_shared<const MatrixWork>(work);
+    for (LaneSnapshot& lane : fixture.snapshot.lanes) lane.step_ms = 0;
+    LaneSnapshot& lane = fixture.snapshot.lanes[1];
+    lane.name = "half";
+    lane.step_ms = 4;
+    lane.techniques = parse_techniques("mixed");
+    fixture.frames();
+    EXPECT_EQ(probe.find_value("comparison/matrix_work"),
+              "Matrix products: 2 GFLOP a step; half 500 GFLOP/s.");
+    EXPECT_EQ(probe.find_value("comparison/odd_extents"), std::nullopt);
+    lane.matrix_peak = 2e12;
+    fixture.frames();
+    EXPECT_EQ(
+        probe.find_value("comparison/matrix_work"),
+        "Matrix products: 2 GFLOP a step; half 500 GFLOP/s (25% of the 2 TFLOP/s of a large product here).");
+    EXPECT_EQ(
+        probe.find_value("comparison/odd_extents"),
+        "Tensor Cores are at their best where all extents are multiples of 8. Here are none: fc1 inputs 2, "
+        "fc6 outputs 3.");
+    lane.techniques = parse_techniques("fp32");
+    fixture.frames();
+    EXPECT_EQ(probe.find_value("comparison/odd_extents"), std::nullopt);
+    EXPECT_EQ(probe.find_value("comparison/energy"), "Energy: not reported by this device.");
+    lane.joules_per_step = 0.25;
+    fixture.frames();
+    EXPECT_EQ(probe.find_value("comparison/energy"),
+              "Energy a step: half 0.25 J (the device's power while it takes).");
+}
+
 TEST(Workbench, ALostDeviceCanBeDoneWithout) {
     constexpr int kReturn = 257;  // GLFW_KEY_ENTER
     WorkbenchFixture fixture(5);

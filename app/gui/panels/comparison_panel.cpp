@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "gui/widgets/controls.h"
 #include "gui/widgets/export.h"
@@ -152,6 +153,53 @@ void draw_lanes(const PanelContext& context) {
     std::vector<NumberRow> rows;
     for (const LaneSnapshot& lane : context.snapshot.lanes) rows.push_back(lane_row(context, lane));
     draw_number_table(context.theme, context.ui.probe, "lanes", "lane", lane_columns(context.snapshot), rows);
+}
+
+std::string flops_text(double flops, const char* unit) {
+    const double giga = flops * 1e-9;
+    return giga < 1000 ? formatted("%.3g G", giga) + unit : formatted("%.3g T", giga * 1e-3) + unit;
+}
+
+/// What the products of a step are, how fast they go, and what Tensor Cores would like better.
+void draw_matrix_work(const PanelContext& context) {
+    const Snapshot& snapshot = context.snapshot;
+    if (!snapshot.matrix_work || snapshot.matrix_work->flops <= 0) return;
+    std::string text = "Matrix products: " + flops_text(snapshot.matrix_work->flops, "FLOP") + " a step";
+    bool has_tensor_cores = false;
+    const char* separator = "; ";
+    for (const LaneSnapshot& lane : snapshot.lanes) {
+        if (lane.step_ms <= 0) continue;
+        const double speed = snapshot.matrix_work->flops / (lane.step_ms * 1e-3);
+        text += std::exchange(separator, ", ") + lane.name + " " + flops_text(speed, "FLOP/s");
+        if (!lane.matrix_peak) continue;
+        text += formatted(" (%.2g%% of the ", 100.0 * speed / *lane.matrix_peak) +
+                flops_text(*lane.matrix_peak, "FLOP/s") + " of a large product here)";
+        has_tensor_cores = has_tensor_cores || lane.techniques.storage != Format::fp32;
+    }
+    text += ".";
+    wrapped_dim_text(context.theme, text.c_str());
+    context.ui.probe.value("comparison/matrix_work", text);
+    if (!has_tensor_cores || snapshot.matrix_work->odd_extents.empty()) return;
+    std::string hint = "Tensor Cores are at their best where all extents are multiples of 8. Here are none:";
+    separator = " ";
+    for (const OddExtent& odd : snapshot.matrix_work->odd_extents)
+        hint += std::exchange(separator, ", ") + odd.node + " " + odd.what + " " + count_text(odd.extent);
+    hint += ".";
+    wrapped_dim_text(context.theme, hint.c_str());
+    context.ui.probe.value("comparison/odd_extents", hint);
+}
+
+/// Lanes run in turn, so that the device's power can be told apart by their time.
+void draw_energy(const PanelContext& context) {
+    std::string text;
+    for (const LaneSnapshot& lane : context.snapshot.lanes) {
+        if (!lane.joules_per_step) continue;
+        text += (text.empty() ? "Energy a step: " : ", ") + lane.name +
+                formatted(" %.3g J", *lane.joules_per_step);
+    }
+    text += text.empty() ? "Energy: not reported by this device." : " (the device's power while it takes).";
+    wrapped_dim_text(context.theme, text.c_str());
+    context.ui.probe.value("comparison/energy", text);
 }
 
 std::string percent_of(std::uint64_t part, std::uint64_t whole) {
@@ -354,8 +402,8 @@ void draw_comparison_panel(const PanelContext& context) {
     }
     const ImVec2 min = ImGui::GetWindowPos(), size = ImGui::GetWindowSize();
     draw_lanes(context);
-    // The CPU device measures none; a device that does will bring a field in the snapshot.
-    dim_text(context.theme, "energy: not reported by this device");
+    draw_matrix_work(context);
+    draw_energy(context);
     draw_memory(context);
     draw_layers(context);
     draw_menu(context, min, ImVec2(min.x + size.x, min.y + size.y));
