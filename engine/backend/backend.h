@@ -53,7 +53,8 @@ class Backend {
     /// Bytes that can still be allocated.
     virtual std::uint64_t available_bytes() const = 0;
 
-    /// Zeroed memory, kBufferAlignment-aligned. Throws std::bad_alloc.
+    /// Zeroed memory, kBufferAlignment-aligned. Throws std::bad_alloc, or DeviceError where the device has
+    /// failed.
     virtual void* allocate(std::uint64_t bytes) = 0;
     virtual void release(void* memory) = 0;
     virtual void upload(void* device, const void* host, std::uint64_t bytes) = 0;

@@ -1,7 +1,7 @@
 // The CUDA module: a Backend on the first GPU.
 #include <exception>
-#include <iterator>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,28 +19,14 @@
 namespace halfscope {
 namespace {
 
-class Stream {
+class Stream : public CudaHandle<cudaStream_t, cudaStreamDestroy> {
   public:
-    Stream() { require(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "its start"); }
-    ~Stream() { cudaStreamDestroy(stream_); }
-    Stream(const Stream&) = delete;
-    Stream& operator=(const Stream&) = delete;
-    operator cudaStream_t() const { return stream_; }
-
-  private:
-    cudaStream_t stream_ = nullptr;
+    Stream() { require(cudaStreamCreateWithFlags(place(), cudaStreamNonBlocking), "its start"); }
 };
 
-class Event {
+class Event : public CudaHandle<cudaEvent_t, cudaEventDestroy> {
   public:
-    Event() { require(cudaEventCreate(&event_), "a measurement"); }
-    ~Event() { cudaEventDestroy(event_); }
-    Event(const Event&) = delete;
-    Event& operator=(const Event&) = delete;
-    operator cudaEvent_t() const { return event_; }
-
-  private:
-    cudaEvent_t event_ = nullptr;
+    Event() { require(cudaEventCreate(place()), "a measurement"); }
 };
 
 class CudaBackend final : public Backend {
@@ -59,16 +45,16 @@ class CudaBackend final : public Backend {
     bool can_be_lost() const override { return true; }
     std::optional<double> joules() override { return energy_->joules(); }
     std::optional<double> matrix_peak(Format operands) override {
-        const auto place = static_cast<std::size_t>(operands);
-        if (place >= std::size(peaks_)) return std::nullopt;
-        if (!peaks_[place]) {
+        // Once, also where it fails: snapshots ask up to 60 times a second.
+        const auto [place, is_new] = peaks_.try_emplace(operands);
+        if (is_new) {
             try {
-                peaks_[place] = measured_peak(operands);
+                place->second = measured_peak(operands);
             } catch (const std::exception&) {
-                return std::nullopt;  // no room for it now; and a device that failed shows in the next step
+                // There is no room for it, or the device has failed, which the next step says.
             }
         }
-        return peaks_[place];
+        return place->second;
     }
     std::uint64_t available_bytes() const override {
         std::size_t free = 0, total = 0;
@@ -244,7 +230,7 @@ class CudaBackend final : public Backend {
     Stream stream_;
     CudaExecutor executor_;
     std::optional<CudaEnergy> energy_;
-    std::optional<double> peaks_[4];  ///< by format: fp32, tf32, fp16, bf16
+    std::map<Format, std::optional<double>> peaks_;  ///< none: could not be measured
     std::string name_;
     std::string remark_;  ///< why steps are not recorded; empty: they are
 };

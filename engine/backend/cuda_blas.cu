@@ -47,57 +47,35 @@ bool is_in_words(const TensorView& view) {
 }
 
 /// A row-major matrix as cuBLASLt sees it: column-major, transposed.
-class Layout {
+class Layout : public CudaHandle<cublasLtMatrixLayout_t, cublasLtMatrixLayoutDestroy> {
   public:
     explicit Layout(const TensorView& view) {
         require(
-            cublasLtMatrixLayoutCreate(&layout_, type_of(view.format), static_cast<std::uint64_t>(view.cols),
+            cublasLtMatrixLayoutCreate(place(), type_of(view.format), static_cast<std::uint64_t>(view.cols),
                                        static_cast<std::uint64_t>(view.rows), view.row_stride),
             "a matrix product");
     }
-    ~Layout() { cublasLtMatrixLayoutDestroy(layout_); }
-    Layout(const Layout&) = delete;
-    Layout& operator=(const Layout&) = delete;
-    operator cublasLtMatrixLayout_t() const { return layout_; }
-
-  private:
-    cublasLtMatrixLayout_t layout_ = nullptr;
 };
 
-class ProductDescription {
+class ProductDescription : public CudaHandle<cublasLtMatmulDesc_t, cublasLtMatmulDescDestroy> {
   public:
     explicit ProductDescription(cublasComputeType_t compute) {
-        require(cublasLtMatmulDescCreate(&description_, compute, CUDA_R_32F), "a matrix product");
+        require(cublasLtMatmulDescCreate(place(), compute, CUDA_R_32F), "a matrix product");
     }
-    ~ProductDescription() { cublasLtMatmulDescDestroy(description_); }
-    ProductDescription(const ProductDescription&) = delete;
-    ProductDescription& operator=(const ProductDescription&) = delete;
     template <class Value>
     void set(cublasLtMatmulDescAttributes_t attribute, const Value& value) {
-        require(cublasLtMatmulDescSetAttribute(description_, attribute, &value, sizeof value),
-                "a matrix product");
+        require(cublasLtMatmulDescSetAttribute(*this, attribute, &value, sizeof value), "a matrix product");
     }
-    operator cublasLtMatmulDesc_t() const { return description_; }
-
-  private:
-    cublasLtMatmulDesc_t description_ = nullptr;
 };
 
-class Preference {
+class Preference : public CudaHandle<cublasLtMatmulPreference_t, cublasLtMatmulPreferenceDestroy> {
   public:
-    Preference() { require(cublasLtMatmulPreferenceCreate(&preference_), "a matrix product"); }
-    ~Preference() { cublasLtMatmulPreferenceDestroy(preference_); }
-    Preference(const Preference&) = delete;
-    Preference& operator=(const Preference&) = delete;
+    Preference() { require(cublasLtMatmulPreferenceCreate(place()), "a matrix product"); }
     template <class Value>
     void set(cublasLtMatmulPreferenceAttributes_t attribute, const Value& value) {
-        require(cublasLtMatmulPreferenceSetAttribute(preference_, attribute, &value, sizeof value),
+        require(cublasLtMatmulPreferenceSetAttribute(*this, attribute, &value, sizeof value),
                 "a matrix product");
     }
-    operator cublasLtMatmulPreference_t() const { return preference_; }
-
-  private:
-    cublasLtMatmulPreference_t preference_ = nullptr;
 };
 
 bool fits_int(std::int64_t extent) { return extent <= std::numeric_limits<int>::max(); }

@@ -105,22 +105,19 @@ class CudaExecutor {
         sum.format = sum_format;
         sum.data = scratch_floats(ScratchFor::products, out.elements());
         blas_.multiply(sum, a, b, options);
+        TensorView stored = out;
         if (is_stored_by_cublas) {
-            TensorView counted = sum;
-            counted.format = out.format;
-            counted.subnormals = out.subnormals;
-            counted.counts = out.counts;
             // In place where the formats are the same, else beside the sums.
-            if (out.format != sum_format) counted.data = scratch_floats(ScratchFor::counted, out.elements());
-            if (options.bias) {
-                map(counted, cuda::Plus{}, sum, PerColumn{options.bias});
-            } else {
-                copy(counted, sum);
-            }
-        } else if (options.bias) {
-            map(out, cuda::Plus{}, sum, PerColumn{options.bias});
+            stored = sum;
+            stored.format = out.format;
+            stored.subnormals = out.subnormals;
+            stored.counts = out.counts;
+            if (out.format != sum_format) stored.data = scratch_floats(ScratchFor::counted, out.elements());
+        }
+        if (options.bias) {
+            map(stored, cuda::Plus{}, sum, PerColumn{options.bias});
         } else {
-            copy(out, sum);
+            copy(stored, sum);
         }
     }
 

@@ -11,6 +11,25 @@
 
 namespace halfscope {
 
+/// Owns a handle of CUDA's or cuBLAS's, which `destroy` gives back; who derives from it makes it, at place().
+template <class Handle, auto destroy>
+class CudaHandle {
+  public:
+    CudaHandle(const CudaHandle&) = delete;
+    CudaHandle& operator=(const CudaHandle&) = delete;
+    operator Handle() const { return handle_; }
+
+  protected:
+    CudaHandle() = default;
+    ~CudaHandle() {
+        if (handle_) destroy(handle_);
+    }
+    Handle* place() { return &handle_; }
+
+  private:
+    Handle handle_ = nullptr;
+};
+
 /// Throws std::bad_alloc where memory ran out, else DeviceError.
 inline void require(cudaError_t status, const char* what) {
     if (status == cudaSuccess) return;

@@ -85,15 +85,11 @@ concept HasPacks = requires(const Body& body) {
 };
 
 /// Whether a thread may take a pack at a time.
-template <int N, class Body>
+template <int N, HasPacks Body>
 bool packable(const Outputs<N>& out, const Body& body) {
-    if constexpr (HasPacks<Body>) {
-        for (const TensorView& view : out.view)
-            if (!is_packable(view)) return false;
-        return body.packable(out.view[0].cols);
-    } else {
-        return false;
-    }
+    for (const TensorView& view : out.view)
+        if (!is_packable(view)) return false;
+    return body.packable(out.view[0].cols);
 }
 
 // --- Storing ---
