@@ -140,6 +140,8 @@ void CpuExecutor::convolve(const TensorView& out, const TensorView& x, const Ten
     const std::vector<std::int64_t> steps = tap_offsets(window, channels, pictures.frame_width);
     IndirectProduct product;
     product.row_offset = rows.data();
+    product.row_run = window.out_width;
+    product.row_distance = window.stride * channels;
     product.step_offset = steps.data();
     product.b_pitch = padded_columns(out.cols);
     product.n = out.cols;
@@ -175,6 +177,8 @@ void CpuExecutor::convolve_input_gradient(const TensorView& out, const TensorVie
             const GradientPhase phase(dy, window, options.operands, step, row, column);
             IndirectProduct product;
             product.row_offset = phase.row_offsets.data();
+            product.row_run = phase.width;
+            product.row_distance = dy.cols;
             product.step_offset = phase.step_offsets.data();
             product.b_pitch = padded_columns(out.cols);
             product.n = out.cols;
@@ -222,12 +226,22 @@ void CpuExecutor::convolve_weight_gradient(const TensorView& out, const TensorVi
                                            const SlidingWindow& window, const GemmOptions& options) {
     const std::int64_t channels = x.cols, outputs = dy.cols, weights_each = out.cols;
     const FramedPictures pictures = padded(x, window, options.operands);
-    // The transposed product: a row is one weight of an output channel, a step one position.
-    const std::vector<std::int64_t> rows = tap_offsets(window, channels, pictures.frame_width);
+    // The transposed product: a row is one weight of an output channel, a step one position. Channels lie
+    // side by side, and so rows are in the order of (kh, kw, C).
+    std::vector<std::int64_t> rows;
+    rows.reserve(static_cast<std::size_t>(weights_each));
+    for (std::int64_t row = 0; row < window.kernel_height; ++row) {
+        for (std::int64_t column = 0; column < window.kernel_width; ++column) {
+            for (std::int64_t c = 0; c < channels; ++c)
+                rows.push_back((row * pictures.frame_width + column) * channels + c);
+        }
+    }
     const std::vector<std::int64_t> steps = all_position_offsets(window, channels);
     IndirectProduct product;
     product.a = frames(pictures);
     product.row_offset = rows.data();
+    product.row_run = channels;
+    product.row_distance = 1;
     product.step_offset = steps.data();
     product.b_pitch = padded_columns(outputs);
     product.m = weights_each;
@@ -254,8 +268,10 @@ void CpuExecutor::convolve_weight_gradient(const TensorView& out, const TensorVi
     float* transposed = scratch(out.elements());
     cpu_indirect_product(pool_, product, [&](const GemmBlock& block) {
         for (std::int64_t r = 0; r < block.rows; ++r) {
+            const std::int64_t row = block.row + r;
+            const std::int64_t weight = row % channels * window.taps() + row / channels;
             for (std::int64_t c = 0; c < block.cols; ++c)
-                transposed[(block.col + c) * weights_each + block.row + r] = block.sums[r * block.pitch + c];
+                transposed[(block.col + c) * weights_each + weight] = block.sums[r * block.pitch + c];
         }
     });
     store_all(out, transposed);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -13,9 +14,13 @@ namespace {
 
 constexpr std::int64_t kLanes = simd::kLanes;
 constexpr int kTileRows = simd::kTileRows;
-/// Height of a tile one vector wide: enough chains to hide the latency of a multiply-add, and few enough for
-/// the rows' addresses to stay in registers (measured: 14 rows reach 66% of the peak, 8 rows 85%).
+/// Heights of a tile one vector wide. Rows that lie anyhow: enough chains to hide the latency of a
+/// multiply-add, and few enough for the rows' addresses to stay in registers (measured: 14 rows reach 66% of
+/// the peak, 8 rows 85%). Rows that lie evenly need few addresses.
 constexpr int kNarrowTileRows = std::min(8, kTileRows);
+constexpr int kNarrowRunRows = 2 * kNarrowTileRows;
+/// Fewer rows than this are not worth a tile of their own.
+constexpr std::int64_t kShortestRun = 5;
 constexpr int kTileVectors = 2;
 constexpr std::int64_t kTileCols = kTileVectors * kLanes;
 /// Steps of s worked in one go: so much of b, two vectors wide, stays in the first-level cache. A multiple of
@@ -29,19 +34,59 @@ constexpr std::int64_t kInlineWork = 96 * 1024;
 /// Whether sums start at zero or go on from what C holds.
 enum class Start : std::uint8_t { zero, resume };
 
-/// One tile of C over `depth` steps.
-using Kernel = void (*)(const float* const* rows, const std::int64_t* steps, const float* b,
-                        std::int64_t b_pitch, std::int64_t depth, float* c, std::int64_t c_pitch,
-                        Start start);
-
-template <int Rows, int Vectors, Accumulate Sum>
-void multiply_tile(const float* const* rows, const std::int64_t* steps, const float* b, std::int64_t b_pitch,
-                   std::int64_t depth, float* c, std::int64_t c_pitch, Start start) {
-    simd::Vector sums[Rows][Vectors];
+/// The rows of a tile that lie anyhow.
+template <int Rows>
+struct ScatteredRows {
     const float* row[Rows];
+
+    ScatteredRows(const float* a, const std::int64_t* offsets, std::int64_t) {
+#pragma GCC unroll 16
+        for (int r = 0; r < Rows; ++r) row[r] = a + offsets[r];
+    }
+    float element(int r, std::int64_t step) const { return row[r][step]; }
+};
+
+/// Those that lie evenly: the first, and how far apart. An instruction can address rows at 0, 1, 2 and 4
+/// distances (and at 3, which is kept) behind a pointer.
+template <int Rows>
+struct EvenRows {
+    static constexpr int kGroup = 5;
+    const float* first;
+    std::int64_t distance, thrice, group;
+
+    EvenRows(const float* a, const std::int64_t* offsets, std::int64_t apart)
+        : first(a + offsets[0]), distance(apart), thrice(3 * apart), group(kGroup * apart) {}
+    float element(int r, std::int64_t step) const {
+        const float* pointer = first + step;
+        for (int g = 0; g < r / kGroup; ++g) pointer += group;
+        switch (r % kGroup) {
+            case 0:
+                return pointer[0];
+            case 1:
+                return pointer[distance];
+            case 2:
+                return pointer[2 * distance];
+            case 3:
+                return pointer[thrice];
+            default:
+                return pointer[4 * distance];
+        }
+    }
+};
+
+/// One tile of C over `depth` steps.
+using Kernel = void (*)(const float* a, const std::int64_t* row_offsets, std::int64_t row_distance,
+                        const std::int64_t* steps, const float* b, std::int64_t b_pitch, std::int64_t depth,
+                        float* c, std::int64_t c_pitch, Start start);
+
+template <class Lie, int Rows, int Vectors, Accumulate Sum>
+void multiply_tile(const float* a, const std::int64_t* row_offsets, std::int64_t row_distance,
+                   const std::int64_t* steps, const float* b, std::int64_t b_pitch, std::int64_t depth,
+                   float* c, std::int64_t c_pitch, Start start) {
+    const Lie rows(a, row_offsets, row_distance);
+    simd::Vector sums[Rows][Vectors];
 #pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
-        row[r] = rows[r];
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v)
             sums[r][v] = start == Start::zero ? simd::zero() : simd::load(c + r * c_pitch + v * kLanes);
@@ -55,7 +100,7 @@ void multiply_tile(const float* const* rows, const std::int64_t* steps, const fl
             b += b_pitch;
 #pragma GCC unroll 16
             for (int r = 0; r < Rows; ++r) {
-                const simd::Vector element = simd::broadcast(row[r][step]);
+                const simd::Vector element = simd::broadcast(rows.element(r, step));
 #pragma GCC unroll 2
                 for (int v = 0; v < Vectors; ++v)
                     sums[r][v] = simd::fused_multiply_add(element, columns[v], sums[r][v]);
@@ -66,26 +111,55 @@ void multiply_tile(const float* const* rows, const std::int64_t* steps, const fl
     tile::store_sums(sums, c, c_pitch);
 }
 
-using KernelTable = std::array<std::array<Kernel, kTileVectors>, kTileRows>;
+/// The kernels for tiles of one width, by height - 1.
+template <template <int> class Lie, int Vectors, Accumulate Sum, int... R>
+constexpr auto make_kernels(std::integer_sequence<int, R...>) {
+    return std::array<Kernel, sizeof...(R)>{&multiply_tile<Lie<R + 1>, R + 1, Vectors, Sum>...};
+}
+template <template <int> class Lie, int Vectors, Accumulate Sum, int MostRows>
+constexpr std::array<Kernel, MostRows> kKernels =
+    make_kernels<Lie, Vectors, Sum>(std::make_integer_sequence<int, MostRows>{});
+
+/// Kernels for the rows of a product, and how many rows a tile has at most.
+struct Kernels {
+    std::span<const Kernel> by_height;
+
+    std::int64_t most() const { return static_cast<std::int64_t>(by_height.size()); }
+};
 
 template <Accumulate Sum>
-constexpr KernelTable make_table() {
-    return []<int... R>(std::integer_sequence<int, R...>) {
-        return KernelTable{std::array<Kernel, kTileVectors>{&multiply_tile<R + 1, 1, Sum>,
-                                                            &multiply_tile<R + 1, 2, Sum>}...};
+Kernels kernels_summing(bool lie_evenly, std::int64_t vectors) {
+    if (lie_evenly) {
+        if (vectors == 1) return {kKernels<EvenRows, 1, Sum, kNarrowRunRows>};
+        return {kKernels<EvenRows, 2, Sum, kTileRows>};
     }
-    (std::make_integer_sequence<int, kTileRows>{});
+    if (vectors == 1) return {kKernels<ScatteredRows, 1, Sum, kNarrowTileRows>};
+    return {kKernels<ScatteredRows, 2, Sum, kTileRows>};
 }
 
-const KernelTable& kernels_for(Accumulate accumulate) {
-    static constexpr KernelTable kFp32 = make_table<Accumulate::fp32>();
-    static constexpr KernelTable kFp16 = make_table<Accumulate::fp16>();
-    return accumulate == Accumulate::fp16 ? kFp16 : kFp32;
+Kernels kernels_for(Accumulate accumulate, bool lie_evenly, std::int64_t vectors) {
+    return accumulate == Accumulate::fp16 ? kernels_summing<Accumulate::fp16>(lie_evenly, vectors)
+                                          : kernels_summing<Accumulate::fp32>(lie_evenly, vectors);
+}
+
+/// Calls tile(begin, height) for rows [first, first + rows) in tiles of at most `most` rows, of about equal
+/// height: the kernel is fastest when no tile is a sliver. Where runs matter, no tile crosses from one run
+/// to the next.
+template <class Body>
+void for_tiles(std::int64_t first, std::int64_t rows, std::int64_t run, std::int64_t most, Body body) {
+    for (std::int64_t begin = first; begin < first + rows;) {
+        const std::int64_t end = std::min(first + rows, run > 0 ? (begin / run + 1) * run : first + rows);
+        const std::int64_t tiles = (end - begin + most - 1) / most;
+        for (std::int64_t tile = 0; tile < tiles; ++tile) {
+            const std::int64_t from = begin + (end - begin) * tile / tiles;
+            body(from, begin + (end - begin) * (tile + 1) / tiles - from);
+        }
+        begin = end;
+    }
 }
 
 /// Rows [first, first + rows) of C: all columns, all steps, then the sink.
 void compute_rows(const IndirectProduct& product, std::int64_t first, std::int64_t rows, GemmSink sink) {
-    const KernelTable& kernels = kernels_for(product.accumulate);
     thread_local std::vector<float> buffer;
     float* sums = product.c + first * product.c_pitch;
     std::int64_t pitch = product.c_pitch;
@@ -95,24 +169,21 @@ void compute_rows(const IndirectProduct& product, std::int64_t first, std::int64
             buffer.resize(needed);
         sums = buffer.data();
     }
+    const bool lie_evenly = product.row_run >= kShortestRun;
     for (std::int64_t step = 0; step < product.k; step += kDepth) {
         const std::int64_t depth = std::min(kDepth, product.k - step);
         for (std::int64_t col = 0; col < product.b_pitch; col += kTileCols) {
             const std::int64_t vectors =
                 std::min<std::int64_t>(kTileVectors, (product.b_pitch - col) / kLanes);
-            const std::int64_t most = vectors == 1 ? kNarrowTileRows : kTileRows;
-            const std::int64_t tiles = (rows + most - 1) / most;
-            for (std::int64_t tile = 0; tile < tiles; ++tile) {
-                // Tiles of equal height: the kernel is fastest when no tile is a sliver.
-                const std::int64_t begin = rows * tile / tiles, height = rows * (tile + 1) / tiles - begin;
-                const float* row[kTileRows];
-                for (std::int64_t r = 0; r < height; ++r)
-                    row[r] = product.a + product.row_offset[first + begin + r];
-                kernels[static_cast<std::size_t>(height - 1)][static_cast<std::size_t>(vectors - 1)](
-                    row, product.step_offset + step, product.b + step * product.b_pitch + col,
-                    product.b_pitch, depth, sums + begin * pitch + col, pitch,
-                    step == 0 ? Start::zero : Start::resume);
-            }
+            const Kernels kernels = kernels_for(product.accumulate, lie_evenly, vectors);
+            for_tiles(first, rows, lie_evenly ? product.row_run : 0, kernels.most(),
+                      [&](std::int64_t row, std::int64_t height) {
+                          kernels.by_height[static_cast<std::size_t>(height - 1)](
+                              product.a, product.row_offset + row, product.row_distance,
+                              product.step_offset + step, product.b + step * product.b_pitch + col,
+                              product.b_pitch, depth, sums + (row - first) * pitch + col, pitch,
+                              step == 0 ? Start::zero : Start::resume);
+                      });
         }
     }
     if (product.k == 0) {

@@ -17,6 +17,9 @@ struct IndirectProduct {
     const float* a = nullptr;
     const std::int64_t* row_offset = nullptr;   ///< m of them, in elements
     const std::int64_t* step_offset = nullptr;  ///< k of them
+    /// Rows 0 to row_run - 1, the next row_run of them and so on lie evenly, row_distance elements apart, as
+    /// the positions of a line do; 1: they lie anyhow.
+    std::int64_t row_run = 1, row_distance = 0;
     const float* b = nullptr;
     std::int64_t b_pitch = 0;
     std::int64_t m = 0, n = 0, k = 0;
