@@ -20,9 +20,9 @@ struct StepCommand {
 struct RestartCommand {};  ///< from step 0, same seed, same lanes and techniques
 struct SeedCommand {
     std::uint64_t seed = 0;
-};  ///< restart with another seed
-struct CancelCommand {
-};  ///< ends the opening that is going on; what was open before goes on, or else the default scenario
+};                        ///< restart with another seed
+struct CancelCommand {};  ///< ends the opening that is going on; what was open before goes on, or else the
+                          ///< default scenario. Ends a sweep too
 struct OpenScenarioCommand {  ///< another scenario or other settings; lanes as given or defaults
     std::string scenario;
     ScenarioSettings settings;
@@ -65,6 +65,11 @@ struct OpenCheckpointCommand {  ///< the run as it was when the checkpoint was w
 struct LoadWeightsCommand {  ///< from step 0, every lane of the present scenario with these weights
     std::string path;        ///< safetensors
 };
+/// Measures every loss scale at the selected lane's present weights (train/scale_sweep.h); training waits.
+/// Ended by CancelCommand.
+struct SweepScalesCommand {
+    std::string lane;
+};
 /// After the device was lost: from the kept copy of the run, on the processor.
 struct GoOnOnCpuCommand {};
 
@@ -72,7 +77,7 @@ using Command = std::variant<RunCommand, PauseCommand, StepCommand, RestartComma
                              CancelCommand, OpenScenarioCommand, SetTechniqueCommand, SetPresetCommand,
                              AddLaneCommand, RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand,
                              SetCadenceCommand, SetStepDelayCommand, SaveCheckpointCommand,
-                             OpenCheckpointCommand, LoadWeightsCommand, GoOnOnCpuCommand>;
+                             OpenCheckpointCommand, LoadWeightsCommand, SweepScalesCommand, GoOnOnCpuCommand>;
 
 /// Where panels put commands. Never blocks, never throws; bad commands come back as a message in the
 /// Snapshot.

@@ -222,10 +222,29 @@ void Session::measure_models(std::int64_t done_step, bool pausing, ObservationCo
     cost_ms.views = elapsed_ms(validated, SteadyClock::now());
 }
 
+void Session::work() { is_sweeping() ? sweep_on() : step(); }
+
+/// Runs a piece of work of the device; what it throws becomes a message and state failed or lost. `what`:
+/// "step", "measuring at step".
+void Session::attempt_step(const char* what, const std::function<void()>& work) {
+    const std::string name = what + (" " + std::to_string(experiment_->next_step()));
+    try {
+        work();
+    } catch (const std::bad_alloc&) {
+        fail(name + " ran out of memory; choose a smaller batch or width or remove a lane, then restart");
+    } catch (const InputError& error) {
+        fail(std::string(error.what()));
+    } catch (const DeviceError& error) {
+        lose_device(name + " failed: " + error.what());
+    } catch (const std::exception& error) {
+        fail(name + " failed: " + error.what() + "; restart, or open another scenario");
+    }
+}
+
 void Session::step() {
     const SteadyClock::time_point start = SteadyClock::now();
     const std::int64_t step = experiment_->next_step();
-    try {
+    attempt_step("step", [&] {
         if (backend_->can_be_lost() && is_copy_due(start)) keep_copy();
         const StepRequest request = request_at(step, start);
         for (LaneState& lane : lanes_) lane.signature.clear();
@@ -244,17 +263,7 @@ void Session::step() {
         steps_.add(end, elapsed_ms(went_on ? last_step_end_ : start, end), cost_ms);
         last_step_end_ = end;
         if (pausing) pause();
-    } catch (const std::bad_alloc&) {
-        fail("step " + std::to_string(step) +
-             " ran out of memory; choose a smaller batch or width or remove a lane, then restart");
-    } catch (const InputError& error) {
-        fail(std::string(error.what()));
-    } catch (const DeviceError& error) {
-        lose_device("step " + std::to_string(step) + " failed: " + error.what());
-    } catch (const std::exception& error) {
-        fail("step " + std::to_string(step) + " failed: " + error.what() +
-             "; restart, or open another scenario");
-    }
+    });
 }
 
 /// Takes what is shown of a standing experiment: validation, views and signatures at its last step.

@@ -56,6 +56,11 @@ class Session {
     /// Whether step() is to be called.
     bool running() const { return state_ == RunState::running; }
     RunState state() const { return state_; }
+    /// Whether work() is to be called.
+    bool has_work() const { return running() || is_sweeping(); }
+    /// The next step, or the next piece of a measurement, during which training waits. Never throws.
+    void work();
+    bool is_sweeping() const { return sweep_.has_value(); }
     /// One step of all lanes with what is due at it. Never throws: a failure becomes a message and state
     /// failed or paused.
     void step();
@@ -72,6 +77,7 @@ class Session {
         ProbeList probes;
         std::int64_t probe_step = -1;
         std::int64_t shadow_step = -1;
+        std::shared_ptr<const ScaleSweep> sweep;
         std::shared_ptr<const ModelView> view;
         std::int64_t view_step = -1;
         std::string signature;
@@ -92,6 +98,21 @@ class Session {
     void view_lanes();
     void pause();
     void fail(const std::string& sentence);
+
+    void attempt_step(const char* what, const std::function<void()>& work);
+
+    // session_sweep.cpp
+    /// What a sweep goes over: the next step's batches, at one lane's present weights.
+    struct Sweep {
+        int lane_id = 0;
+        std::int64_t run = 0;
+        Techniques techniques;
+        std::vector<Batch> batches;
+        std::optional<ScaleSweep> found;
+    };
+    void apply_command(const SweepScalesCommand& command);
+    void sweep_on();
+    void end_outdated_sweep();
 
     // session_commands.cpp
     bool attempt(const std::function<void()>& change);
@@ -152,6 +173,7 @@ class Session {
     ProgressSink progress_;
     CancelCheck cancelled_;
 
+    std::optional<Sweep> sweep_;
     std::optional<KeptCopy> kept_;
     bool is_lost_ = false;
 

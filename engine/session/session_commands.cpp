@@ -40,6 +40,7 @@ void Session::apply(const Command& command) {
         refuse_where_lost(command);
         std::visit([this](const auto& kind) { apply_command(kind); }, command);
     });
+    end_outdated_sweep();
 }
 
 Experiment& Session::experiment() {
@@ -129,6 +130,7 @@ void Session::apply_command(const SeedCommand& command) {
 
 /// It comes after the preparation that it ended; where nothing was going on, there is nothing to say.
 void Session::apply_command(const CancelCommand&) {
+    sweep_.reset();
     if (given_up_.empty()) return;
     const std::string what = std::exchange(given_up_, {});
     if (experiment_) {
@@ -155,6 +157,7 @@ void Session::set_lane_techniques(Lane& lane, const Techniques& techniques) {
     state.techniques_step = experiment_->next_step();
     state.plain_steps.clear();
     state.probed_steps.clear();
+    state.sweep.reset();  // of other formats
     if (state_ == RunState::paused) state.signature = lane.signature();
 }
 

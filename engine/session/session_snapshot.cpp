@@ -36,6 +36,7 @@ LaneSnapshot Session::lane_snapshot(std::size_t index) const {
     shown.probes = state.probes;
     shown.probe_step = state.probe_step;
     shown.shadow_step = state.shadow_step;
+    shown.sweep = state.sweep;
     shown.view = state.view;
     shown.view_step = state.view_step;
     shown.signature = state.signature;
@@ -50,6 +51,7 @@ Snapshot Session::make_snapshot() {
     snapshot.loading = loading_;
     snapshot.device = backend_->name();
     if (const KeptCopy* copy = rescue()) snapshot.rescued_steps = copy->steps;
+    if (sweep_) snapshot.sweeping_lane = sweep_->lane_id;
     const SteadyClock::time_point now = SteadyClock::now();
     if (energy_.is_due(now)) {
         const std::optional<double> joules = backend_->joules();

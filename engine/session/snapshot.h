@@ -14,6 +14,7 @@
 #include "session/energy_window.h"
 #include "session/rate_window.h"
 #include "train/lane.h"
+#include "train/scale_sweep.h"
 #include "train/scenario.h"
 #include "train/techniques.h"
 
@@ -68,6 +69,8 @@ struct LaneSnapshot {
     ProbeList probes;
     std::int64_t probe_step = -1;
     std::int64_t shadow_step = -1;
+    /// The latest sweep over loss scales, as far as it has come; null: none yet.
+    std::shared_ptr<const ScaleSweep> sweep;
     std::shared_ptr<const ModelView> view;  ///< latest picture, map or text; null: none yet
     std::int64_t view_step = -1;            ///< steps done when it was taken
     std::string signature;  ///< of all weights (Lane::signature) while paused; empty while running
@@ -89,6 +92,7 @@ struct Snapshot {
     /// Where the device was lost: after how many steps the kept copy of the run was taken, which can go on on
     /// the processor (GoOnOnCpuCommand).
     std::optional<std::int64_t> rescued_steps;
+    int sweeping_lane = -1;  ///< id of the lane whose scales are being swept, while training waits; -1: none
     ScenarioInfo scenario;
     ScenarioSettings settings;
     std::int64_t next_step = 0;  ///< steps done so far

@@ -150,16 +150,16 @@ void Trainer::State::train(Session& session) {
     for (;;) {
         if (drain(session)) publish(session.make_snapshot());
         const SteadyClock::time_point now = SteadyClock::now();
-        if (!session.running()) {
+        if (!session.has_work()) {
             if (!wait(std::nullopt)) return;
-        } else if (now < next_step) {
+        } else if (now < next_step && !session.is_sweeping()) {
             if (!wait(next_step)) return;
         } else {
-            session.step();
+            session.work();
             const SteadyClock::time_point done = SteadyClock::now();
             const std::chrono::duration<double, std::milli> delay(session.step_delay_ms());
             next_step = done + std::chrono::duration_cast<SteadyClock::duration>(delay);
-            if (!session.running() || delay >= kPublishInterval ||
+            if (!session.has_work() || delay >= kPublishInterval ||
                 done - last_publication >= kPublishInterval) {
                 publish(session.make_snapshot());
             }

@@ -68,6 +68,8 @@ struct StepResult {
     std::vector<Event> events;
 };
 
+struct ScaleSweep;
+
 class Lane {
   public:
     /// Throws InputError where the plan would not fit into the backend's memory, before anything is
@@ -117,6 +119,12 @@ class Lane {
     /// running statistics stay too. `step` keys dropout masks. Throws std::invalid_argument where the batch
     /// does not fit the training graph.
     LossAndGradients gradients(const Batch& batch, std::int64_t step = 0);
+    /// Begins a sweep over loss scales at the present weights, on these batches (scale_sweep.h): the shadow
+    /// pass. `step` keys dropout masks. Changes nothing that later steps depend on, and nor does the next.
+    ScaleSweep begin_sweep(std::int64_t step, std::span<const Batch> batches);
+    /// Measures the sweep's next scale. No step may have been made since it began, and the batches are the
+    /// same.
+    void sweep_next(ScaleSweep& sweep, std::span<const Batch> batches);
     /// Everything that later steps depend on beside the techniques, bit for bit.
     LaneRecord record() const;
     /// Goes on from there. Throws InputError, and changes nothing, where a buffer is missing, surplus or not

@@ -3,6 +3,17 @@
 
 namespace halfscope {
 
+KeptStatistics::KeptStatistics(Backend& backend, const LaneBuffers& buffers)
+    : backend_(backend), buffers_(buffers) {
+    for (std::size_t b = 0; b < buffers.graph().buffers().size(); ++b)
+        values_.push_back(download_floats(backend, buffers.flat_buffer(b)));
+}
+
+KeptStatistics::~KeptStatistics() {
+    for (std::size_t b = 0; b < values_.size(); ++b)
+        backend_.upload(buffers_.flat_buffer(b).data, values_[b].data(), values_[b].size() * sizeof(float));
+}
+
 LossAndGradients Lane::gradients(const Batch& batch, std::int64_t step) {
     State& state = *state_;
     LaneBuffers& training = *state.training;
@@ -10,10 +21,7 @@ LossAndGradients Lane::gradients(const Batch& batch, std::int64_t step) {
     // As the update unscales: one product in FP32.
     const auto inverse_scale = static_cast<float>(1.0 / static_cast<double>(scale));
     const PassSettings settings{RunMode::training, state.seed(), nullptr};
-    // A training pass moves running statistics, and nothing but a step may.
-    std::vector<std::vector<float>> buffers;
-    for (std::size_t b = 0; b < training.graph().buffers().size(); ++b)
-        buffers.push_back(download_floats(state.backend, training.flat_buffer(b)));
+    const KeptStatistics kept(state.backend, training);
     training.feed(batch, {scale, static_cast<std::uint32_t>(step)});
     training.forward(settings);
     training.backward(settings);
@@ -24,10 +32,6 @@ LossAndGradients Lane::gradients(const Batch& batch, std::int64_t step) {
         gradient.values = download_floats(state.backend, training.flat_gradient(p));
         for (float& value : gradient.values) value *= inverse_scale;
         result.gradients.push_back(std::move(gradient));
-    }
-    for (std::size_t b = 0; b < buffers.size(); ++b) {
-        state.backend.upload(training.flat_buffer(b).data, buffers[b].data(),
-                             buffers[b].size() * sizeof(float));
     }
     return result;
 }

@@ -1,7 +1,7 @@
 // The inside of a Lane, shared by lane.cpp (life, techniques), lane_step.cpp (the training step),
 // lane_probe.cpp (measuring), lane_transfer.cpp (weights from one plan to another), lane_parameters.cpp
-// (weights by name), lane_record.cpp (checkpoints) and lane_gradients.cpp (a pass without an update). Nobody
-// else includes it.
+// (weights by name), lane_record.cpp (checkpoints), lane_gradients.cpp (a pass without an update) and
+// lane_sweep.cpp (many of them). Nobody else includes it.
 #pragma once
 
 #include <chrono>
@@ -58,6 +58,20 @@ struct Reported {
 void transfer_state(Backend& backend, const LaneBuffers& from, const StateSlots& from_slots,
                     const LaneBuffers& to, const StateSlots& to_slots);
 
+/// A training pass moves running statistics, and nothing but a step may: puts them back at the end.
+class KeptStatistics {
+  public:
+    KeptStatistics(Backend& backend, const LaneBuffers& buffers);
+    ~KeptStatistics();
+    KeptStatistics(const KeptStatistics&) = delete;
+    KeptStatistics& operator=(const KeptStatistics&) = delete;
+
+  private:
+    Backend& backend_;
+    const LaneBuffers& buffers_;
+    std::vector<std::vector<float>> values_;
+};
+
 struct Lane::State {
     State(Backend& backend_in, std::shared_ptr<const Workload> workload_in, std::string name_in,
           const Techniques& techniques_in);
@@ -99,11 +113,16 @@ struct Lane::State {
 
     // lane_probe.cpp
     void count_weights(ProbeCounts& counts) const;
-    void run_shadow(std::int64_t step, std::span<const Batch> batches);
+    /// FP32 passes at the compute weights; counted where `counts` is given.
+    void run_shadow(std::int64_t step, std::span<const Batch> batches, ProbeCounts* counts = nullptr);
     /// The training gradients against those of the shadow pass that has run.
     std::vector<ShadowFinding> compare_with_shadow(bool is_accumulated, float inverse_scale);
     std::vector<Probe> assemble_probes(const ProbeCounts& counts, double scale, bool updated,
                                        const std::vector<ShadowFinding>& shadow_findings) const;
+
+    // lane_sweep.cpp
+    /// The lane's own counts, all zero.
+    ProbeCounts& cleared_counts();
 
     Backend& backend;
     std::shared_ptr<const Workload> workload;
