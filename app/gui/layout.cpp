@@ -77,6 +77,11 @@ std::span<float> shares_of(LayoutState& state, const Layout& layout, SplitterLin
 
 }  // namespace
 
+void show_tab(LayoutState& state, Slot slot) {
+    const bool is_middle = slot == Slot::loss_scale || slot == Slot::model_view;
+    (is_middle ? state.middle_tab : state.right_tab) = slot;
+}
+
 Layout compute_layout(const LayoutState& state, Area available, float text_scale) {
     Layout layout;
     layout.is_narrow = available.width < kNarrowBelow * text_scale;
@@ -119,7 +124,10 @@ Layout compute_layout(const LayoutState& state, Area available, float text_scale
                      gap);
         const std::array<float, 1> whole{1.0f};
         place_column(layout, state,
-                     {right, {{Slot::gradients, Slot::comparison}}, whole, SplitterLine::Group::right_rows},
+                     {right,
+                      {{Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::comparison}},
+                      whole,
+                      SplitterLine::Group::right_rows},
                      gap);
     } else {
         place_column(layout, state,
@@ -130,7 +138,7 @@ Layout compute_layout(const LayoutState& state, Area available, float text_scale
                      gap);
         place_column(layout, state,
                      {right,
-                      {{Slot::gradients}, {Slot::comparison}},
+                      {{Slot::gradients, Slot::staircase, Slot::scale_sweep}, {Slot::comparison}},
                       state.right_rows,
                       SplitterLine::Group::right_rows},
                      gap);

@@ -11,8 +11,8 @@
 
 namespace halfscope {
 
-/// One tile. In a narrow window the model view shares the tile of the loss scale and the comparison that of
-/// the gradients, as tabs.
+/// What fills a tile. Views of gradients share one, as tabs; in a narrow window the comparison is with them,
+/// and the model view shares the tile of the loss scale.
 enum class Slot : std::uint8_t {
     scenario,
     lanes,
@@ -22,9 +22,11 @@ enum class Slot : std::uint8_t {
     loss_scale,
     model_view,
     gradients,
+    staircase,
+    scale_sweep,
     comparison
 };
-inline constexpr int kSlotCount = 9;
+inline constexpr int kSlotCount = 11;
 
 /// What the user changed: shares of the available length, so that they survive resizing.
 struct LayoutState {
@@ -35,8 +37,12 @@ struct LayoutState {
     std::array<float, 4> middle_rows{0.31f, 0.18f, 0.22f, 0.29f};
     std::array<float, 2> right_rows{0.66f, 0.34f};
     std::array<float, 3> middle_rows_narrow{0.38f, 0.22f, 0.40f};
-    Slot middle_tab = Slot::loss_scale, right_tab = Slot::gradients;  ///< chosen in narrow windows
+    /// Which of several slots of a tile is shown, in the middle column and in the right one.
+    Slot middle_tab = Slot::loss_scale, right_tab = Slot::gradients;
 };
+
+/// Shows that slot where it shares a tile.
+void show_tab(LayoutState& state, Slot slot);
 
 struct Area {
     float x = 0, y = 0, width = 0, height = 0;

@@ -6,7 +6,9 @@
 #include "gui/panels/loss_panel.h"
 #include "gui/panels/loss_scale_panel.h"
 #include "gui/panels/model_view_panel.h"
+#include "gui/panels/scale_sweep_panel.h"
 #include "gui/panels/scenario_panel.h"
+#include "gui/panels/staircase_panel.h"
 #include "gui/panels/techniques_panel.h"
 #include "gui/panels/validation_panel.h"
 
@@ -48,7 +50,21 @@ const std::array<PanelEntry, kSlotCount>& panel_list() {
          "Where the values of each tensor lie on a log2 axis against what FP16 can store. F: flushed to "
          "zero, at most 2^-25. S: subnormal, stored with fewer bits. N: normal. O: overflow, 65520 and more "
          "becomes infinite. Counted exactly, as values are stored.",
-         draw_gradients_panel, Slot::gradients},
+         draw_gradients_panel, Slot::gradients, "GRADIENTS"},
+        {"staircase", "STAIRCASE",
+         "Every layer in the order of depth on one log2 axis against what FP16 can store: the activation "
+         "going "
+         "forward, and its gradient coming back. Bars: exact counts; the line through them: the smallest to "
+         "the "
+         "largest value. Click a line to follow that tensor everywhere.",
+         draw_staircase_panel, Slot::staircase},
+        {"scale_sweep", "ERROR OVER LOSS SCALE",
+         "How far each weight gradient is from the true one under every loss scale: passes over the same "
+         "batch at "
+         "the same weights, one a scale, each compared with FP32 (the shadow pass). Too small a scale loses "
+         "gradients to zero, too large a one to infinity; between the two walls the error is flat (paper, "
+         "section 3.2).",
+         draw_scale_sweep_panel, Slot::scale_sweep, "ERROR OVER SCALE"},
         {"comparison", "FP32 vs FP16",
          "The lanes side by side, and how far each lane's gradients are from the true ones: FP32 gradients "
          "at the same weights on the same batch (the shadow pass).",

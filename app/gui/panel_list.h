@@ -14,6 +14,7 @@ struct PanelEntry {
     const char* help;   ///< one or two sentences behind the title's (?)
     DrawPanel draw;
     Slot slot;
+    const char* tab = nullptr;  ///< shorter title, where it shares a tile
 };
 
 /// In the order of Slot: panel_list()[int(slot)] is the panel of that slot.

@@ -25,6 +25,8 @@ enum class ThemeKind : std::uint8_t { light, dark };
 enum class GradientView : std::uint8_t { scaled, unscaled };
 /// What a share of flushed elements is a share of.
 enum class ShareOf : std::uint8_t { nonzero, all };
+/// In which order the staircase lists the layers.
+enum class StairOrder : std::uint8_t { depth, worst_first };
 /// What the model view shows of a fitted picture: itself, or how far it is from the target.
 enum class PictureView : std::uint8_t { picture, difference };
 /// Text size of ordinary work, or for a lecture hall (at least 18 px).
@@ -96,6 +98,7 @@ struct UiState {
     ProbeKind probe_kind = ProbeKind::weight_gradient;
     GradientView gradient_view = GradientView::scaled;
     ShareOf share_of = ShareOf::nonzero;
+    StairOrder stair_order = StairOrder::depth;
     PictureView picture_view = PictureView::picture;
     std::set<int> hidden_lanes;  ///< ids; legend entries and the lanes panel toggle them
 

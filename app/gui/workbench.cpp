@@ -28,18 +28,26 @@ void draw_title(const Theme& theme, const PanelEntry& panel) {
 
 /// Titles side by side; the shown one is lit and underlined, a click shows another.
 void draw_tabs(const Theme& theme, const Tile& tile, UiState& ui) {
+    const float gap = theme.px(14);
+    float room = ImGui::GetContentRegionAvail().x;
     for (const Slot slot : tile.slots) {
         const PanelEntry& panel = panel_of(slot);
         const bool is_shown = slot == tile.shown;
         if (theme.bold_font) compat::push_font(theme.bold_font);
-        const ImVec2 size = ImGui::CalcTextSize(panel.title), at = ImGui::GetCursorScreenPos();
-        if (ImGui::InvisibleButton(panel.id, size)) {
-            (slot == Slot::gradients || slot == Slot::comparison ? ui.layout.right_tab
-                                                                 : ui.layout.middle_tab) = slot;
+        const char* title = panel.tab ? panel.tab : panel.title;
+        const ImVec2 size = ImGui::CalcTextSize(title);
+        // Another line where the next one does not fit: all of them are always in sight.
+        const float taken = size.x + (is_shown ? theme.px(30) : 0.0f);
+        if (room < taken) {
+            ImGui::NewLine();
+            room = ImGui::GetContentRegionAvail().x;
         }
+        room -= taken + gap;
+        const ImVec2 at = ImGui::GetCursorScreenPos();
+        if (ImGui::InvisibleButton(panel.id, size)) show_tab(ui.layout, slot);
         const bool hovered = ImGui::IsItemHovered();
         ImDrawList* draw = ImGui::GetWindowDrawList();
-        draw->AddText(at, is_shown || hovered ? theme.text : theme.text_dim, panel.title);
+        draw->AddText(at, is_shown || hovered ? theme.text : theme.text_dim, title);
         if (is_shown) {
             draw->AddRectFilled(ImVec2(at.x, at.y + size.y + theme.px(1)),
                                 ImVec2(at.x + size.x, at.y + size.y + theme.px(3)), theme.accent);
@@ -47,7 +55,7 @@ void draw_tabs(const Theme& theme, const Tile& tile, UiState& ui) {
         if (theme.bold_font) ImGui::PopFont();
         ui.probe.item(std::string("tab/") + panel.id);
         if (is_shown) help_marker(theme, panel.help);
-        ImGui::SameLine(0, theme.px(16));
+        ImGui::SameLine(0, gap);
     }
     ImGui::NewLine();
 }

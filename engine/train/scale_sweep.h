@@ -55,4 +55,18 @@ struct ScaleSweep {
     bool is_complete() const { return done == kSweptScales; }
 };
 
+/// The largest relative error of all weight gradients under a scale that was measured; infinity where one is
+/// not finite.
+double worst_error(const ScaleSweep& sweep, std::size_t point);
+
+/// The scales between the two walls: around the one whose worst error is least, those with at most twice
+/// that.
+struct FlatWindow {
+    int first = 0,
+        last = -1;     ///< exponents of 2; last < first: no scale that was measured is finite throughout
+    double error = 0;  ///< the least worst error
+    bool is_empty() const { return last < first; }
+};
+FlatWindow flat_window(const ScaleSweep& sweep);
+
 }  // namespace halfscope

@@ -416,5 +416,21 @@ TEST(Window, GoesOnFromACheckpointThatItSavedAndThatIsDropped) {
     std::filesystem::remove(path);
 }
 
+TEST(Window, EveryScaleIsMeasuredWhileTheWindowAnswersAndTrainingGoesOn) {
+    NEEDS_A_WINDOW();
+    DrivenWindow window(small_spiral());
+    window.wait_step(20);
+    window.click("tab/staircase");
+    EXPECT_GE(window.number("staircase/fc1/backward/flushed"), 0.0);
+    window.click("tab/scale_sweep");
+    window.click("scale_sweep/measure");
+    window.wait_value("scale_sweep/done", "41");
+    // Of lane fp16: much is lost where the scale is least.
+    EXPECT_GT(window.number("scale_sweep/fc1.weight/-10"), 10 * window.number("scale_sweep/fc1.weight/10"));
+    const std::int64_t step = window.snapshot()["step"];
+    window.wait_step(step + 5);
+    EXPECT_EQ(window.quit(), 0);
+}
+
 }  // namespace
 }  // namespace halfscope

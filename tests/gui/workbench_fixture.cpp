@@ -28,6 +28,8 @@ WorkbenchFixture::WorkbenchFixture(int steps) {
     session.apply(SetCadenceCommand{1, 1});
     session.apply(StepCommand{steps});
     while (session.running()) session.step();
+    session.apply(SweepScalesCommand{"fp16"});
+    while (session.has_work()) session.work();
     snapshot = session.make_snapshot();
     snapshot.target.reset();
     for (LaneSnapshot& lane : snapshot.lanes) lane.view.reset();

@@ -24,12 +24,13 @@ TEST(Workbench, DrawsEveryPanelAtEverySizeThemeAndTextSize) {
     for (const ImVec2 size : {ImVec2(640, 400), ImVec2(1280, 800), ImVec2(1920, 1080)}) {
         for (const ThemeKind theme : {ThemeKind::dark, ThemeKind::light}) {
             for (const TextSize text : {TextSize::ordinary, TextSize::presenter}) {
-                for (const Slot tab : {Slot::loss_scale, Slot::model_view}) {
+                for (const Slot tab :
+                     {Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::comparison}) {
                     fixture.size = size;
                     ui.theme = theme;
                     ui.text_size = text;
-                    ui.layout.middle_tab = tab;
-                    ui.layout.right_tab = tab == Slot::loss_scale ? Slot::gradients : Slot::comparison;
+                    ui.layout.right_tab = tab;
+                    ui.layout.middle_tab = tab == Slot::gradients ? Slot::loss_scale : Slot::model_view;
                     fixture.frames();
                     EXPECT_GT(ImGui::GetDrawData()->TotalVtxCount, 1000);
                 }

@@ -140,6 +140,30 @@ TEST(LaneSweep, HasAnUnderflowWallAFlatWindowAndAnOverflowWall) {
     EXPECT_FALSE(error(kHighestSweptScale) < 1.0) << "infinite or NaN";
 }
 
+/// Two layers with errors by hand.
+TEST(LaneSweep, TheFlatWindowIsWhereTheWorstLayerIsNearItsBest) {
+    ScaleSweep sweep;
+    sweep.tensors.resize(3);
+    sweep.tensors[2].kind = ProbeKind::activation_gradient;
+    for (SweptTensor& tensor : sweep.tensors) tensor.points.resize(6);
+    const auto set = [&](std::size_t tensor, std::initializer_list<double> errors) {
+        std::size_t point = 0;
+        for (const double error : errors) sweep.tensors[tensor].points[point++].relative_error = error;
+    };
+    EXPECT_TRUE(flat_window(sweep).is_empty()) << "nothing is measured yet";
+    sweep.done = 6;
+    set(0, {1.0, 0.5, 0.01, 0.012, 0.011, NAN});
+    set(1, {0.2, 0.02, 0.015, 0.019, 0.04, 0.01});
+    EXPECT_EQ(worst_error(sweep, 1), 0.5);
+    EXPECT_TRUE(std::isinf(worst_error(sweep, 5)));
+    const FlatWindow window = flat_window(sweep);
+    EXPECT_EQ(window.first, kLowestSweptScale + 2);
+    EXPECT_EQ(window.last, kLowestSweptScale + 3);
+    EXPECT_EQ(window.error, 0.015);
+    set(1, {NAN, NAN, NAN, NAN, NAN, NAN});
+    EXPECT_TRUE(flat_window(sweep).is_empty());
+}
+
 TEST(LaneSweep, LeavesNoTrace) {
     const auto backend = make_cpu_backend(2);
     TinyOptions dropout;

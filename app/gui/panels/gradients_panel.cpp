@@ -8,6 +8,7 @@
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
 #include "gui/widgets/export.h"
+#include "gui/widgets/lane_choice.h"
 #include "gui/widgets/probe_csv.h"
 #include "gui/widgets/tensor_row.h"
 #include "gui/widgets/waterfall.h"
@@ -51,49 +52,10 @@ ProbePointers shown_probes(const LaneSnapshot& lane, ProbeKind kind) {
     return probes;
 }
 
-/// Goes to the next line where `width` more pixels do not fit.
-void flow(float width) {
-    const float right = ImGui::GetWindowPos().x + ImGui::GetWindowContentRegionMax().x;
-    if (ImGui::GetItemRectMax().x + ImGui::GetStyle().ItemSpacing.x + width < right) ImGui::SameLine();
-}
-
-/// One button for each lane: its chip and name, as wide as both.
-void draw_lane_choice(const PanelContext& context, const LaneSnapshot& chosen) {
-    const Theme& theme = context.theme;
-    const float line = ImGui::GetTextLineHeight(),
-                chip = line * 1.15f + theme.px(27);  // as lane_chip() draws it
-    bool is_first = true;
-    for (const LaneSnapshot& lane : context.snapshot.lanes) {
-        const float width = chip + ImGui::CalcTextSize(lane.name.c_str()).x + theme.px(12);
-        if (!is_first) flow(width);
-        is_first = false;
-        ImGui::PushID(lane.id);
-        if (ImGui::InvisibleButton("lane", ImVec2(width, ImGui::GetFrameHeight()))) {
-            context.ui.selected_lane = lane.id;
-        }
-        ImGui::PopID();
-        context.ui.probe.item("gradients/lane/" + lane.name);
-        const ImVec2 min = ImGui::GetItemRectMin(), max = ImGui::GetItemRectMax();
-        ImDrawList* draw = ImGui::GetWindowDrawList();
-        const bool is_chosen = &lane == &chosen;
-        if (is_chosen || ImGui::IsItemHovered())
-            draw->AddRectFilled(min, max, theme.accent_soft, theme.px(4));
-        if (is_chosen) compat::add_rectangle(draw, min, max, theme.accent, theme.px(4), 1);
-        const LaneLook look = theme.lane(lane.id);
-        const float y = (min.y + max.y) * 0.5f, text_y = y - line * 0.5f;
-        const char letter[2] = {look.letter, '\0'};
-        draw->AddText(ImVec2(min.x + theme.px(5), text_y), look.colour, letter);
-        const ImVec2 sample[2] = {ImVec2(min.x + line + theme.px(4), y), ImVec2(min.x + chip, y)};
-        draw_styled_line(draw, sample, 2, look.colour, theme.px(2.5f), look.style, theme.scale * 0.8f);
-        draw->AddText(ImVec2(min.x + chip + theme.px(5), text_y), is_chosen ? theme.text : theme.text_dim,
-                      lane.name.c_str());
-    }
-}
-
 void draw_kind_choice(const PanelContext& context) {
     UiState& ui = context.ui;
     const float width = ImGui::CalcTextSize("activation gradients").x + context.theme.px(34);
-    flow(width);
+    flow_to(width);
     ImGui::SetNextItemWidth(width);
     const bool is_open = ImGui::BeginCombo("##kind", kind_name(ui.probe_kind));
     ui.probe.item("gradients/kind");
@@ -108,7 +70,7 @@ void draw_kind_choice(const PanelContext& context) {
 void draw_view_choice(const PanelContext& context) {
     UiState& ui = context.ui;
     const bool is_scaled = ui.gradient_view == GradientView::scaled;
-    flow(ImGui::CalcTextSize("unscaled").x + ImGui::GetStyle().FramePadding.x * 2);
+    flow_to(ImGui::CalcTextSize("unscaled").x + ImGui::GetStyle().FramePadding.x * 2);
     if (ImGui::Button(is_scaled ? "scaled" : "unscaled")) {
         ui.gradient_view = is_scaled ? GradientView::unscaled : GradientView::scaled;
     }
@@ -121,11 +83,11 @@ void draw_view_choice(const PanelContext& context) {
 
 void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane) {
     UiState& ui = context.ui;
-    draw_lane_choice(context, lane);
+    draw_lane_choice(context.theme, ui, context.snapshot, lane, "gradients");
     draw_kind_choice(context);
     if (is_gradient(ui.probe_kind)) draw_view_choice(context);
     const bool of_nonzero = ui.share_of == ShareOf::nonzero;
-    flow(ImGui::CalcTextSize("% of non-zero").x + ImGui::GetStyle().FramePadding.x * 2);
+    flow_to(ImGui::CalcTextSize("% of non-zero").x + ImGui::GetStyle().FramePadding.x * 2);
     if (ImGui::Button(of_nonzero ? "% of non-zero" : "% of all")) {
         ui.share_of = of_nonzero ? ShareOf::all : ShareOf::nonzero;
     }

@@ -6,23 +6,11 @@
 #include "gui/imgui_compat.h"
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
+#include "gui/widgets/scale_area.h"
 #include "gui/widgets/tensor_row.h"
 
 namespace halfscope {
 namespace {
-
-/// The plot's area without labels, and where scales and percentages stand in it.
-struct ScaleArea {
-    ImVec2 min, max;
-    float x(double exponent) const {
-        return min.x + static_cast<float>((exponent - kWhatIfLowest) / (kWhatIfHighest - kWhatIfLowest)) *
-                           (max.x - min.x);
-    }
-    float y(double percent) const { return max.y - static_cast<float>(percent / 100.0) * (max.y - min.y); }
-    bool contains(ImVec2 point) const {
-        return point.x >= min.x && point.x < max.x && point.y >= min.y && point.y < max.y;
-    }
-};
 
 double contained_log2(const Probe& probe) {
     return probe.scale > 0 && std::isfinite(probe.scale) ? std::log2(probe.scale) : 0.0;
@@ -31,27 +19,6 @@ double contained_log2(const Probe& probe) {
 bool is_power_of_two(double scale) {
     int exponent = 0;
     return std::frexp(scale, &exponent) == 0.5;
-}
-
-void draw_grid(ImDrawList* draw, const Theme& theme, const ScaleArea& area) {
-    for (int exponent = kWhatIfLowest; exponent <= kWhatIfHighest; exponent += 8) {
-        const float x = area.x(exponent);
-        draw->AddLine(ImVec2(x, area.min.y), ImVec2(x, area.max.y), theme.grid);
-        const std::string label = theme.power_of_two(exponent);
-        const float width = ImGui::CalcTextSize(label.c_str()).x;
-        draw->AddText(
-            ImVec2(std::clamp(x - width * 0.5f, area.min.x, std::max(area.min.x, area.max.x - width)),
-                   area.max.y + theme.px(2)),
-            theme.text_dim, label.c_str());
-    }
-    for (const int percent : {0, 50, 100}) {
-        const float y = area.y(percent), line = ImGui::GetTextLineHeight();
-        draw->AddLine(ImVec2(area.min.x, y), ImVec2(area.max.x, y), theme.grid);
-        const std::string label = std::to_string(percent) + "%";
-        draw->AddText(ImVec2(area.min.x - ImGui::CalcTextSize(label.c_str()).x - theme.px(4),
-                             std::clamp(y - line * 0.5f, area.min.y - theme.px(2), area.max.y - line * 0.7f)),
-                      theme.text_dim, label.c_str());
-    }
 }
 
 /// Shades the scales that lose least and names the last one without overflow.
@@ -69,7 +36,7 @@ void draw_window(ImDrawList* draw, const Theme& theme, const std::vector<WhatIfP
                         with_opacity(theme.good, 0.16f));
     draw->AddLine(ImVec2(right, area.min.y), ImVec2(right, area.max.y), theme.good);
     const int largest = window.last;
-    const std::string text = largest == kWhatIfHighest
+    const std::string text = largest == kHighestSweptScale
                                  ? "no overflow up to " + theme.power_of_two(largest) + " and beyond"
                                  : "no overflow up to " + theme.power_of_two(largest);
     const float width = ImGui::CalcTextSize(text.c_str()).x;
@@ -84,7 +51,8 @@ void draw_curve(ImDrawList* draw, const Theme& theme, const std::vector<WhatIfPo
     std::vector<ImVec2> line;
     line.reserve(points.size());
     for (const WhatIfPoint& point : points) {
-        line.emplace_back(area.x(point.exponent), area.y(is_flushed ? point.flushed : point.overflow));
+        line.emplace_back(area.x(point.exponent),
+                          area.percent_y(is_flushed ? point.flushed : point.overflow));
     }
     const BandLook look = theme.band(band);
     draw_styled_line(draw, line.data(), static_cast<int>(line.size()), look.solid, theme.px(2),
@@ -102,22 +70,17 @@ void draw_curve(ImDrawList* draw, const Theme& theme, const std::vector<WhatIfPo
 /// The scale in use, and what was counted there: the prediction must run through it.
 void draw_now(ImDrawList* draw, const Theme& theme, const Probe& probe, const ScaleArea& area) {
     const double exponent = contained_log2(probe);
-    if (exponent < kWhatIfLowest || exponent > kWhatIfHighest) return;
+    if (exponent < kLowestSweptScale || exponent > kHighestSweptScale) return;
+    draw_scale_mark(draw, theme, area, std::exp2(exponent), "now", 1);
     const float x = area.x(exponent);
-    draw->AddLine(ImVec2(x, area.min.y), ImVec2(x, area.max.y), theme.text, theme.px(1.5f));
-    const float width = ImGui::CalcTextSize("now").x;
-    const bool fits_right = x + theme.px(4) + width < area.max.x;
-    draw->AddText(ImVec2(fits_right ? x + theme.px(4) : x - theme.px(4) - width,
-                         area.min.y + ImGui::GetTextLineHeight() + theme.px(3)),
-                  theme.text, "now");
     const ClassCounts& counts = probe.counts.fp16;
     const std::uint64_t overflowed = counts.inf - counts.inf_incoming;
     const std::uint64_t whole = counts.flushed + counts.subnormal + counts.normal + overflowed;
     if (whole == 0) return;
     const double unit = 100.0 / static_cast<double>(whole);
-    draw_marker(draw, ImVec2(x, area.y(static_cast<double>(counts.flushed) * unit)), theme.px(4),
+    draw_marker(draw, ImVec2(x, area.percent_y(static_cast<double>(counts.flushed) * unit)), theme.px(4),
                 MarkerShape::circle, theme.band(Band::flushed).solid);
-    draw_marker(draw, ImVec2(x, area.y(static_cast<double>(overflowed) * unit)), theme.px(4),
+    draw_marker(draw, ImVec2(x, area.percent_y(static_cast<double>(overflowed) * unit)), theme.px(4),
                 MarkerShape::square, theme.band(Band::overflow).solid);
 }
 
@@ -137,9 +100,7 @@ constexpr const char* kHonestLabel =
 
 void draw_tooltip(const Theme& theme, const std::vector<WhatIfPoint>& points, const ScaleArea& area,
                   float x) {
-    const double along = static_cast<double>((x - area.min.x) / (area.max.x - area.min.x));
-    const auto index = static_cast<std::size_t>(std::clamp(
-        std::lround(along * (kWhatIfHighest - kWhatIfLowest)), 0L, static_cast<long>(points.size()) - 1));
+    const auto index = static_cast<std::size_t>(area.exponent_at(x) - kLowestSweptScale);
     const WhatIfPoint& point = points[index];
     const WhatIfWindow window = best_window(points);
     begin_tooltip(theme);
@@ -162,7 +123,7 @@ void draw_tooltip(const Theme& theme, const std::vector<WhatIfPoint>& points, co
 std::vector<WhatIfPoint> what_if(const Probe& probe) {
     std::vector<WhatIfPoint> points;
     const double contained = contained_log2(probe);
-    for (int exponent = kWhatIfLowest; exponent <= kWhatIfHighest; ++exponent) {
+    for (int exponent = kLowestSweptScale; exponent <= kHighestSweptScale; ++exponent) {
         const int shift = static_cast<int>(std::lround(exponent - contained));
         const ExponentHistogram::Prediction predicted = probe.counts.histogram.predict(shift);
         const std::uint64_t whole =
@@ -176,7 +137,7 @@ std::vector<WhatIfPoint> what_if(const Probe& probe) {
 }
 
 int largest_without_overflow(const std::vector<WhatIfPoint>& points) {
-    int largest = kWhatIfLowest - 1;
+    int largest = kLowestSweptScale - 1;
     for (const WhatIfPoint& point : points) {
         if (point.overflow == 0) largest = point.exponent;
     }
@@ -214,7 +175,8 @@ void draw_what_if(ImDrawList* draw, const Theme& theme, const Probe& probe, cons
                           "no finite value but zeros: no scale brings them back");
         return;
     }
-    draw_grid(draw, theme, area);
+    draw_scale_grid(draw, theme, area);
+    draw_percent_grid(draw, theme, area);
     draw_window(draw, theme, points, area);
     draw_curve(draw, theme, points, Band::flushed, area);
     draw_curve(draw, theme, points, Band::overflow, area);

@@ -8,19 +8,19 @@
 #include "gui/theme.h"
 #include "gui/ui_state.h"
 #include "session/snapshot.h"
+#include "train/scale_sweep.h"
 
 namespace halfscope {
 
-/// One hypothetical scale 2^exponent.
+/// One hypothetical scale 2^exponent, of those that a sweep measures (train/scale_sweep.h).
 struct WhatIfPoint {
     int exponent = 0;
     double flushed = 0, overflow = 0;  ///< percent of all non-zero finite elements
 };
-inline constexpr int kWhatIfLowest = -8, kWhatIfHighest = 32;
 
 /// Empty where the probe has no finite value but zeros: nothing can be predicted of them.
 std::vector<WhatIfPoint> what_if(const Probe& probe);
-/// The largest exponent without overflow; kWhatIfLowest - 1 where every one overflows.
+/// The largest exponent without overflow; kLowestSweptScale - 1 where every one overflows.
 int largest_without_overflow(const std::vector<WhatIfPoint>& points);
 
 /// The scales that lose least: no overflow, and of those the fewest flushed.

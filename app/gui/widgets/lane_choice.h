@@ -1,0 +1,20 @@
+// Which lane a panel shows: a row of chips, the same in every panel that shows one lane. Used by panels;
+// changes UiState::selected_lane alone.
+#pragma once
+
+#include <string>
+
+#include "gui/theme.h"
+#include "gui/ui_state.h"
+#include "session/snapshot.h"
+
+namespace halfscope {
+
+/// Stays on the last item's line where `width` more pixels fit, else goes to the next line.
+void flow_to(float width);
+
+/// One button for each lane: its chip and name, as wide as both. `panel`: "gradients", for UiProbe.
+void draw_lane_choice(const Theme& theme, UiState& ui, const Snapshot& snapshot, const LaneSnapshot& chosen,
+                      const std::string& panel);
+
+}  // namespace halfscope

@@ -1,0 +1,126 @@
+// The views that look into a lane: what they draw are the counts and errors of the snapshot, and their
+// controls send what they say.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "gui/widgets/class_bar.h"
+#include "gui/widgets/sweep_plot.h"
+#include "gui/workbench_fixture.h"
+
+namespace halfscope {
+namespace {
+
+class InstrumentTest : public ::testing::Test {
+  protected:
+    InstrumentTest() {
+        for (const LaneSnapshot& lane : fixture_.snapshot.lanes)
+            if (lane.name == "fp16") fixture_.workbench.ui().selected_lane = lane.id;
+        fixture_.frames();
+    }
+    const LaneSnapshot& lane() { return *selected_lane(fixture_.snapshot, fixture_.workbench.ui()); }
+    double number(const std::string& id) {
+        const auto text = fixture_.workbench.ui().probe.find_value(id);
+        return text ? std::strtod(text->c_str(), nullptr) : NAN;
+    }
+    void show(Slot slot) {
+        fixture_.workbench.ui().layout.right_tab = slot;
+        fixture_.frames();
+    }
+    WorkbenchFixture fixture_{12};
+};
+
+TEST_F(InstrumentTest, TheStaircaseShowsWhatWasCounted) {
+    show(Slot::staircase);
+    int compared = 0;
+    double most = -1;
+    std::string worst;
+    for (const Probe& probe : lane().probes) {
+        const bool is_forward = probe.kind == ProbeKind::activation;
+        if (!is_forward && probe.kind != ProbeKind::activation_gradient) continue;
+        const std::string id = "staircase/" + probe.tensor + (is_forward ? "/forward/" : "/backward/");
+        const ClassCounts& counts = probe.counts.fp16;
+        const auto nonzero = static_cast<double>(counts.count() - counts.true_zero);
+        const auto percent = [&](std::uint64_t part) {
+            return nonzero == 0 ? 0.0 : 100.0 * static_cast<double>(part) / nonzero;
+        };
+        EXPECT_DOUBLE_EQ(number(id + "flushed"), percent(counts.flushed)) << id;
+        EXPECT_DOUBLE_EQ(number(id + "subnormal"), percent(counts.subnormal)) << id;
+        EXPECT_DOUBLE_EQ(number(id + "overflow"), percent(counts.inf)) << id;
+        EXPECT_EQ(number(id + "max_abs"), static_cast<double>(probe.counts.max_abs)) << id;
+        ++compared;
+        const double lost = percent(counts.flushed + counts.inf + counts.nan);
+        if (lost > most) {
+            most = lost;
+            worst = probe.tensor;
+        }
+    }
+    EXPECT_GE(compared, 10);
+    EXPECT_EQ(fixture_.workbench.ui().probe.find_value("staircase/worst"), most >= 0.1 ? worst : "");
+}
+
+TEST_F(InstrumentTest, AStepOfTheStaircaseSelectsItsTensor) {
+    show(Slot::staircase);
+    fixture_.click("staircase/fc2");
+    EXPECT_EQ(fixture_.workbench.ui().selected_tensor, "fc2");
+    EXPECT_EQ(fixture_.workbench.ui().probe_kind, ProbeKind::activation_gradient)
+        << "the lower half is in the middle";
+    fixture_.click("staircase/order");
+    EXPECT_EQ(fixture_.workbench.ui().stair_order, StairOrder::worst_first);
+}
+
+TEST_F(InstrumentTest, TheSweepIsAskedForAndShownAsMeasured) {
+    show(Slot::scale_sweep);
+    const ScaleSweep& sweep = *lane().sweep;
+    ASSERT_TRUE(sweep.is_complete());
+    for (const SweptTensor& tensor : sweep.tensors) {
+        if (tensor.kind != ProbeKind::weight_gradient) continue;
+        for (int scale = kLowestSweptScale; scale <= kHighestSweptScale; ++scale) {
+            const double drawn = number("scale_sweep/" + tensor.tensor + "/" + std::to_string(scale));
+            const double measured =
+                tensor.points[static_cast<std::size_t>(scale - kLowestSweptScale)].relative_error;
+            EXPECT_TRUE(drawn == measured || (std::isnan(drawn) && std::isnan(measured))) << tensor.tensor;
+        }
+    }
+    const FlatWindow window = flat_window(sweep);
+    EXPECT_EQ(number("scale_sweep/flat_first"), window.first);
+    EXPECT_EQ(number("scale_sweep/flat_last"), window.last);
+    fixture_.click("scale_sweep/measure");
+    ASSERT_EQ(fixture_.sink.commands.size(), 1u);
+    const auto* command = std::get_if<SweepScalesCommand>(&fixture_.sink.commands.front());
+    ASSERT_TRUE(command);
+    EXPECT_EQ(command->lane, "fp16");
+    fixture_.snapshot.sweeping_lane = lane().id;
+    fixture_.click("scale_sweep/cancel");
+    ASSERT_EQ(fixture_.sink.commands.size(), 2u);
+    EXPECT_TRUE(std::holds_alternative<CancelCommand>(fixture_.sink.commands.back()));
+}
+
+TEST_F(InstrumentTest, ATensorOfTheSweepShowsPredictedBesideMeasured) {
+    show(Slot::scale_sweep);
+    EXPECT_FALSE(fixture_.workbench.ui().probe.find_rectangle("scale_sweep/detail"));
+    fixture_.click("scale_sweep/fc1.weight");
+    EXPECT_TRUE(fixture_.workbench.ui().probe.find_rectangle("scale_sweep/detail"));
+    const SweptTensor& tensor = lane().sweep->tensors.front();
+    ASSERT_EQ(tensor.tensor, "fc1.weight");
+    for (std::size_t point = 0; point < tensor.points.size(); ++point) {
+        const LossAtScale loss = loss_at(tensor, point);
+        const ClassCounts& counts = tensor.points[point].counts;
+        const auto whole = static_cast<double>(counts.count());
+        const double zeros = static_cast<double>(counts.true_zero + counts.flushed) -
+                             static_cast<double>(tensor.true_classes.true_zero);
+        EXPECT_DOUBLE_EQ(loss.zeros, std::max(0.0, 100.0 * zeros / whole));
+        EXPECT_DOUBLE_EQ(loss.overflow, 100.0 * static_cast<double>(counts.inf + counts.nan) / whole);
+        EXPECT_GE(loss.upstream, 0.0);
+    }
+}
+
+TEST_F(InstrumentTest, WithoutASweepThePanelSaysWhatToDo) {
+    for (LaneSnapshot& other : fixture_.snapshot.lanes) other.sweep.reset();
+    show(Slot::scale_sweep);
+    EXPECT_TRUE(fixture_.workbench.ui().probe.find_rectangle("scale_sweep/measure"));
+    EXPECT_FALSE(fixture_.workbench.ui().probe.find_rectangle("scale_sweep/curves"));
+}
+
+}  // namespace
+}  // namespace halfscope
