@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -36,8 +37,10 @@ struct SetPresetCommand {
 };
 struct AddLaneCommand {
     LaneSpec lane;
-    std::string branch_from;
-};  ///< branch_from empty: starts from the initial weights
+    std::string branch_from;  ///< empty: starts from the initial weights
+    /// Where given: from what `branch_from` was before that step, and from there made up to the present one.
+    std::optional<std::int64_t> at_step = std::nullopt;
+};
 struct RemoveLaneCommand {
     std::string lane;
 };
@@ -65,6 +68,15 @@ struct OpenCheckpointCommand {  ///< the run as it was when the checkpoint was w
 struct LoadWeightsCommand {  ///< from step 0, every lane of the present scenario with these weights
     std::string path;        ///< safetensors
 };
+struct GoToStepCommand {  ///< the run as it was before that step, or on to it; pauses there
+    std::int64_t step = 0;
+};
+struct UndoCommand {};  ///< the last change of techniques, at the present step
+struct RedoCommand {};
+struct SetHistoryCommand {
+    std::uint64_t bytes = 0;
+};  ///< at most so much for states to go back to
+
 /// Measures every loss scale at the selected lane's present weights (train/scale_sweep.h); training waits.
 /// Ended by CancelCommand.
 struct SweepScalesCommand {
@@ -77,7 +89,11 @@ using Command = std::variant<RunCommand, PauseCommand, StepCommand, RestartComma
                              CancelCommand, OpenScenarioCommand, SetTechniqueCommand, SetPresetCommand,
                              AddLaneCommand, RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand,
                              SetCadenceCommand, SetStepDelayCommand, SaveCheckpointCommand,
-                             OpenCheckpointCommand, LoadWeightsCommand, SweepScalesCommand, GoOnOnCpuCommand>;
+                             OpenCheckpointCommand, LoadWeightsCommand, GoToStepCommand, UndoCommand,
+                             RedoCommand, SetHistoryCommand, SweepScalesCommand, GoOnOnCpuCommand>;
+
+/// Whether it changes the course of the run from the present step on, so that making the run again needs it.
+bool changes_run(const Command& command);
 
 /// Where panels put commands. Never blocks, never throws; bad commands come back as a message in the
 /// Snapshot.

@@ -46,6 +46,10 @@ void Series::append(std::int64_t step, double value) {
             recent_begin_ = (recent_begin_ + 1) % recent_capacity_;
         }
     }
+    append_bucket(step, kept);
+}
+
+void Series::append_bucket(std::int64_t step, float kept) {
     const SeriesPoint point = point_of(step, kept);
     if (!buckets_.empty() && buckets_.back().first_step / stride_ == step / stride_) {
         join(buckets_.back(), point);
@@ -64,6 +68,28 @@ void Series::clear() {
     recent_.clear();
     recent_begin_ = 0;
     stride_ = 1;
+}
+
+void Series::rewind(std::int64_t next_step) {
+    // In order, from the oldest: a ring with room left begins at its first place.
+    std::vector<std::pair<std::int64_t, float>> kept;
+    for (std::size_t age = 0; age < recent_.size() && recent(age).first < next_step; ++age)
+        kept.push_back(recent(age));
+    recent_ = std::move(kept);
+    recent_begin_ = 0;
+    while (!buckets_.empty() && buckets_.back().first_step >= next_step) buckets_.pop_back();
+    if (buckets_.empty() || buckets_.back().last_step < next_step) return;
+    const std::int64_t first = buckets_.back().first_step;
+    buckets_.pop_back();
+    // Of the oldest recent step some values may have dropped out already.
+    const bool is_known = !recent_.empty() && (recent_.front().first < first ||
+                                               (buckets_.empty() && recent_.front().first == first));
+    if (!is_known) {
+        recent_.clear();
+        return;
+    }
+    for (const auto& [step, value] : recent_)
+        if (step >= first) append_bucket(step, value);
 }
 
 /// Doubles the stride and joins the buckets that now share a cell of the step axis.
@@ -93,7 +119,9 @@ std::vector<SeriesPoint> Series::points_between(std::int64_t first_step, std::in
     const std::int64_t recent_from =
         recent_.empty() ? std::numeric_limits<std::int64_t>::max() : recent(0).first;
     // Of the oldest recent step some values may have dropped out already: only later steps are complete.
-    const bool all_recent = recent_.size() < recent_capacity_ || first_step > recent_from;
+    // Of a ring with room left nothing has, unless it was rewound: then it does not reach back to the start.
+    const bool is_whole = recent_.size() < recent_capacity_ && recent_from == this->first_step();
+    const bool all_recent = is_whole || first_step > recent_from;
     std::int64_t covered = -1;  // last step that a bucket has answered for
     if (!all_recent) {
         auto bucket = std::partition_point(buckets_.begin(), buckets_.end(), [&](const SeriesPoint& point) {

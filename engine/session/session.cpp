@@ -102,6 +102,7 @@ void Session::install(std::unique_ptr<Experiment> experiment, std::shared_ptr<co
     ++run_;
     steps_to_pause_.reset();
     steps_.clear();
+    forget_history();
     last_probe_ = last_view_ = last_step_end_ = {};
 }
 
@@ -246,6 +247,8 @@ void Session::step() {
     const std::int64_t step = experiment_->next_step();
     attempt_step("step", [&] {
         if (backend_->can_be_lost() && is_copy_due(start)) keep_copy();
+        make_changes_again();
+        keep_state();
         const StepRequest request = request_at(step, start);
         for (LaneState& lane : lanes_) lane.signature.clear();
         std::vector<StepResult> results = experiment_->step(request);

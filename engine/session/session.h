@@ -19,6 +19,7 @@
 #include "session/energy_window.h"
 #include "session/rate_window.h"
 #include "session/snapshot.h"
+#include "session/state_ring.h"
 #include "session/timeline.h"
 #include "train/experiment.h"
 
@@ -26,6 +27,9 @@ namespace halfscope {
 
 /// Steps between two validations: chosen by step, so that the same run gives the same history.
 std::int64_t validation_interval(std::int64_t schedule_steps);
+
+/// What states to go back to may take, where nobody chose otherwise.
+inline constexpr std::uint64_t kHistoryBytes = std::uint64_t{256} << 20;
 
 /// How many steps a workload's schedule has: its parameter `steps` where it has one, else the scenario's
 /// default.
@@ -68,6 +72,9 @@ class Session {
     double step_delay_ms() const { return step_delay_ms_; }
 
     Snapshot make_snapshot();
+    /// What was changed in this run, each with the step before which it was made: applied to the same
+    /// scenario at those steps, it makes the same run, on the CPU bit for bit.
+    std::vector<std::pair<std::int64_t, Command>> changes() const;
 
     /// Adds a message as the window shows it.
     void say(Message::Kind kind, std::string text);
@@ -100,6 +107,33 @@ class Session {
     void fail(const std::string& sentence);
 
     void attempt_step(const char* what, const std::function<void()>& work);
+
+    // session_time.cpp
+    /// A change of the run and the step before which it was made.
+    struct JournalEntry {
+        std::int64_t step = 0;
+        Command command;
+    };
+    struct TechniqueChange {
+        std::string lane;
+        Techniques before, after;
+    };
+    void forget_history();
+    void note_change(const Command& command);
+    void note_undo(const std::string& lane, const Techniques& before, const Techniques& after);
+    void change_back(const std::string& lane, const Techniques& techniques);
+    void make_changes_again();
+    void keep_state();
+    void return_to(const KeptState& state);
+    void make_steps_again(std::int64_t next_step);
+    void report_way(std::int64_t first, std::int64_t step, std::int64_t end, const std::string& what);
+    void end_way(RunState then);
+    void follow_changes(Lane& branch, std::string& name, std::size_t& change, std::int64_t step);
+    void branch_from_past(const AddLaneCommand& command, std::int64_t at);
+    void apply_command(const GoToStepCommand& command);
+    void apply_command(const UndoCommand& command);
+    void apply_command(const RedoCommand& command);
+    void apply_command(const SetHistoryCommand& command);
 
     // session_sweep.cpp
     /// What a sweep goes over: the next step's batches, at one lane's present weights.
@@ -172,6 +206,15 @@ class Session {
     RecordSink records_;
     ProgressSink progress_;
     CancelCheck cancelled_;
+
+    // Where the run can go back to, and what was changed on the way: entries from changes_made_ on are of
+    // steps that are made again.
+    StateRing ring_{kHistoryBytes};
+    std::vector<JournalEntry> journal_;
+    std::size_t changes_made_ = 0;
+    std::vector<TechniqueChange> undo_, redo_;
+    std::int64_t reached_ = 0;     // the farthest step of this run before it went back
+    std::int64_t keep_every_ = 1;  // steps
 
     std::optional<Sweep> sweep_;
     std::optional<KeptCopy> kept_;

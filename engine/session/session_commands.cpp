@@ -39,6 +39,7 @@ void Session::apply(const Command& command) {
     attempt([&] {
         refuse_where_lost(command);
         std::visit([this](const auto& kind) { apply_command(kind); }, command);
+        if (changes_run(command)) note_change(command);
     });
     end_outdated_sweep();
 }
@@ -163,18 +164,28 @@ void Session::set_lane_techniques(Lane& lane, const Techniques& techniques) {
 
 void Session::apply_command(const SetTechniqueCommand& command) {
     Lane& lane = experiment().lane(command.lane);
-    Techniques techniques = lane.techniques();
+    const Techniques before = lane.techniques();
+    Techniques techniques = before;
     const std::string sentence = set_technique(techniques, command.key, command.value);
     if (!sentence.empty()) throw InputError(sentence);
     set_lane_techniques(lane, techniques);
+    note_undo(command.lane, before, techniques);
 }
 
 void Session::apply_command(const SetPresetCommand& command) {
-    set_lane_techniques(experiment().lane(command.lane), parse_techniques(command.preset));
+    Lane& lane = experiment().lane(command.lane);
+    const Techniques before = lane.techniques();
+    set_lane_techniques(lane, parse_techniques(command.preset));
+    note_undo(command.lane, before, lane.techniques());
 }
 
 void Session::apply_command(const AddLaneCommand& command) {
     const Lane* from = command.branch_from.empty() ? nullptr : &experiment().lane(command.branch_from);
+    if (from && command.at_step && *command.at_step < experiment_->next_step()) {
+        branch_from_past(command, std::max<std::int64_t>(0, *command.at_step));
+        if (state_ == RunState::paused) pause();
+        return;
+    }
     const int id = free_lane_id();
     experiment().add_lane(command.lane, from);
     LaneState& state = lanes_.emplace_back();

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "session/session.h"
 
 namespace halfscope {
@@ -51,6 +53,14 @@ Snapshot Session::make_snapshot() {
     snapshot.loading = loading_;
     snapshot.device = backend_->name();
     if (const KeptCopy* copy = rescue()) snapshot.rescued_steps = copy->steps;
+    snapshot.first_kept_step = ring_.first_step();
+    snapshot.kept_states = ring_.size();
+    snapshot.kept_bytes = ring_.bytes();
+    snapshot.most_kept_bytes = ring_.most_bytes();
+    snapshot.changes_ahead = static_cast<int>(journal_.size() - changes_made_);
+    snapshot.can_undo = !undo_.empty();
+    snapshot.can_redo = !redo_.empty();
+    if (experiment_) snapshot.reached_step = std::max(reached_, experiment_->next_step());
     if (sweep_) snapshot.sweeping_lane = sweep_->lane_id;
     const SteadyClock::time_point now = SteadyClock::now();
     if (energy_.is_due(now)) {

@@ -12,13 +12,11 @@ void Session::apply_command(const SweepScalesCommand& command) {
     const std::size_t index = lane_index(command.lane);
     if (state_ == RunState::failed)
         throw InputError("the run has failed; restart it before its loss scales are measured");
-    const std::int64_t count = workload_->micro_batches(), step = experiment_->next_step();
     Sweep sweep;
     sweep.lane_id = lanes_[index].id;
     sweep.run = run_;
     sweep.techniques = experiment_->lanes()[index].techniques();
-    for (std::int64_t number = step * count; number < (step + 1) * count; ++number)
-        sweep.batches.push_back(workload_->training_batch(number));
+    sweep.batches = experiment_->batches_of(experiment_->next_step());
     sweep_ = std::move(sweep);
 }
 

@@ -92,6 +92,12 @@ struct Snapshot {
     /// Where the device was lost: after how many steps the kept copy of the run was taken, which can go on on
     /// the processor (GoOnOnCpuCommand).
     std::optional<std::int64_t> rescued_steps;
+    /// The steps that the run can go to: from the earliest one kept to the farthest one made.
+    std::int64_t first_kept_step = 0, reached_step = 0;
+    std::size_t kept_states = 0;
+    std::uint64_t kept_bytes = 0, most_kept_bytes = 0;
+    int changes_ahead = 0;  ///< of techniques and lanes, which running on makes again
+    bool can_undo = false, can_redo = false;
     int sweeping_lane = -1;  ///< id of the lane whose scales are being swept, while training waits; -1: none
     ScenarioInfo scenario;
     ScenarioSettings settings;

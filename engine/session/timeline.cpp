@@ -112,7 +112,9 @@ void Timeline::record_probes(int lane_id, std::int64_t step, const std::vector<P
 
 void Timeline::record_event(int lane_id, const Event& event) {
     const std::lock_guard lock(mutex_);
-    std::deque<Event>& events = history(lane_id).events[static_cast<std::size_t>(event.kind)];
+    LaneHistory& lane = history(lane_id);
+    std::deque<Event>& events = lane.events[static_cast<std::size_t>(event.kind)];
+    ++lane.recorded[static_cast<std::size_t>(event.kind)];
     events.push_back(event);
     if (events.size() > kEventsOfAKind) events.pop_front();
 }
@@ -120,6 +122,38 @@ void Timeline::record_event(int lane_id, const Event& event) {
 void Timeline::remove_lane(int lane_id) {
     const std::lock_guard lock(mutex_);
     lanes_.erase(lane_id);
+}
+
+TimelineMark Timeline::mark(std::int64_t next_step) const {
+    TimelineMark mark;
+    mark.next_step = next_step;
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, lane] : lanes_) mark.events[id] = lane->recorded;
+    return mark;
+}
+
+void Timeline::rewind(const TimelineMark& mark) {
+    const std::lock_guard lock(mutex_);
+    last_step_ = -1;
+    for (auto place = lanes_.begin(); place != lanes_.end();) {
+        const auto known = mark.events.find(place->first);
+        if (known == mark.events.end()) {
+            place = lanes_.erase(place);
+            continue;
+        }
+        LaneHistory& lane = *place->second;
+        for (Series& series : lane.series) series.rewind(mark.next_step);
+        for (auto& [key, waterfall] : lane.waterfalls) waterfall.rewind(mark.next_step);
+        for (std::size_t kind = 0; kind < lane.events.size(); ++kind) {
+            while (lane.recorded[kind] > known->second[kind] && !lane.events[kind].empty()) {
+                lane.events[kind].pop_back();
+                --lane.recorded[kind];
+            }
+            lane.recorded[kind] = known->second[kind];
+        }
+        last_step_ = std::max(last_step_, lane.of(SeriesKind::loss).last_step());
+        ++place;
+    }
 }
 
 std::vector<SeriesPoint> Timeline::series(int lane_id, SeriesKind kind, std::int64_t first_step,

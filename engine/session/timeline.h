@@ -2,6 +2,7 @@
 // thread, read by the window and by exports; every call locks for microseconds.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -34,6 +35,9 @@ class Series {
     /// Steps ascend; a value for a step before the last one is ignored (histories start anew at a restart).
     void append(std::int64_t step, double value);
     void clear();
+    /// Forgets what was appended for steps from `next_step` on. A merged bucket that reaches over it keeps
+    /// what the recent values tell of its earlier steps; where they do not reach back so far, it goes whole.
+    void rewind(std::int64_t next_step);
     /// Points of [first_step, last_step], merged to at most `columns`; full resolution where the recent
     /// values cover it. A bucket that lies partly in the range is returned whole, so that no extreme is lost.
     std::vector<SeriesPoint> view(std::int64_t first_step, std::int64_t last_step, std::size_t columns) const;
@@ -49,6 +53,7 @@ class Series {
     void merge_neighbours();
     std::vector<SeriesPoint> points_between(std::int64_t first_step, std::int64_t last_step) const;
     const std::pair<std::int64_t, float>& recent(std::size_t age_order) const;
+    void append_bucket(std::int64_t step, float kept);
     std::size_t capacity_, recent_capacity_;
     std::int64_t stride_ = 1;
     std::vector<SeriesPoint> buckets_;
@@ -79,6 +84,13 @@ struct HistogramRow {
 inline constexpr int kWaterfallLowest = -44;
 inline constexpr int kWaterfallHighest = 18;
 
+/// A moment of a Timeline, to go back to.
+struct TimelineMark {
+    std::int64_t next_step = 0;
+    /// Events recorded so far, by lane and kind.
+    std::map<int, std::array<std::uint64_t, kEventKindCount>> events;
+};
+
 class Timeline {
   public:
     void clear();
@@ -89,6 +101,11 @@ class Timeline {
     void record_event(int lane_id, const Event& event);
     /// Forgets everything about a lane; its id may be given to another one.
     void remove_lane(int lane_id);
+    /// This moment, where `next_step` is the next to be recorded.
+    TimelineMark mark(std::int64_t next_step) const;
+    /// Forgets what was recorded since; lanes that were not there then go. What a removed lane left does not
+    /// come back.
+    void rewind(const TimelineMark& mark);
 
     std::vector<SeriesPoint> series(int lane_id, SeriesKind kind, std::int64_t first_step,
                                     std::int64_t last_step, std::size_t columns) const;

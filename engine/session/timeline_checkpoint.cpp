@@ -31,7 +31,7 @@ Event take_event(ByteReader& bytes) {
     const auto kind = bytes.take<std::uint8_t>();
     event.lane = bytes.take_text();
     event.detail = bytes.take_text();
-    if (kind >= kEventKinds || event.step < 0) {
+    if (kind >= kEventKindCount || event.step < 0) {
         bytes.fail();
         return {};
     }
@@ -134,6 +134,7 @@ void Timeline::restore(const CheckpointFile& file, std::int64_t next_step) {
             Event event = take_event(reader);
             std::deque<Event>& of_a_kind = lane->events[static_cast<std::size_t>(event.kind)];
             if (event.step > next_step || of_a_kind.size() == kEventsOfAKind) reader.fail();
+            ++lane->recorded[static_cast<std::size_t>(event.kind)];
             of_a_kind.push_back(std::move(event));
         }
         if (!reader.complete()) refuse(events->first);

@@ -16,7 +16,6 @@
 namespace halfscope {
 
 inline constexpr std::size_t kEventsOfAKind = 4096;
-inline constexpr int kEventKinds = 7;
 
 /// The rows of one tensor: every `stride`-th probe, and always the newest one.
 struct Waterfall {
@@ -32,6 +31,10 @@ struct Waterfall {
         rows.push_back(std::move(row));
         ++probes;
     }
+    void rewind(std::int64_t next_step) {
+        while (!rows.empty() && rows.back().step >= next_step) rows.pop_back();
+        probes = rows.empty() ? 0 : (static_cast<std::int64_t>(rows.size()) - 1) * stride + 1;
+    }
     void thin() {
         for (std::size_t index = 1; 2 * index < rows.size(); ++index)
             rows[index] = std::move(rows[2 * index]);
@@ -42,7 +45,8 @@ struct Waterfall {
 
 struct Timeline::LaneHistory {
     std::array<Series, kSeriesKindCount> series;
-    std::array<std::deque<Event>, kEventKinds> events;
+    std::array<std::deque<Event>, kEventKindCount> events;
+    std::array<std::uint64_t, kEventKindCount> recorded{};  ///< events so far, those that were dropped too
     std::map<std::pair<std::string, ProbeKind>, Waterfall> waterfalls;
 
     Series& of(SeriesKind kind) { return series[static_cast<std::size_t>(kind)]; }

@@ -40,7 +40,7 @@ struct Trainer::State {
     // Of the trainer thread alone.
     SteadyClock::time_point last_publication{};
     RunState published_state = RunState::failed;
-    bool seeding = false;  // applies a SeedCommand
+    bool seeding = false, travelling = false;  // applies a SeedCommand, a GoToStepCommand
     std::thread thread;
 
     void run();
@@ -116,6 +116,7 @@ bool Trainer::State::drain(Session& session) {
             commands.pop_front();
         }
         seeding = std::holds_alternative<SeedCommand>(command);
+        travelling = std::holds_alternative<GoToStepCommand>(command);
         session.apply(command);
     }
     return sent > 0;
@@ -134,7 +135,8 @@ bool Trainer::State::must_give_up() {
     return stopping || std::any_of(commands.begin(), commands.end(), [&](const Command& command) {
                return std::holds_alternative<CancelCommand>(command) ||
                       std::holds_alternative<OpenScenarioCommand>(command) ||
-                      (seeding && std::holds_alternative<SeedCommand>(command));
+                      (seeding && std::holds_alternative<SeedCommand>(command)) ||
+                      (travelling && std::holds_alternative<GoToStepCommand>(command));
            });
 }
 

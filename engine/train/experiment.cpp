@@ -52,11 +52,16 @@ Experiment::Experiment(Backend& backend, std::shared_ptr<const Workload> workloa
     for (const LaneSpec& spec : lanes) lanes_.emplace_back(backend_, workload_, spec.name, spec.techniques);
 }
 
-std::vector<StepResult> Experiment::step(const StepRequest& request) {
+std::vector<Batch> Experiment::batches_of(std::int64_t step) const {
     std::vector<Batch> batches;
     const std::int64_t count = workload_->micro_batches();
-    for (std::int64_t number = next_step_ * count; number < (next_step_ + 1) * count; ++number)
+    for (std::int64_t number = step * count; number < (step + 1) * count; ++number)
         batches.push_back(workload_->training_batch(number));
+    return batches;
+}
+
+std::vector<StepResult> Experiment::step(const StepRequest& request) {
+    const std::vector<Batch> batches = batches_of(next_step_);
     std::vector<StepResult> results;
     for (Lane& lane : lanes_) results.push_back(lane.step(next_step_, batches, request));
     ++next_step_;

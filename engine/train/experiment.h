@@ -32,6 +32,8 @@ class Experiment {
     std::vector<Lane>& lanes() { return lanes_; }
     const std::vector<Lane>& lanes() const { return lanes_; }
 
+    /// What every lane trains on in a step: Workload::micro_batches() of them.
+    std::vector<Batch> batches_of(std::int64_t step) const;
     /// One step of every lane on the same batch, or micro-batches; results in lane order.
     std::vector<StepResult> step(const StepRequest& request);
     /// Adds a lane that starts from the initial weights, or from `from`'s current state where given. Throws

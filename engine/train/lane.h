@@ -36,6 +36,7 @@ struct Probe {
 };
 
 enum class EventKind : std::uint8_t { toggle, growth, backoff, skip, nan, lane, message };
+inline constexpr int kEventKindCount = 7;
 const char* event_kind_name(EventKind kind);
 struct Event {
     std::int64_t step = 0;

@@ -162,5 +162,42 @@ TEST(Series, EdgesOfItsContract) {
     EXPECT_EQ(series.last_step(), -1);
 }
 
+/// After going back, a series is what it would be had it never gone on; of what was merged and is too old for
+/// the recent values, at most one bucket is missing.
+TEST(Series, GoesBackAndOnAsIfNothingHadBeen) {
+    const auto value_at = [](std::int64_t step) { return static_cast<double>(step * step % 101) - 50; };
+    for (const std::int64_t length : {40, 500, 3000}) {
+        for (std::int64_t back = 0; back <= length; back += std::max<std::int64_t>(1, length / 37)) {
+            Series series(64, 128), fresh(64, 128);
+            for (std::int64_t step = 0; step < length; ++step) series.append(step, value_at(step));
+            series.rewind(back);
+            EXPECT_LT(series.last_step(), back);
+            for (std::int64_t step = back; step < length; ++step) series.append(step, value_at(step));
+            for (std::int64_t step = 0; step < length; ++step) fresh.append(step, value_at(step));
+            const auto found = series.view(0, length, 100000), expected = fresh.view(0, length, 100000);
+            std::int64_t missing = 0;
+            std::size_t other = 0;
+            for (const SeriesPoint& point : expected) {
+                const auto same = std::find_if(found.begin(), found.end(), [&](const SeriesPoint& candidate) {
+                    return candidate.first_step == point.first_step &&
+                           candidate.last_step == point.last_step && candidate.minimum == point.minimum &&
+                           candidate.maximum == point.maximum;
+                });
+                if (same == found.end()) {
+                    ++other;
+                    missing = point.last_step;
+                }
+            }
+            const bool is_recent = length - back < 128 && back > 0;
+            EXPECT_LE(other, is_recent || length <= 64 ? 0u : 2u)
+                << length << " back to " << back << ", " << missing;
+            ByteWriter bytes;
+            series.put(bytes);
+            ByteReader reader(bytes.bytes());
+            EXPECT_TRUE(Series(64, 128).take(reader)) << length << " back to " << back;
+        }
+    }
+}
+
 }  // namespace
 }  // namespace halfscope

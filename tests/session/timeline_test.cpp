@@ -161,5 +161,33 @@ TEST(Timeline, IsReadWhileItIsWritten) {
     writer.join();
 }
 
+TEST(Timeline, GoesBackToAMark) {
+    Timeline timeline;
+    const auto run = [&](int from, int to) {
+        for (int step = from; step < to; ++step) {
+            timeline.record(0, record_at(step));
+            timeline.record_event(0, {step, "a", EventKind::skip, "step " + std::to_string(step)});
+            timeline.record_probes(0, step, {probe_of("w", 1.0f)});
+            timeline.record_validation(0, step, {1, 2});
+        }
+    };
+    run(0, 10);
+    timeline.record_event(0, {10, "a", EventKind::toggle, "a change before step 10"});
+    const TimelineMark mark = timeline.mark(10);
+    run(10, 25);
+    timeline.record(1, record_at(20));
+    timeline.record_event(0, {25, "a", EventKind::toggle, "a later change"});
+    timeline.rewind(mark);
+    EXPECT_EQ(timeline.last_step(), 9);
+    EXPECT_EQ(timeline.events(0, 0, kEnd).size(), 11u);
+    EXPECT_EQ(timeline.events(0, 0, kEnd).back().detail, "a change before step 10");
+    EXPECT_EQ(timeline.waterfall(0, "w", ProbeKind::weight_gradient).back().step, 9);
+    EXPECT_TRUE(timeline.series(1, SeriesKind::loss, 0, kEnd, 10).empty()) << "the lane came later";
+    EXPECT_EQ(timeline.series(0, SeriesKind::metric, 0, kEnd, 100).back().last_step, 9);
+    run(10, 15);
+    EXPECT_EQ(timeline.events(0, 0, kEnd).size(), 16u);
+    EXPECT_EQ(timeline.waterfall(0, "w", ProbeKind::weight_gradient).size(), 15u);
+}
+
 }  // namespace
 }  // namespace halfscope

@@ -1,0 +1,289 @@
+// Going back through a run, and on again: whole states kept on the way, the changes made to the run in a
+// journal, and steps made again in between. A step made again gives the same bits, so nothing is lost by
+// going back: what was changed later is changed again at its step when the run goes on, until something else
+// is changed.
+#include <algorithm>
+#include <utility>
+
+#include "session/session.h"
+#include "train/input_error.h"
+
+namespace halfscope {
+namespace {
+
+constexpr double kKeepingShare = 100.0;  // keeping states takes at most about a hundredth of the time
+
+/// Every key, so that parse_techniques() makes the same techniques of it.
+std::string whole_text(const Techniques& techniques) {
+    std::string text = "fp32";
+    for (const TechniqueKey& key : technique_keys())
+        text += "," + key.name + "=" + technique_value(techniques, key.name);
+    return text;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::int64_t, Command>> Session::changes() const {
+    std::vector<std::pair<std::int64_t, Command>> changes;
+    for (std::size_t index = 0; index < changes_made_; ++index)
+        changes.emplace_back(journal_[index].step, journal_[index].command);
+    return changes;
+}
+
+bool changes_run(const Command& command) {
+    return std::holds_alternative<SetTechniqueCommand>(command) ||
+           std::holds_alternative<SetPresetCommand>(command) ||
+           std::holds_alternative<AddLaneCommand>(command) ||
+           std::holds_alternative<RemoveLaneCommand>(command) ||
+           std::holds_alternative<RenameLaneCommand>(command) ||
+           std::holds_alternative<MultiplyLossScaleCommand>(command);
+}
+
+void Session::forget_history() {
+    ring_.clear();
+    journal_.clear();
+    changes_made_ = 0;
+    undo_.clear();
+    redo_.clear();
+    reached_ = experiment_ ? experiment_->next_step() : 0;
+    keep_every_ = 1;
+}
+
+/// Files a change of the run: what was to come after another one does not come any more.
+void Session::note_change(const Command& command) {
+    journal_.resize(changes_made_);
+    journal_.push_back({experiment_->next_step(), command});
+    changes_made_ = journal_.size();
+    reached_ = experiment_->next_step();
+}
+
+/// Before a step: changes that were made at it before the run went back.
+void Session::make_changes_again() {
+    while (changes_made_ < journal_.size() && journal_[changes_made_].step <= experiment_->next_step()) {
+        const Command command = journal_[changes_made_++].command;
+        std::visit([this](const auto& kind) { apply_command(kind); }, command);
+    }
+}
+
+void Session::keep_state() {
+    const std::int64_t step = experiment_->next_step();
+    if (step <= ring_.last_step() || (!ring_.empty() && step % keep_every_ != 0)) return;
+    const SteadyClock::time_point start = SteadyClock::now();
+    KeptState state;
+    state.step = step;
+    state.changes = changes_made_;
+    state.mark = timeline_.mark(step);
+    for (std::size_t index = 0; index < lanes_.size(); ++index) {
+        const Lane& lane = experiment_->lanes()[index];
+        state.lanes.push_back({lanes_[index], {lane.name(), lane.techniques()}, lane.record()});
+    }
+    const std::uint64_t bytes = state.bytes();
+    if (bytes > ring_.most_bytes()) return;
+    ring_.add(std::move(state));
+    // As often as the share of the time allows; powers of two, to which the timeline's merged buckets align.
+    const double cost_ms = elapsed_ms(start, SteadyClock::now()), step_ms = steps_.mean_ms();
+    while (step_ms > 0 && cost_ms * kKeepingShare > step_ms * static_cast<double>(keep_every_) &&
+           keep_every_ < std::int64_t{1} << 20)
+        keep_every_ *= 2;
+}
+
+/// The experiment becomes what it was; lanes that are still there keep their memory.
+void Session::return_to(const KeptState& state) {
+    const auto is_same_lane = [&](std::size_t index) {
+        return lanes_[index].id == state.lanes[index].progress.id;
+    };
+    bool are_same = lanes_.size() == state.lanes.size();
+    for (std::size_t index = 0; are_same && index < lanes_.size(); ++index) are_same = is_same_lane(index);
+    if (are_same) {
+        for (std::size_t index = 0; index < lanes_.size(); ++index) {
+            Lane& lane = experiment_->lanes()[index];
+            lane.rename(state.lanes[index].spec.name);
+            lane.set_techniques(state.lanes[index].spec.techniques, state.step);
+        }
+    } else {
+        std::vector<LaneSpec> specs;
+        for (const KeptLane& lane : state.lanes) specs.push_back(lane.spec);
+        experiment_ = std::make_unique<Experiment>(*backend_, workload_, specs);
+        lanes_.clear();
+        lanes_.resize(specs.size());
+    }
+    for (std::size_t index = 0; index < lanes_.size(); ++index) {
+        experiment_->lanes()[index].restore(state.lanes[index].record);
+        LaneState fresh;
+        static_cast<LaneProgress&>(fresh) = state.lanes[index].progress;
+        lanes_[index] = std::move(fresh);
+    }
+    experiment_->go_on_from(state.step);
+    changes_made_ = state.changes;
+    timeline_.rewind(state.mark);
+}
+
+/// Says how far the making of steps [first, end) is. Throws CancelledError where it is to stop.
+void Session::report_way(std::int64_t first, std::int64_t step, std::int64_t end, const std::string& what) {
+    const auto done = static_cast<double>(step - first), all = static_cast<double>(end - first);
+    loading_ = {done / all, what + ": step " + std::to_string(step) + " of " + std::to_string(end)};
+    progress_();
+    if (cancelled_ && cancelled_())
+        throw CancelledError(what + " was stopped at step " + std::to_string(step));
+}
+
+void Session::end_way(RunState then) {
+    loading_ = {};
+    last_step_end_ = {};  // this was no step
+    state_ = then;
+}
+
+/// Makes steps again up to one, the last of them with everything measured. Throws CancelledError where it is
+/// to stop; the run stands where it came to then.
+void Session::make_steps_again(std::int64_t next_step) {
+    const std::int64_t first = experiment_->next_step();
+    while (experiment_->next_step() < next_step) {
+        const std::int64_t step = experiment_->next_step();
+        report_way(first, step, next_step, "going to step " + std::to_string(next_step));
+        make_changes_again();
+        StepRequest request = request_at(step, SteadyClock::now());
+        if (step + 1 == next_step) request = {true, true};
+        std::vector<StepResult> results = experiment_->step(request);
+        ObservationCost cost_ms;
+        for (std::size_t index = 0; index < results.size(); ++index)
+            record_result(index, request, std::move(results[index]));
+        measure_models(step, false, cost_ms);
+        keep_state();
+    }
+}
+
+void Session::apply_command(const GoToStepCommand& command) {
+    const std::int64_t now = experiment().next_step();
+    if (state_ == RunState::failed && is_lost_)
+        throw InputError("the device has failed; go on on the CPU first");
+    if (command.step < 0) throw InputError("there is no step before the first one");
+    if (command.step >= now) {
+        if (command.step > now)
+            apply_command(StepCommand{static_cast<int>(std::min<std::int64_t>(command.step - now, 1 << 30))});
+        return;
+    }
+    // A state before it, so that its last step is made again and measured; the first state stands for itself.
+    const KeptState* state = ring_.before(std::max(ring_.first_step(), command.step - 1));
+    if (!state || state->step > command.step) {
+        throw InputError("step " + std::to_string(command.step) +
+                         " is not kept any more; the earliest one is " + std::to_string(ring_.first_step()));
+    }
+    reached_ = std::max(reached_, now);
+    ++run_;  // what was drawn of later steps is of no use
+    undo_.clear();
+    redo_.clear();
+    steps_to_pause_.reset();
+    state_ = RunState::loading;
+    try {
+        return_to(*state);
+        ring_.forget_after(state->step);
+        make_steps_again(command.step);
+    } catch (const CancelledError& stopped) {
+        say(Message::Kind::note, stopped.what());
+    } catch (...) {
+        end_way(RunState::failed);
+        throw;
+    }
+    end_way(RunState::paused);
+    pause();
+}
+
+void Session::apply_command(const SetHistoryCommand& command) { ring_.set_most_bytes(command.bytes); }
+
+/// What a change of techniques did, for undo.
+void Session::note_undo(const std::string& lane, const Techniques& before, const Techniques& after) {
+    if (before == after) return;
+    undo_.push_back({lane, before, after});
+    redo_.clear();
+}
+
+void Session::change_back(const std::string& lane, const Techniques& techniques) {
+    set_lane_techniques(experiment().lane(lane), techniques);
+    note_change(SetPresetCommand{lane, whole_text(techniques)});
+}
+
+void Session::apply_command(const UndoCommand&) {
+    if (undo_.empty()) throw InputError("there is no change of techniques to undo");
+    const TechniqueChange change = undo_.back();
+    change_back(change.lane, change.before);
+    undo_.pop_back();
+    redo_.push_back(change);
+}
+
+void Session::apply_command(const RedoCommand&) {
+    if (redo_.empty()) throw InputError("there is no change of techniques to make again");
+    const TechniqueChange change = redo_.back();
+    change_back(change.lane, change.after);
+    redo_.pop_back();
+    undo_.push_back(change);
+}
+
+/// Makes the changes of another lane's techniques to a branch of it that is being made up, in the step before
+/// which they were made. `name`: the other lane's, then.
+void Session::follow_changes(Lane& branch, std::string& name, std::size_t& change, std::int64_t step) {
+    for (; change < changes_made_ && journal_[change].step <= step; ++change) {
+        const Command& command = journal_[change].command;
+        Techniques techniques = branch.techniques();
+        if (const auto* set = std::get_if<SetTechniqueCommand>(&command); set && set->lane == name) {
+            set_technique(techniques, set->key, set->value);
+            branch.set_techniques(techniques, step);
+        } else if (const auto* preset = std::get_if<SetPresetCommand>(&command);
+                   preset && preset->lane == name) {
+            branch.set_techniques(parse_techniques(preset->preset), step);
+        } else if (const auto* scale = std::get_if<MultiplyLossScaleCommand>(&command);
+                   scale && scale->lane == name) {
+            branch.multiply_loss_scale(scale->factor);
+        } else if (const auto* renamed = std::get_if<RenameLaneCommand>(&command);
+                   renamed && renamed->from == name) {
+            name = renamed->to;
+        }
+    }
+}
+
+/// A lane from what another one was, made up to the present step: the other lane's own way to `at`, then its
+/// own.
+void Session::branch_from_past(const AddLaneCommand& command, std::int64_t at) {
+    const std::int64_t now = experiment_->next_step();
+    const int from = lanes_[lane_index(command.branch_from)].id;
+    const KeptState* state = ring_.before(at);
+    const KeptLane* kept = nullptr;
+    for (std::size_t index = 0; state && index < state->lanes.size(); ++index)
+        if (state->lanes[index].progress.id == from) kept = &state->lanes[index];
+    if (!kept) {
+        throw InputError("'" + command.branch_from + "' as it was at step " + std::to_string(at) +
+                         " is not kept any more");
+    }
+    const int id = free_lane_id();
+    Lane& branch = experiment_->add_lane({command.lane.name, kept->spec.techniques}, nullptr);
+    LaneState& shown = lanes_.emplace_back();
+    shown.id = id;
+    shown.techniques_step = at;
+    timeline_.record_event(id,
+                           {at, command.lane.name, EventKind::lane, "branched from " + command.branch_from});
+    const RunState then = state_;
+    try {
+        branch.restore(kept->record);
+        std::string name = kept->spec.name;
+        std::size_t change = state->changes;
+        state_ = RunState::loading;
+        for (std::int64_t step = state->step; step < now; ++step) {
+            report_way(state->step, step, now, "branching");
+            if (step < at) follow_changes(branch, name, change, step);
+            if (step == at) branch.set_techniques(command.lane.techniques, step);
+            StepRequest request;
+            if (step >= at)
+                request = step + 1 == now ? StepRequest{true, true} : request_at(step, SteadyClock::now());
+            StepResult result = branch.step(step, experiment_->batches_of(step), request);
+            if (step >= at) record_result(lanes_.size() - 1, request, std::move(result));
+        }
+    } catch (...) {
+        end_way(then);
+        experiment_->remove_lane(command.lane.name);
+        lanes_.pop_back();
+        timeline_.remove_lane(id);
+        throw;
+    }
+    end_way(then);
+}
+
+}  // namespace halfscope

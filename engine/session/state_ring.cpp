@@ -1,0 +1,66 @@
+#include "session/state_ring.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace halfscope {
+
+std::uint64_t KeptState::bytes() const {
+    std::uint64_t sum = sizeof(KeptState);
+    for (const KeptLane& lane : lanes) {
+        sum += sizeof(KeptLane);
+        for (const auto& [name, bytes] : lane.record.buffers)
+            sum += sizeof(name) + name.size() + sizeof(bytes) + bytes.size();
+    }
+    return sum;
+}
+
+void StateRing::add(KeptState state) {
+    bytes_ += state.bytes();
+    states_.push_back(std::move(state));
+    shrink();
+}
+
+void StateRing::clear() {
+    states_.clear();
+    bytes_ = 0;
+}
+
+void StateRing::erase(std::size_t index) {
+    bytes_ -= states_[index].bytes();
+    states_.erase(states_.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
+void StateRing::forget_after(std::int64_t step) {
+    while (!states_.empty() && states_.back().step > step) erase(states_.size() - 1);
+}
+
+void StateRing::set_most_bytes(std::uint64_t most_bytes) {
+    most_bytes_ = most_bytes;
+    shrink();
+}
+
+/// Drops the state whose gap, against its age, is smallest: so that gaps grow with age.
+void StateRing::shrink() {
+    while (bytes_ > most_bytes_ && states_.size() > 2) {
+        std::size_t victim = 1;
+        double least = 0;
+        for (std::size_t index = 1; index + 1 < states_.size(); ++index) {
+            const auto gap = static_cast<double>(states_[index + 1].step - states_[index - 1].step);
+            const auto age = static_cast<double>(states_.back().step - states_[index].step);
+            if (index == 1 || gap / age < least) {
+                least = gap / age;
+                victim = index;
+            }
+        }
+        erase(victim);
+    }
+}
+
+const KeptState* StateRing::before(std::int64_t step) const {
+    const auto later = std::partition_point(states_.begin(), states_.end(),
+                                            [step](const KeptState& state) { return state.step <= step; });
+    return later == states_.begin() ? nullptr : &*std::prev(later);
+}
+
+}  // namespace halfscope
