@@ -11,9 +11,10 @@
 namespace halfscope {
 namespace {
 
-constexpr std::array<KeyHelp, 18> kHelp{{
+constexpr std::array<KeyHelp, 20> kHelp{{
     {"Space", "run or pause"},
     {"Right", "one step, then pause"},
+    {"Left", "one step back"},
     {"R", "restart with the same seed"},
     {"B", "branch: another lane from the selected one's present state"},
     {"[  ]", "halve, double the selected lane's loss scale"},
@@ -24,6 +25,7 @@ constexpr std::array<KeyHelp, 18> kHelp{{
     {"Tab", "fold or unfold the left column"},
     {"Ctrl +  Ctrl -  Ctrl 0", "larger, smaller, normal"},
     {"Ctrl O", "open a text, pictures or a scenario file (or drop them on the window)"},
+    {"Ctrl Z  Ctrl Y", "undo, redo a change of techniques"},
     {"Ctrl S", "save a checkpoint of the whole run"},
     {"Ctrl Q", "quit"},
     {"Esc", "close dialogs, dismiss messages, cancel an opening that takes long"},
@@ -57,6 +59,12 @@ bool handle_control_key(int key, const PanelContext& context) {
         case GLFW_KEY_O:
             ui.dialogs.open_data = true;
             return true;
+        case GLFW_KEY_Z:
+            undo(context);
+            return true;
+        case GLFW_KEY_Y:
+            redo(context);
+            return true;
         case GLFW_KEY_S:
             save_checkpoint(context);
             return true;
@@ -75,6 +83,9 @@ bool handle_run_key(int key, const PanelContext& context) {
             return true;
         case GLFW_KEY_RIGHT:
             one_step(context);
+            return true;
+        case GLFW_KEY_LEFT:
+            step_back(context);
             return true;
         case GLFW_KEY_R:
             restart(context);

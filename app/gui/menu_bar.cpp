@@ -3,6 +3,7 @@
 #include <string>
 
 #include "gui/run_actions.h"
+#include "gui/time_bar.h"
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
 
@@ -24,15 +25,39 @@ void draw_file_menu(UiState& ui) {
     ImGui::EndMenu();
 }
 
+/// How much memory the states take that the run can go back to.
+void draw_history_menu(const PanelContext& context) {
+    if (!ImGui::BeginMenu("Memory for going back")) return;
+    const Snapshot& snapshot = context.snapshot;
+    dim_text(context.theme,
+             (std::to_string(snapshot.kept_states) + " states kept, " + bytes_text(snapshot.kept_bytes) +
+              ", from step " + count_text(snapshot.first_kept_step))
+                 .c_str());
+    for (const std::uint64_t mebibytes : {0u, 64u, 256u, 1024u, 4096u}) {
+        const std::uint64_t bytes = mebibytes << 20;
+        const std::string label = mebibytes == 0 ? "none" : "at most " + bytes_text(bytes);
+        if (ImGui::MenuItem(label.c_str(), nullptr, snapshot.most_kept_bytes == bytes))
+            context.commands.send(SetHistoryCommand{bytes});
+    }
+    ImGui::EndMenu();
+}
+
 void draw_run_menu(const PanelContext& context) {
     if (!ImGui::BeginMenu("Run")) return;
     const bool runs = context.snapshot.state == RunState::running;
     if (ImGui::MenuItem(runs ? "Pause" : "Run", "Space")) toggle_run(context);
     if (ImGui::MenuItem("One step", "Right")) one_step(context);
+    if (ImGui::MenuItem("One step back", "Left", false, context.snapshot.next_step > 0)) step_back(context);
+    context.ui.probe.item("menu/step_back");
     if (ImGui::MenuItem("Restart, same seed", "R")) restart(context);
     if (ImGui::MenuItem("Restart, next seed")) {
         context.commands.send(SeedCommand{context.snapshot.settings.seed + 1});
     }
+    draw_history_menu(context);
+    ImGui::Separator();
+    if (ImGui::MenuItem("Undo the change of techniques", "Ctrl Z", false, context.snapshot.can_undo))
+        undo(context);
+    if (ImGui::MenuItem("Redo it", "Ctrl Y", false, context.snapshot.can_redo)) redo(context);
     ImGui::Separator();
     const LaneSnapshot* lane = selected_lane(context.snapshot, context.ui);
     if (ImGui::MenuItem("Branch the selected lane", "B", false, lane != nullptr) && lane)
@@ -120,14 +145,17 @@ void draw_run_controls(const PanelContext& context) {
     dim_text(context.theme, seed.c_str());
 }
 
+float looks_width(const Theme& theme) {
+    const ImGuiStyle& style = ImGui::GetStyle();
+    return ImGui::CalcTextSize("Dark").x + ImGui::CalcTextSize("Presenter").x +
+           ImGui::CalcTextSize("Keys").x + 6 * style.FramePadding.x + 3 * style.ItemSpacing.x + theme.px(10);
+}
+
 /// Theme and text size, at the right end.
 void draw_looks(const PanelContext& context) {
     UiState& ui = context.ui;
     const char* theme_label = ui.theme == ThemeKind::dark ? "Light" : "Dark";
-    const ImGuiStyle& style = ImGui::GetStyle();
-    const float width = ImGui::CalcTextSize("Dark").x + ImGui::CalcTextSize("Presenter").x +
-                        ImGui::CalcTextSize("Keys").x + 6 * style.FramePadding.x + 3 * style.ItemSpacing.x +
-                        context.theme.px(10);
+    const float width = looks_width(context.theme);
     const float left = ImGui::GetWindowWidth() - width;
     if (left < ImGui::GetCursorPosX()) return;
     ImGui::SetCursorPosX(left);
@@ -151,6 +179,7 @@ void draw_menu_bar(const PanelContext& context) {
     draw_help_menu(context.ui);
     ImGui::Dummy(ImVec2(context.theme.px(12), 0));
     draw_run_controls(context);
+    draw_time_bar(context, ImGui::GetWindowWidth() - looks_width(context.theme) - ImGui::GetCursorPosX());
     draw_looks(context);
     ImGui::EndMenuBar();
 }

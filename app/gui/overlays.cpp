@@ -94,7 +94,15 @@ void end_notice() {
 /// What an opening that takes long does, how far it is, and a way to end it.
 void draw_loading(const PanelContext& context) {
     const LoadingProgress& loading = context.snapshot.loading;
-    if (context.snapshot.state != RunState::loading || loading.text.empty()) return;
+    if (context.snapshot.state != RunState::loading || loading.text.empty()) {
+        context.ui.loading_since_s.reset();
+        return;
+    }
+    // A short way through the steps is seen on the time bar; a box would flash.
+    constexpr double kShortWay_s = 0.4;
+    const double now_s = ImGui::GetTime();
+    if (!context.ui.loading_since_s) context.ui.loading_since_s = now_s;
+    if (context.snapshot.going_to && now_s - *context.ui.loading_since_s < kShortWay_s) return;
     const Theme& theme = context.theme;
     begin_notice(context, "##loading", theme.accent);
     ImGui::TextWrapped("%s", loading.text.c_str());

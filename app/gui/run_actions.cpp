@@ -14,15 +14,31 @@ void toggle_run(const PanelContext& context) {
 
 void one_step(const PanelContext& context) { context.commands.send(StepCommand{1}); }
 
+void step_back(const PanelContext& context) {
+    const std::int64_t step = context.snapshot.going_to.value_or(context.snapshot.next_step);
+    if (step > 0) context.commands.send(GoToStepCommand{step - 1});
+}
+
+void undo(const PanelContext& context) {
+    if (context.snapshot.can_undo) context.commands.send(UndoCommand{});
+}
+void redo(const PanelContext& context) {
+    if (context.snapshot.can_redo) context.commands.send(RedoCommand{});
+}
+
 void restart(const PanelContext& context) { context.commands.send(RestartCommand{}); }
 
 void branch_lane(const PanelContext& context, const LaneSnapshot& lane) {
+    branch_lane_at(context, lane, std::nullopt);
+}
+
+void branch_lane_at(const PanelContext& context, const LaneSnapshot& lane, std::optional<std::int64_t> step) {
     if (context.snapshot.lanes.size() >= kMaximumLanes) {
         context.ui.messages.note("four lanes are the most: remove one to branch another");
         return;
     }
     context.commands.send(
-        AddLaneCommand{{free_lane_name(context.snapshot, lane.name), lane.techniques}, lane.name});
+        AddLaneCommand{{free_lane_name(context.snapshot, lane.name), lane.techniques}, lane.name, step});
 }
 
 std::string free_lane_name(const Snapshot& snapshot, const std::string& stem) {

@@ -2,6 +2,8 @@
 // keys, menu and panels.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "gui/panels/panel.h"
@@ -10,9 +12,15 @@ namespace halfscope {
 
 void toggle_run(const PanelContext& context);
 void one_step(const PanelContext& context);
+/// Back to the step before, and pauses.
+void step_back(const PanelContext& context);
+void undo(const PanelContext& context);
+void redo(const PanelContext& context);
 void restart(const PanelContext& context);
 /// Another lane with the techniques of `lane`, from its present state; a note where there are four already.
 void branch_lane(const PanelContext& context, const LaneSnapshot& lane);
+/// The same from what it was before a step; none: the present one.
+void branch_lane_at(const PanelContext& context, const LaneSnapshot& lane, std::optional<std::int64_t> step);
 /// `stem`, or "stem-2", "stem-3", ...: a name that no lane has.
 std::string free_lane_name(const Snapshot& snapshot, const std::string& stem);
 /// Halves or doubles the selected lane's loss scale; a lane that does not scale says so.

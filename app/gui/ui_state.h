@@ -74,6 +74,7 @@ struct Edits {
     TechniqueEdit technique;
     SentTechnique sent_technique;
     LaneEdit lane;
+    std::optional<std::int64_t> time_step;  ///< where the handle of time is being dragged to
 };
 
 struct Dialogs {
@@ -89,6 +90,8 @@ struct UiRequests {
     bool screenshot = false;      ///< of the whole window, to the working directory
     bool export_history = false;  ///< CSV of every series of every lane
     std::vector<ImageRequest> images;
+    std::optional<std::int64_t> go_to_step;      ///< of the run
+    std::optional<std::int64_t> branch_at_step;  ///< of the selected lane
 };
 
 struct UiState {
@@ -106,6 +109,7 @@ struct UiState {
     TimeView time;
     std::optional<std::int64_t> hovered_step;       ///< as of the last frame, for drawing
     std::optional<std::int64_t> next_hovered_step;  ///< set by the plot under the mouse in this frame
+    std::int64_t menu_step = 0;                     ///< where a plot's menu was opened
     AxisScale loss_axis = AxisScale::logarithmic;
     std::map<std::string, PlotState, std::less<>> plots;  ///< by plot id
 
@@ -116,6 +120,7 @@ struct UiState {
     LayoutState layout;
 
     Edits edits;
+    std::optional<double> loading_since_s;  ///< ImGui's clock, while something is being loaded
     Dialogs dialogs;
     UiRequests requests;
     MessageLog messages;

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "gui/fonts.h"
 #include "gui/imgui_compat.h"
 #include "gui/menu_bar.h"
 #include "gui/overlays.h"
 #include "gui/panel_list.h"
+#include "gui/run_actions.h"
 #include "gui/status_bar.h"
 #include "gui/widgets/controls.h"
 
@@ -111,6 +113,16 @@ void Workbench::follow(const Snapshot& snapshot) {
     });
 }
 
+/// What plots, which know no commands, ask of the run.
+void Workbench::send_requests(const PanelContext& context) {
+    if (const auto step = std::exchange(ui_.requests.go_to_step, std::nullopt))
+        context.commands.send(GoToStepCommand{*step});
+    if (const auto step = std::exchange(ui_.requests.branch_at_step, std::nullopt)) {
+        if (const LaneSnapshot* lane = selected_lane(context.snapshot, ui_))
+            branch_lane_at(context, *lane, *step);
+    }
+}
+
 void Workbench::draw_tile(const PanelContext& context, const Tile& tile) {
     const PanelEntry& panel = panel_of(tile.shown);
     ImGui::SetCursorScreenPos(ImVec2(tile.area.x, tile.area.y));
@@ -204,6 +216,7 @@ void Workbench::draw(const PanelContext& context, double now_s) {
     draw_status_bar(context, ImVec2(0, size.y - bar), ImVec2(size.x, size.y));
     ImGui::End();
     draw_overlays(context);
+    send_requests(context);
     textures_.end_frame();
 }
 

@@ -27,6 +27,7 @@ class Workbench {
 
   private:
     void follow(const Snapshot& snapshot);
+    void send_requests(const PanelContext& context);
     void draw_tile(const PanelContext& context, const Tile& tile);
     void draw_splitters(const Layout& layout);
     void draw_fold(const Layout& layout);

@@ -125,6 +125,7 @@ class Session {
     void make_changes_again();
     void keep_state();
     void return_to(const KeptState& state);
+    void go_back_before(std::int64_t step);
     void make_steps_again(std::int64_t next_step);
     void report_way(std::int64_t first, std::int64_t step, std::int64_t end, const std::string& what);
     void end_way(RunState then);
@@ -215,6 +216,7 @@ class Session {
     std::vector<TechniqueChange> undo_, redo_;
     std::int64_t reached_ = 0;     // the farthest step of this run before it went back
     std::int64_t keep_every_ = 1;  // steps
+    std::optional<std::int64_t> going_to_;
 
     std::optional<Sweep> sweep_;
     std::optional<KeptCopy> kept_;

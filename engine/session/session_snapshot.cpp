@@ -54,6 +54,7 @@ Snapshot Session::make_snapshot() {
     snapshot.device = backend_->name();
     if (const KeptCopy* copy = rescue()) snapshot.rescued_steps = copy->steps;
     snapshot.first_kept_step = ring_.first_step();
+    snapshot.going_to = going_to_;
     snapshot.kept_states = ring_.size();
     snapshot.kept_bytes = ring_.bytes();
     snapshot.most_kept_bytes = ring_.most_bytes();

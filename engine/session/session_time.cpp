@@ -152,38 +152,51 @@ void Session::make_steps_again(std::int64_t next_step) {
     }
 }
 
+/// Back to what was kept before a step: so that its last step is made again and measured. The first state
+/// stands for itself.
+void Session::go_back_before(std::int64_t step) {
+    const KeptState* state = ring_.before(std::max(ring_.first_step(), step - 1));
+    if (!state || state->step > step) {
+        throw InputError("step " + std::to_string(step) + " is not kept any more; the earliest one is " +
+                         std::to_string(ring_.first_step()));
+    }
+    ++run_;  // what was drawn of later steps is of no use
+    undo_.clear();
+    redo_.clear();
+    return_to(*state);
+    ring_.forget_after(state->step);
+}
+
 void Session::apply_command(const GoToStepCommand& command) {
     const std::int64_t now = experiment().next_step();
     if (state_ == RunState::failed && is_lost_)
         throw InputError("the device has failed; go on on the CPU first");
     if (command.step < 0) throw InputError("there is no step before the first one");
-    if (command.step >= now) {
-        if (command.step > now)
-            apply_command(StepCommand{static_cast<int>(std::min<std::int64_t>(command.step - now, 1 << 30))});
+    reached_ = std::max(reached_, now);
+    if (command.step > reached_) {
+        apply_command(StepCommand{static_cast<int>(std::min<std::int64_t>(command.step - now, 1 << 30))});
         return;
     }
-    // A state before it, so that its last step is made again and measured; the first state stands for itself.
-    const KeptState* state = ring_.before(std::max(ring_.first_step(), command.step - 1));
-    if (!state || state->step > command.step) {
-        throw InputError("step " + std::to_string(command.step) +
-                         " is not kept any more; the earliest one is " + std::to_string(ring_.first_step()));
-    }
-    reached_ = std::max(reached_, now);
-    ++run_;  // what was drawn of later steps is of no use
-    undo_.clear();
-    redo_.clear();
-    steps_to_pause_.reset();
+    if (command.step == now) return;
+    const RunState before = state_;
     state_ = RunState::loading;
+    steps_to_pause_.reset();
+    going_to_ = command.step;
     try {
-        return_to(*state);
-        ring_.forget_after(state->step);
+        if (command.step < now) go_back_before(command.step);
         make_steps_again(command.step);
-    } catch (const CancelledError& stopped) {
-        say(Message::Kind::note, stopped.what());
+    } catch (const CancelledError&) {
+        // It stands where it came to: by the user's wish, or on the way elsewhere.
+    } catch (const InputError&) {
+        going_to_.reset();
+        end_way(before);
+        throw;
     } catch (...) {
+        going_to_.reset();
         end_way(RunState::failed);
         throw;
     }
+    going_to_.reset();
     end_way(RunState::paused);
     pause();
 }

@@ -94,6 +94,7 @@ struct Snapshot {
     std::optional<std::int64_t> rescued_steps;
     /// The steps that the run can go to: from the earliest one kept to the farthest one made.
     std::int64_t first_kept_step = 0, reached_step = 0;
+    std::optional<std::int64_t> going_to;  ///< the step it is going to now
     std::size_t kept_states = 0;
     std::uint64_t kept_bytes = 0, most_kept_bytes = 0;
     int changes_ahead = 0;  ///< of techniques and lanes, which running on makes again

@@ -122,5 +122,33 @@ TEST_F(InstrumentTest, WithoutASweepThePanelSaysWhatToDo) {
     EXPECT_FALSE(fixture_.workbench.ui().probe.find_rectangle("scale_sweep/curves"));
 }
 
+TEST_F(InstrumentTest, TimeGoesBackByTheArrowAndToWhereItsHandleIsDragged) {
+    fixture_.snapshot.next_step = 12;
+    fixture_.snapshot.reached_step = 20;
+    fixture_.click("time/back");
+    ASSERT_EQ(fixture_.sink.commands.size(), 1u);
+    EXPECT_EQ(std::get<GoToStepCommand>(fixture_.sink.commands[0]).step, 11);
+    fixture_.click("time/track");  // its middle
+    ASSERT_EQ(fixture_.sink.commands.size(), 2u);
+    EXPECT_EQ(std::get<GoToStepCommand>(fixture_.sink.commands[1]).step, 10);
+    // While it is on its way, one more step back is from where it is going to.
+    fixture_.snapshot.going_to = 10;
+    fixture_.frames();
+    fixture_.click("time/back");
+    EXPECT_EQ(std::get<GoToStepCommand>(fixture_.sink.commands[2]).step, 9);
+}
+
+TEST_F(InstrumentTest, WhatPlotsAskForIsSent) {
+    fixture_.workbench.ui().requests.go_to_step = 4;
+    fixture_.workbench.ui().requests.branch_at_step = 7;
+    fixture_.frames();
+    ASSERT_EQ(fixture_.sink.commands.size(), 2u);
+    EXPECT_EQ(std::get<GoToStepCommand>(fixture_.sink.commands[0]).step, 4);
+    const auto& branch = std::get<AddLaneCommand>(fixture_.sink.commands[1]);
+    EXPECT_EQ(branch.branch_from, "fp16");
+    EXPECT_EQ(branch.at_step, 7);
+    EXPECT_EQ(branch.lane.techniques, lane().techniques);
+}
+
 }  // namespace
 }  // namespace halfscope

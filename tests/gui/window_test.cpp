@@ -432,5 +432,30 @@ TEST(Window, EveryScaleIsMeasuredWhileTheWindowAnswersAndTrainingGoesOn) {
     EXPECT_EQ(window.quit(), 0);
 }
 
+TEST(Window, GoesBackThroughTheRunAndOnToTheSameBits) {
+    NEEDS_A_WINDOW();
+    DrivenWindow window(small_spiral());
+    window.wait_step(40);
+    window.key("space");
+    window.wait_value("status/state", "paused");
+    const std::int64_t step = window.snapshot()["step"];
+    const std::string signature = window.lane("fp16")["signature"];
+    window.key("Left");
+    window.wait_value("time/step", std::to_string(step - 1));
+    window.wait_value("status/state", "paused");
+    EXPECT_NE(window.lane("fp16")["signature"], signature);
+    window.key("Right");
+    window.wait_value("time/step", std::to_string(step));
+    window.wait_value("status/state", "paused");
+    EXPECT_EQ(window.lane("fp16")["signature"], signature);
+    // A branch of the past beside the lane that went on, by the menu of a plot.
+    window.click("loss/area", 3);
+    window.click("loss/menu/branch");
+    window.wait_frames(30);
+    window.wait_value("status/state", "paused");
+    EXPECT_EQ(window.snapshot()["lanes"].size(), 4u);
+    EXPECT_EQ(window.quit(), 0);
+}
+
 }  // namespace
 }  // namespace halfscope

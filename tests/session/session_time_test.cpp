@@ -292,7 +292,6 @@ TEST(SessionTime, StopsOnTheWayWhereItIsCancelled) {
     const std::int64_t reached = far.snapshot().next_step;
     EXPECT_GT(reached, 0);
     EXPECT_LT(reached, 20);
-    EXPECT_NE(far.last_message().find("was stopped at step"), std::string::npos) << far.last_message();
     until.to(reached);
     EXPECT_EQ(far.signatures(), until.signatures());
     far.cancel_at = -1;

@@ -144,6 +144,13 @@ void draw_menu(const PlotSpec& spec, const Timeline& timeline, UiState& ui, Plot
         state.fit();
     }
     ImGui::Separator();
+    const std::string here = std::to_string(ui.menu_step);
+    if (ImGui::MenuItem(("Go to step " + here).c_str())) ui.requests.go_to_step = ui.menu_step;
+    ui.probe.item(spec.id + "/menu/go_to_step");
+    if (ImGui::MenuItem(("Branch the selected lane at step " + here).c_str(), "B"))
+        ui.requests.branch_at_step = ui.menu_step;
+    ui.probe.item(spec.id + "/menu/branch");
+    ImGui::Separator();
     const std::int64_t step = timeline.last_step() + 1;
     if (ImGui::MenuItem("Export what is shown as CSV")) {
         export_text(ui, export_path(spec.id, step, "csv"), plot_csv(spec, timeline, ui));
@@ -236,7 +243,10 @@ void time_plot(const PlotSpec& spec, const Timeline& timeline, UiState& ui, cons
         ui.next_hovered_step = static_cast<std::int64_t>(std::max(0.0, step));
         draw_tooltip(spec, *ui.next_hovered_step, curves, mark, theme);
     }
-    if (handle_plot_input(frame, item, ui, state, theme)) ImGui::OpenPopup("plot_menu");
+    if (handle_plot_input(frame, item, ui, state, theme)) {
+        ui.menu_step = std::max<std::int64_t>(0, std::llround(frame.step_at(ImGui::GetIO().MousePos.x)));
+        ImGui::OpenPopup("plot_menu");
+    }
     draw_menu(spec, timeline, ui, state, top, ImVec2(top.x + whole.x, top.y + whole.y));
     report_values(spec, frame, curves, ui);
     ImGui::PopID();
