@@ -70,6 +70,7 @@ struct StepResult {
 };
 
 struct ScaleSweep;
+struct UpdatePeek;
 
 class Lane {
   public:
@@ -126,6 +127,9 @@ class Lane {
     /// Measures the sweep's next scale. No step may have been made since it began, and the batches are the
     /// same.
     void sweep_next(ScaleSweep& sweep, std::span<const Batch> batches);
+    /// The update that a step on these batches would make of a parameter. Changes nothing that later steps
+    /// depend on. Throws InputError for a name that is no parameter's.
+    UpdatePeek peek_update(std::string_view tensor, std::int64_t step, std::span<const Batch> batches);
     /// Everything that later steps depend on beside the techniques, bit for bit.
     LaneRecord record() const;
     /// Goes on from there. Throws InputError, and changes nothing, where a buffer is missing, surplus or not

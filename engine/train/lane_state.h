@@ -1,7 +1,7 @@
 // The inside of a Lane, shared by lane.cpp (life, techniques), lane_step.cpp (the training step),
 // lane_probe.cpp (measuring), lane_transfer.cpp (weights from one plan to another), lane_parameters.cpp
-// (weights by name), lane_record.cpp (checkpoints), lane_gradients.cpp (a pass without an update) and
-// lane_sweep.cpp (many of them). Nobody else includes it.
+// (weights by name), lane_record.cpp (checkpoints), lane_gradients.cpp (a pass without an update),
+// lane_sweep.cpp (many of them) and lane_peek.cpp (an update that is not made). Nobody else includes it.
 #pragma once
 
 #include <chrono>
@@ -106,6 +106,8 @@ struct Lane::State {
     UpdateValues values_of_step(const OptimizerStep& optimizer, float inverse_scale, std::int64_t step) const;
     /// What the check found and decided.
     GradientFindings check_gradients(const UpdateValues& values, ProbeCounts* counts) const;
+    /// The update of one parameter, without where its values of the step and its counts are.
+    UpdateCall update_call(std::size_t parameter, const OptimizerStep& optimizer) const;
     void update_each(const OptimizerStep& optimizer, ProbeCounts* counts);
     UpdateValues* update_values() const { return reinterpret_cast<UpdateValues*>(update_memory.data()); }
     void report_step(const GradientFindings& findings, StepResult& result);

@@ -169,28 +169,30 @@ GradientFindings Lane::State::check_gradients(const UpdateValues& values, ProbeC
     return findings;
 }
 
-void Lane::State::update_each(const OptimizerStep& optimizer, ProbeCounts* counts) {
+UpdateCall Lane::State::update_call(std::size_t parameter, const OptimizerStep& optimizer) const {
+    const Graph& graph = training->graph();
     UpdateCall call;
     call.optimizer = optimizer;
     call.subnormals = techniques.subnormals;
     call.decay_order = techniques.decay_order;
-    call.values = update_values();
-    const Graph& graph = training->graph();
+    call.gradient = gradient_of(parameter);
+    call.weight = training->flat_value(parameter);
+    // Into FP32 weights nothing is rounded.
+    call.rounding = call.weight.format == Format::fp32 ? UpdateRounding::nearest : techniques.update_rounding;
+    call.master = training->state_or_none(parameter, slots.master);
+    call.moment1 = training->state_or_none(parameter, slots.moment1);
+    call.moment2 = training->state_or_none(parameter, slots.moment2);
+    call.compensation = training->state_or_none(parameter, slots.compensation);
+    call.random = random_key(seed(), "rounding", graph.tensor(graph.parameters()[parameter]).name, 0);
+    return call;
+}
+
+void Lane::State::update_each(const OptimizerStep& optimizer, ProbeCounts* counts) {
     std::vector<UpdateCall> calls;
-    calls.reserve(graph.parameters().size());
-    for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
-        call.gradient = gradient_of(p);
-        call.weight = training->flat_value(p);
-        // Into FP32 weights nothing is rounded.
-        call.rounding =
-            call.weight.format == Format::fp32 ? UpdateRounding::nearest : techniques.update_rounding;
-        call.master = training->state_or_none(p, slots.master);
-        call.moment1 = training->state_or_none(p, slots.moment1);
-        call.moment2 = training->state_or_none(p, slots.moment2);
-        call.compensation = training->state_or_none(p, slots.compensation);
-        call.random = random_key(seed(), "rounding", graph.tensor(graph.parameters()[p]).name, 0);
+    for (std::size_t p = 0; p < training->graph().parameters().size(); ++p) {
+        UpdateCall& call = calls.emplace_back(update_call(p, optimizer));
+        call.values = update_values();
         call.counts = counts ? counts->place_of_update(p) : nullptr;
-        calls.push_back(call);
     }
     backend.update(calls);
 }
