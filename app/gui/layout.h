@@ -24,9 +24,10 @@ enum class Slot : std::uint8_t {
     gradients,
     staircase,
     scale_sweep,
+    microscope,
     comparison
 };
-inline constexpr int kSlotCount = 11;
+inline constexpr int kSlotCount = 12;
 
 /// What the user changed: shares of the available length, so that they survive resizing.
 struct LayoutState {

@@ -5,6 +5,7 @@
 #include "gui/panels/lanes_panel.h"
 #include "gui/panels/loss_panel.h"
 #include "gui/panels/loss_scale_panel.h"
+#include "gui/panels/microscope_panel.h"
 #include "gui/panels/model_view_panel.h"
 #include "gui/panels/scale_sweep_panel.h"
 #include "gui/panels/scenario_panel.h"
@@ -65,6 +66,12 @@ const std::array<PanelEntry, kSlotCount>& panel_list() {
          "gradients to zero, too large a one to infinity; between the two walls the error is flat (paper, "
          "section 3.2).",
          draw_scale_sweep_panel, Slot::scale_sweep, "ERROR OVER SCALE"},
+        {"microscope", "UPDATE MICROSCOPE",
+         "The update that the next step will make of one parameter, weight by weight: which updates are "
+         "swallowed "
+         "because the weight is too large beside them (paper, section 3.1), and, bit by bit, why. Click a "
+         "weight.",
+         draw_microscope_panel, Slot::microscope, "MICROSCOPE"},
         {"comparison", "FP32 vs FP16",
          "The lanes side by side, and how far each lane's gradients are from the true ones: FP32 gradients "
          "at the same weights on the same batch (the shadow pass).",

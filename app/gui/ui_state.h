@@ -68,6 +68,18 @@ struct LaneEdit {
     bool takes_focus = false;  ///< the name field is to take the keyboard in the next frame
 };
 
+/// What the microscope looks at.
+struct Microscope {
+    std::int64_t element = -1;  ///< -1: one that is worth a look
+    std::string element_of;     ///< the tensor it belongs to
+    // What was asked for last.
+    int lane_id = -1;
+    std::string tensor;
+    std::int64_t step = -1, run = -1;
+    Techniques techniques;
+    double at_s = -1e9;  ///< ImGui's clock
+};
+
 /// What is being edited and is not yet, or not quite, part of the run.
 struct Edits {
     ScenarioEdit scenario;
@@ -101,6 +113,7 @@ struct UiState {
     ProbeKind probe_kind = ProbeKind::weight_gradient;
     GradientView gradient_view = GradientView::scaled;
     ShareOf share_of = ShareOf::nonzero;
+    Microscope microscope;
     StairOrder stair_order = StairOrder::depth;
     PictureView picture_view = PictureView::picture;
     std::set<int> hidden_lanes;  ///< ids; legend entries and the lanes panel toggle them

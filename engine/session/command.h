@@ -82,15 +82,20 @@ struct SetHistoryCommand {
 struct SweepScalesCommand {
     std::string lane;
 };
+/// Looks at the update that the next step would make of a parameter (train/update_peek.h).
+struct PeekUpdateCommand {
+    std::string lane, tensor;
+};
 /// After the device was lost: from the kept copy of the run, on the processor.
 struct GoOnOnCpuCommand {};
 
-using Command = std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand,
-                             CancelCommand, OpenScenarioCommand, SetTechniqueCommand, SetPresetCommand,
-                             AddLaneCommand, RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand,
-                             SetCadenceCommand, SetStepDelayCommand, SaveCheckpointCommand,
-                             OpenCheckpointCommand, LoadWeightsCommand, GoToStepCommand, UndoCommand,
-                             RedoCommand, SetHistoryCommand, SweepScalesCommand, GoOnOnCpuCommand>;
+using Command =
+    std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand, CancelCommand,
+                 OpenScenarioCommand, SetTechniqueCommand, SetPresetCommand, AddLaneCommand,
+                 RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand, SetCadenceCommand,
+                 SetStepDelayCommand, SaveCheckpointCommand, OpenCheckpointCommand, LoadWeightsCommand,
+                 GoToStepCommand, UndoCommand, RedoCommand, SetHistoryCommand, SweepScalesCommand,
+                 PeekUpdateCommand, GoOnOnCpuCommand>;
 
 /// Whether it changes the course of the run from the present step on, so that making the run again needs it.
 bool changes_run(const Command& command);

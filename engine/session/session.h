@@ -85,6 +85,7 @@ class Session {
         std::int64_t probe_step = -1;
         std::int64_t shadow_step = -1;
         std::shared_ptr<const ScaleSweep> sweep;
+        std::shared_ptr<const UpdatePeek> peek;
         std::shared_ptr<const ModelView> view;
         std::int64_t view_step = -1;
         std::string signature;
@@ -146,6 +147,7 @@ class Session {
         std::optional<ScaleSweep> found;
     };
     void apply_command(const SweepScalesCommand& command);
+    void apply_command(const PeekUpdateCommand& command);  // session_peek.cpp
     void sweep_on();
     void end_outdated_sweep();
 

@@ -159,6 +159,7 @@ void Session::set_lane_techniques(Lane& lane, const Techniques& techniques) {
     state.plain_steps.clear();
     state.probed_steps.clear();
     state.sweep.reset();  // of other formats
+    state.peek.reset();
     if (state_ == RunState::paused) state.signature = lane.signature();
 }
 

@@ -39,6 +39,7 @@ LaneSnapshot Session::lane_snapshot(std::size_t index) const {
     shown.probe_step = state.probe_step;
     shown.shadow_step = state.shadow_step;
     shown.sweep = state.sweep;
+    shown.peek = state.peek;
     shown.view = state.view;
     shown.view_step = state.view_step;
     shown.signature = state.signature;

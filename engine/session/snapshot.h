@@ -17,6 +17,7 @@
 #include "train/scale_sweep.h"
 #include "train/scenario.h"
 #include "train/techniques.h"
+#include "train/update_peek.h"
 
 namespace halfscope {
 
@@ -71,6 +72,8 @@ struct LaneSnapshot {
     std::int64_t shadow_step = -1;
     /// The latest sweep over loss scales, as far as it has come; null: none yet.
     std::shared_ptr<const ScaleSweep> sweep;
+    /// The latest look at an update that was not made; null: none yet, or of other formats.
+    std::shared_ptr<const UpdatePeek> peek;
     std::shared_ptr<const ModelView> view;  ///< latest picture, map or text; null: none yet
     std::int64_t view_step = -1;            ///< steps done when it was taken
     std::string signature;  ///< of all weights (Lane::signature) while paused; empty while running

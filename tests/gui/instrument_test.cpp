@@ -7,6 +7,7 @@
 #include "gui/widgets/class_bar.h"
 #include "gui/widgets/sweep_plot.h"
 #include "gui/workbench_fixture.h"
+#include "numerics/rounding.h"
 
 namespace halfscope {
 namespace {
@@ -148,6 +149,58 @@ TEST_F(InstrumentTest, WhatPlotsAskForIsSent) {
     EXPECT_EQ(branch.branch_from, "fp16");
     EXPECT_EQ(branch.at_step, 7);
     EXPECT_EQ(branch.lane.techniques, lane().techniques);
+}
+
+TEST_F(InstrumentTest, TheMicroscopeCountsEveryFateAndAsksForWhatItLacks) {
+    fixture_.workbench.ui().selected_tensor = "fc1.weight";
+    show(Slot::microscope);
+    const UpdatePeek& peek = *lane().peek;
+    ASSERT_EQ(peek.tensor, "fc1.weight");
+    std::uint64_t swallowed = 0, none = 0;
+    for (std::size_t i = 0; i < peek.stored.size(); ++i) {
+        const float w = peek.stored[i], d = peek.update[i];
+        none += d == 0;
+        swallowed += d != 0 && w != 0 && round_to_fp16(w + d) == w;
+    }
+    EXPECT_EQ(number("microscope/swallowed"), static_cast<double>(swallowed));
+    EXPECT_EQ(number("microscope/no update"), static_cast<double>(none));
+    EXPECT_EQ(number("microscope/swallowed") + number("microscope/no update") + number("microscope/rounded") +
+                  number("microscope/exact"),
+              static_cast<double>(peek.stored.size()));
+    // It asked for this look by itself, once; for another tensor it asks again.
+    ASSERT_EQ(fixture_.sink.commands.size(), 1u);
+    EXPECT_EQ(std::get<PeekUpdateCommand>(fixture_.sink.commands[0]).tensor, "fc1.weight");
+    fixture_.frames(5);
+    EXPECT_EQ(fixture_.sink.commands.size(), 1u);
+    fixture_.workbench.ui().selected_tensor = "fc2.weight";
+    fixture_.frames(3);
+    ASSERT_EQ(fixture_.sink.commands.size(), 2u);
+    EXPECT_EQ(std::get<PeekUpdateCommand>(fixture_.sink.commands[1]).tensor, "fc2.weight");
+}
+
+TEST_F(InstrumentTest, AClickOnTheMapShowsThatWeight) {
+    fixture_.workbench.ui().selected_tensor = "fc1.weight";
+    show(Slot::microscope);
+    fixture_.click("microscope/map");
+    const auto element = static_cast<std::size_t>(number("microscope/element"));
+    EXPECT_EQ(static_cast<std::int64_t>(element), fixture_.workbench.ui().microscope.element);
+    const UpdatePeek& peek = *lane().peek;
+    ASSERT_LT(element, peek.stored.size());
+    const std::string sentence = *fixture_.workbench.ui().probe.find_value("microscope/verdict");
+    switch (fate_of(peek.format, peek.subnormals, peek.stored[element], peek.update[element])) {
+        case UpdateFate::swallowed:
+            EXPECT_NE(sentence.find("rounds back to w"), std::string::npos) << sentence;
+            break;
+        case UpdateFate::none:
+            EXPECT_NE(sentence.find("nothing to add"), std::string::npos) << sentence;
+            break;
+        case UpdateFate::rounded:
+            EXPECT_NE(sentence.find("w moves by"), std::string::npos) << sentence;
+            break;
+        case UpdateFate::exact:
+            EXPECT_NE(sentence.find("is a number of this format"), std::string::npos) << sentence;
+            break;
+    }
 }
 
 }  // namespace

@@ -29,6 +29,7 @@ WorkbenchFixture::WorkbenchFixture(int steps) {
     session.apply(StepCommand{steps});
     while (session.running()) session.step();
     session.apply(SweepScalesCommand{"fp16"});
+    session.apply(PeekUpdateCommand{"fp16", "fc1.weight"});
     while (session.has_work()) session.work();
     snapshot = session.make_snapshot();
     snapshot.target.reset();
