@@ -86,6 +86,12 @@ struct SweepScalesCommand {
 struct PeekUpdateCommand {
     std::string lane, tensor;
 };
+/// Goes back to a step of a lane, beside the run, and finds where its first NaN or infinity arose
+/// (train/overflow_report.h).
+struct ExamineOverflowCommand {
+    std::string lane;
+    std::int64_t step = 0;
+};
 /// After the device was lost: from the kept copy of the run, on the processor.
 struct GoOnOnCpuCommand {};
 
@@ -95,7 +101,7 @@ using Command =
                  RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand, SetCadenceCommand,
                  SetStepDelayCommand, SaveCheckpointCommand, OpenCheckpointCommand, LoadWeightsCommand,
                  GoToStepCommand, UndoCommand, RedoCommand, SetHistoryCommand, SweepScalesCommand,
-                 PeekUpdateCommand, GoOnOnCpuCommand>;
+                 PeekUpdateCommand, ExamineOverflowCommand, GoOnOnCpuCommand>;
 
 /// Whether it changes the course of the run from the present step on, so that making the run again needs it.
 bool changes_run(const Command& command);

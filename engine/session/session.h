@@ -86,6 +86,7 @@ class Session {
         std::int64_t shadow_step = -1;
         std::shared_ptr<const ScaleSweep> sweep;
         std::shared_ptr<const UpdatePeek> peek;
+        std::shared_ptr<const OverflowReport> overflow;
         std::shared_ptr<const ModelView> view;
         std::int64_t view_step = -1;
         std::string signature;
@@ -131,6 +132,7 @@ class Session {
     void report_way(std::int64_t first, std::int64_t step, std::int64_t end, const std::string& what);
     void end_way(RunState then);
     void follow_changes(Lane& branch, std::string& name, std::size_t& change, std::int64_t step);
+    Lane past_lane(int lane_id, const std::string& name, std::int64_t step, std::int64_t end);
     void branch_from_past(const AddLaneCommand& command, std::int64_t at);
     void apply_command(const GoToStepCommand& command);
     void apply_command(const UndoCommand& command);
@@ -147,7 +149,9 @@ class Session {
         std::optional<ScaleSweep> found;
     };
     void apply_command(const SweepScalesCommand& command);
-    void apply_command(const PeekUpdateCommand& command);  // session_peek.cpp
+    // session_peek.cpp
+    void apply_command(const PeekUpdateCommand& command);
+    void apply_command(const ExamineOverflowCommand& command);
     void sweep_on();
     void end_outdated_sweep();
 

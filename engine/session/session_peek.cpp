@@ -1,9 +1,11 @@
-// Looking at an update before it is made (train/update_peek.h), between two steps.
+// Looking closely between two steps: at an update before it is made (train/update_peek.h), and at a step of
+// the past that was not finite (train/overflow_report.h).
 #include <cstdint>
 #include <utility>
 
 #include "session/session.h"
 #include "train/input_error.h"
+#include "train/overflow_report.h"
 #include "train/update_peek.h"
 
 namespace halfscope {
@@ -31,6 +33,25 @@ void Session::apply_command(const PeekUpdateCommand& command) {
         experiment_->lanes()[index].peek_update(command.tensor, step, experiment_->batches_of(step));
     lanes_[index].peek = std::make_shared<const UpdatePeek>(std::move(peek));
     last_step_end_ = {};  // this was no step
+}
+
+void Session::apply_command(const ExamineOverflowCommand& command) {
+    const std::size_t index = lane_index(command.lane);
+    const std::int64_t now = experiment_->next_step();
+    if (state_ == RunState::failed)
+        throw InputError("the run has failed; restart it before its steps are examined");
+    if (command.step < 0 || command.step > now)
+        throw InputError("step " + std::to_string(command.step) + " has not been made yet");
+    const RunState then = std::exchange(state_, RunState::loading);
+    try {
+        Lane past = past_lane(lanes_[index].id, command.lane, command.step, command.step + 1);
+        lanes_[index].overflow = std::make_shared<const OverflowReport>(
+            past.examine_overflow(command.step, experiment_->batches_of(command.step)));
+    } catch (...) {
+        end_way(then);
+        throw;
+    }
+    end_way(then);
 }
 
 }  // namespace halfscope

@@ -40,6 +40,7 @@ LaneSnapshot Session::lane_snapshot(std::size_t index) const {
     shown.shadow_step = state.shadow_step;
     shown.sweep = state.sweep;
     shown.peek = state.peek;
+    shown.overflow = state.overflow;
     shown.view = state.view;
     shown.view_step = state.view_step;
     shown.signature = state.signature;

@@ -253,47 +253,62 @@ void Session::follow_changes(Lane& branch, std::string& name, std::size_t& chang
     }
 }
 
+/// A lane by itself, as one of the experiment's was before a step. `end`: the last step of the whole way, for
+/// the progress. Throws InputError where that is not kept any more.
+Lane Session::past_lane(int lane_id, const std::string& name, std::int64_t step, std::int64_t end) {
+    const KeptState* state = ring_.before(step);
+    const KeptLane* kept = nullptr;
+    for (std::size_t index = 0; state && index < state->lanes.size(); ++index)
+        if (state->lanes[index].progress.id == lane_id) kept = &state->lanes[index];
+    if (!kept)
+        throw InputError("'" + name + "' as it was at step " + std::to_string(step) +
+                         " is not kept any more");
+    Lane lane(*backend_, workload_, name, kept->spec.techniques);
+    lane.restore(kept->record);
+    std::string then_named = kept->spec.name;
+    std::size_t change = state->changes;
+    for (std::int64_t made = state->step; made < step; ++made) {
+        report_way(state->step, made, end, "going back in '" + name + "'");
+        follow_changes(lane, then_named, change, made);
+        lane.step(made, experiment_->batches_of(made), {});
+    }
+    return lane;
+}
+
 /// A lane from what another one was, made up to the present step: the other lane's own way to `at`, then its
 /// own.
 void Session::branch_from_past(const AddLaneCommand& command, std::int64_t at) {
     const std::int64_t now = experiment_->next_step();
-    const int from = lanes_[lane_index(command.branch_from)].id;
-    const KeptState* state = ring_.before(at);
-    const KeptLane* kept = nullptr;
-    for (std::size_t index = 0; state && index < state->lanes.size(); ++index)
-        if (state->lanes[index].progress.id == from) kept = &state->lanes[index];
-    if (!kept) {
-        throw InputError("'" + command.branch_from + "' as it was at step " + std::to_string(at) +
-                         " is not kept any more");
-    }
-    const int id = free_lane_id();
-    Lane& branch = experiment_->add_lane({command.lane.name, kept->spec.techniques}, nullptr);
-    LaneState& shown = lanes_.emplace_back();
-    shown.id = id;
-    shown.techniques_step = at;
-    timeline_.record_event(id,
-                           {at, command.lane.name, EventKind::lane, "branched from " + command.branch_from});
+    const int from = lanes_[lane_index(command.branch_from)].id, id = free_lane_id();
     const RunState then = state_;
+    state_ = RunState::loading;
+    bool is_added = false;
     try {
-        branch.restore(kept->record);
-        std::string name = kept->spec.name;
-        std::size_t change = state->changes;
-        state_ = RunState::loading;
-        for (std::int64_t step = state->step; step < now; ++step) {
-            report_way(state->step, step, now, "branching");
-            if (step < at) follow_changes(branch, name, change, step);
-            if (step == at) branch.set_techniques(command.lane.techniques, step);
-            StepRequest request;
-            if (step >= at)
-                request = step + 1 == now ? StepRequest{true, true} : request_at(step, SteadyClock::now());
-            StepResult result = branch.step(step, experiment_->batches_of(step), request);
-            if (step >= at) record_result(lanes_.size() - 1, request, std::move(result));
+        Lane* branch = nullptr;
+        {
+            const Lane past = past_lane(from, command.branch_from, at, now);
+            branch = &experiment_->add_lane(command.lane, &past);
+        }
+        is_added = true;
+        LaneState& shown = lanes_.emplace_back();
+        shown.id = id;
+        shown.techniques_step = at;
+        timeline_.record_event(
+            id, {at, command.lane.name, EventKind::lane, "branched from " + command.branch_from});
+        for (std::int64_t step = at; step < now; ++step) {
+            report_way(at, step, now, "making up '" + command.lane.name + "'");
+            const StepRequest request =
+                step + 1 == now ? StepRequest{true, true} : request_at(step, SteadyClock::now());
+            record_result(lanes_.size() - 1, request,
+                          branch->step(step, experiment_->batches_of(step), request));
         }
     } catch (...) {
         end_way(then);
-        experiment_->remove_lane(command.lane.name);
-        lanes_.pop_back();
-        timeline_.remove_lane(id);
+        if (is_added) {
+            experiment_->remove_lane(command.lane.name);
+            lanes_.pop_back();
+            timeline_.remove_lane(id);
+        }
         throw;
     }
     end_way(then);

@@ -14,6 +14,7 @@
 #include "session/energy_window.h"
 #include "session/rate_window.h"
 #include "train/lane.h"
+#include "train/overflow_report.h"
 #include "train/scale_sweep.h"
 #include "train/scenario.h"
 #include "train/techniques.h"
@@ -74,6 +75,8 @@ struct LaneSnapshot {
     std::shared_ptr<const ScaleSweep> sweep;
     /// The latest look at an update that was not made; null: none yet, or of other formats.
     std::shared_ptr<const UpdatePeek> peek;
+    /// The latest examination of a step that was not finite; null: none yet.
+    std::shared_ptr<const OverflowReport> overflow;
     std::shared_ptr<const ModelView> view;  ///< latest picture, map or text; null: none yet
     std::int64_t view_step = -1;            ///< steps done when it was taken
     std::string signature;  ///< of all weights (Lane::signature) while paused; empty while running

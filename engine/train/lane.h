@@ -71,6 +71,7 @@ struct StepResult {
 
 struct ScaleSweep;
 struct UpdatePeek;
+struct OverflowReport;
 
 class Lane {
   public:
@@ -130,6 +131,9 @@ class Lane {
     /// The update that a step on these batches would make of a parameter. Changes nothing that later steps
     /// depend on. Throws InputError for a name that is no parameter's.
     UpdatePeek peek_update(std::string_view tensor, std::int64_t step, std::span<const Batch> batches);
+    /// Where values of the step on these batches are not finite, and which loss scale would be small enough:
+    /// its passes once more, without an update. Changes nothing that later steps depend on.
+    OverflowReport examine_overflow(std::int64_t step, std::span<const Batch> batches);
     /// Everything that later steps depend on beside the techniques, bit for bit.
     LaneRecord record() const;
     /// Goes on from there. Throws InputError, and changes nothing, where a buffer is missing, surplus or not

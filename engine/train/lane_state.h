@@ -1,7 +1,8 @@
 // The inside of a Lane, shared by lane.cpp (life, techniques), lane_step.cpp (the training step),
 // lane_probe.cpp (measuring), lane_transfer.cpp (weights from one plan to another), lane_parameters.cpp
 // (weights by name), lane_record.cpp (checkpoints), lane_gradients.cpp (a pass without an update),
-// lane_sweep.cpp (many of them) and lane_peek.cpp (an update that is not made). Nobody else includes it.
+// lane_sweep.cpp (many of them), lane_peek.cpp (an update that is not made) and lane_examine.cpp (where a NaN
+// or infinity came from). Nobody else includes it.
 #pragma once
 
 #include <chrono>
@@ -121,6 +122,11 @@ struct Lane::State {
     std::vector<ShadowFinding> compare_with_shadow(bool is_accumulated, float inverse_scale);
     std::vector<Probe> assemble_probes(const ProbeCounts& counts, double scale, bool updated,
                                        const std::vector<ShadowFinding>& shadow_findings) const;
+
+    // lane_examine.cpp
+    bool note_overflow(OverflowReport& report, TensorId id, const std::string& layer, ProbeKind kind,
+                       const TensorCounts& counts) const;
+    void find_origin(OverflowReport& report, const ProbeCounts& counts) const;
 
     // lane_sweep.cpp
     /// The lane's own counts, all zero.

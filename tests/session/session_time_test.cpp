@@ -307,5 +307,37 @@ TEST(SessionTime, ARestartForgets) {
     EXPECT_EQ(run.snapshot().reached_step, 0);
 }
 
+TEST(SessionTime, AStepOfThePastIsExaminedBesideTheRun) {
+    TimedRun run, straight;
+    for (TimedRun* one : {&run, &straight}) {
+        one->session.apply(SetCadenceCommand{1, 0});
+        one->session.apply(SetTechniqueCommand{"mixed", "max_scale", "none"});
+        one->to(6);
+        one->session.apply(MultiplyLossScaleCommand{"mixed", 1048576.0});
+        one->to(20);
+    }
+    const Snapshot before = run.snapshot();
+    std::int64_t skipped = -1;
+    for (const Event& event : run.timeline.events(1, 0, kEnd))
+        if (event.kind == EventKind::skip) skipped = event.step;
+    ASSERT_GE(skipped, 6);
+    run.session.apply(ExamineOverflowCommand{"mixed", skipped});
+    const Snapshot after = run.snapshot();
+    ASSERT_TRUE(after.lanes[1].overflow) << run.last_message();
+    const OverflowReport& report = *after.lanes[1].overflow;
+    EXPECT_EQ(report.step, skipped);
+    EXPECT_FALSE(report.is_finite());
+    EXPECT_GT(report.halvings, 0);
+    const auto scales = run.timeline.series(1, SeriesKind::loss_scale, skipped, skipped, 10);
+    EXPECT_EQ(report.loss_scale, static_cast<double>(scales.front().last));
+    EXPECT_EQ(after.next_step, before.next_step);
+    EXPECT_EQ(after.state, RunState::paused);
+    run.to(25);
+    straight.to(25);
+    EXPECT_EQ(run.signatures(), straight.signatures());
+    run.session.apply(ExamineOverflowCommand{"mixed", 99});
+    EXPECT_NE(run.last_message().find("step 99 has not been made yet"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace halfscope
