@@ -123,13 +123,13 @@ Layout compute_layout(const LayoutState& state, Area available, float text_scale
                       SplitterLine::Group::middle_rows},
                      gap);
         const std::array<float, 1> whole{1.0f};
-        place_column(
-            layout, state,
-            {right,
-             {{Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::microscope, Slot::comparison}},
-             whole,
-             SplitterLine::Group::right_rows},
-            gap);
+        place_column(layout, state,
+                     {right,
+                      {{Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::microscope, Slot::overflow,
+                        Slot::comparison}},
+                      whole,
+                      SplitterLine::Group::right_rows},
+                     gap);
     } else {
         place_column(layout, state,
                      {left,
@@ -140,7 +140,8 @@ Layout compute_layout(const LayoutState& state, Area available, float text_scale
         place_column(
             layout, state,
             {right,
-             {{Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::microscope}, {Slot::comparison}},
+             {{Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::microscope, Slot::overflow},
+              {Slot::comparison}},
              state.right_rows,
              SplitterLine::Group::right_rows},
             gap);

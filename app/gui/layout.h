@@ -25,9 +25,10 @@ enum class Slot : std::uint8_t {
     staircase,
     scale_sweep,
     microscope,
+    overflow,
     comparison
 };
-inline constexpr int kSlotCount = 12;
+inline constexpr int kSlotCount = 13;
 
 /// What the user changed: shares of the available length, so that they survive resizing.
 struct LayoutState {

@@ -7,6 +7,7 @@
 #include "gui/panels/loss_scale_panel.h"
 #include "gui/panels/microscope_panel.h"
 #include "gui/panels/model_view_panel.h"
+#include "gui/panels/overflow_panel.h"
 #include "gui/panels/scale_sweep_panel.h"
 #include "gui/panels/scenario_panel.h"
 #include "gui/panels/staircase_panel.h"
@@ -72,6 +73,12 @@ const std::array<PanelEntry, kSlotCount>& panel_list() {
          "because the weight is too large beside them (paper, section 3.1), and, bit by bit, why. Click a "
          "weight.",
          draw_microscope_panel, Slot::microscope, "MICROSCOPE"},
+        {"overflow", "OVERFLOWS",
+         "Steps whose gradients were infinite or NaN. A click makes such a step again, beside the run, and "
+         "finds the "
+         "operation where it began, every tensor it reached, and the loss scale that would have been small "
+         "enough.",
+         draw_overflow_panel, Slot::overflow},
         {"comparison", "FP32 vs FP16",
          "The lanes side by side, and how far each lane's gradients are from the true ones: FP32 gradients "
          "at the same weights on the same batch (the shadow pass).",

@@ -272,6 +272,7 @@ Lane Session::past_lane(int lane_id, const std::string& name, std::int64_t step,
         follow_changes(lane, then_named, change, made);
         lane.step(made, experiment_->batches_of(made), {});
     }
+    follow_changes(lane, then_named, change, step);  // those that were made before it
     return lane;
 }
 

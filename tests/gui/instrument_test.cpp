@@ -203,5 +203,44 @@ TEST_F(InstrumentTest, AClickOnTheMapShowsThatWeight) {
     }
 }
 
+TEST_F(InstrumentTest, AnOverflowIsListedExaminedAndExplained) {
+    show(Slot::overflow);
+    EXPECT_EQ(number("overflow/events"), 0);
+    fixture_.timeline.record_event(lane().id,
+                                   {5, "fp16", EventKind::nan, "non-finite gradient of fc2.weight"});
+    fixture_.timeline.record_event(lane().id,
+                                   {7, "fp16", EventKind::skip, "non-finite gradient of fc1.weight"});
+    fixture_.frames();
+    EXPECT_EQ(number("overflow/events"), 2);
+    fixture_.click("overflow/step/5");
+    ASSERT_EQ(fixture_.sink.commands.size(), 1u);
+    const auto& command = std::get<ExamineOverflowCommand>(fixture_.sink.commands[0]);
+    EXPECT_EQ(command.lane, "fp16");
+    EXPECT_EQ(command.step, 5);
+    OverflowReport report;
+    report.step = 5;
+    report.loss_scale = 1048576;
+    report.origin_layer = "fc2";
+    report.origin_op = "linear";
+    report.halvings = 3;
+    report.largest_gradient = 40000;
+    OverflownTensor tensor;
+    tensor.tensor = "fc2.weight";
+    tensor.kind = ProbeKind::weight_gradient;
+    tensor.counts.inf = 4;
+    tensor.counts.normal = 60;
+    report.tensors.push_back(tensor);
+    for (LaneSnapshot& other : fixture_.snapshot.lanes)
+        other.overflow = std::make_shared<const OverflowReport>(report);
+    fixture_.frames();
+    const UiProbe& probe = fixture_.workbench.ui().probe;
+    EXPECT_EQ(
+        probe.find_value("overflow/origin"),
+        "It arose in the backward pass of fc2 (linear): 4 of 64 values of the weight gradient of fc2.weight "
+        "became infinite or NaN.");
+    EXPECT_NE(probe.find_value("overflow/backoff")->find("Halving S 3 times"), std::string::npos);
+    EXPECT_EQ(number("overflow/tensor/fc2.weight/weight gradient"), 4);
+}
+
 }  // namespace
 }  // namespace halfscope

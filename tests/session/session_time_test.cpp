@@ -332,6 +332,21 @@ TEST(SessionTime, AStepOfThePastIsExaminedBesideTheRun) {
     EXPECT_EQ(report.loss_scale, static_cast<double>(scales.front().last));
     EXPECT_EQ(after.next_step, before.next_step);
     EXPECT_EQ(after.state, RunState::paused);
+    // The very step before which the scale was multiplied, from the first state alone.
+    TimedRun far;
+    far.to(1);
+    far.session.apply(SetHistoryCommand{1});
+    far.session.apply(SetTechniqueCommand{"mixed", "max_scale", "none"});
+    far.to(9);
+    far.session.apply(MultiplyLossScaleCommand{"mixed", 1048576.0});
+    far.to(12);
+    far.session.apply(ExamineOverflowCommand{"mixed", 9});
+    ASSERT_TRUE(far.snapshot().lanes[1].overflow) << far.last_message();
+    EXPECT_EQ(far.snapshot().lanes[1].overflow->loss_scale, 32768.0 * 1048576.0);
+    EXPECT_FALSE(far.snapshot().lanes[1].overflow->is_finite());
+    far.session.apply(AddLaneCommand{{"same", far.snapshot().lanes[1].techniques}, "mixed", 9});
+    ASSERT_EQ(far.snapshot().lanes.size(), 3u) << far.last_message();
+    EXPECT_EQ(far.snapshot().lanes[2].signature, far.snapshot().lanes[1].signature);
     run.to(25);
     straight.to(25);
     EXPECT_EQ(run.signatures(), straight.signatures());

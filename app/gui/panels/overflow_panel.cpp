@@ -1,0 +1,185 @@
+#include "gui/panels/overflow_panel.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "gui/imgui_compat.h"
+#include "gui/widgets/controls.h"
+#include "gui/widgets/draw.h"
+#include "gui/widgets/lane_choice.h"
+#include "gui/widgets/number_table.h"
+#include "gui/widgets/tensor_row.h"
+
+namespace halfscope {
+namespace {
+
+constexpr std::size_t kListed = 200;
+
+/// Skips and NaNs of a lane, newest first; of a step the first one.
+std::vector<Event> overflows_of(const PanelContext& context, const LaneSnapshot& lane) {
+    std::vector<Event> events = context.timeline.events(lane.id, 0, std::numeric_limits<std::int64_t>::max());
+    std::erase_if(events, [](const Event& event) {
+        return event.kind != EventKind::skip && event.kind != EventKind::nan;
+    });
+    std::reverse(events.begin(), events.end());
+    const auto same_step = [](const Event& a, const Event& b) { return a.step == b.step; };
+    events.erase(std::unique(events.begin(), events.end(), same_step), events.end());
+    if (events.size() > kListed) events.resize(kListed);
+    return events;
+}
+
+void draw_list(const PanelContext& context, const LaneSnapshot& lane, const std::vector<Event>& events,
+               float height) {
+    const Theme& theme = context.theme;
+    compat::begin_child("events", ImVec2(0, height), compat::ChildBorder::none);
+    for (const Event& event : events) {
+        const bool is_shown = lane.overflow && lane.overflow->step == event.step;
+        const std::string text = "step " + count_text(event.step) + "  " + event.detail;
+        ImGui::PushID(static_cast<int>(event.step));
+        if (ImGui::Selectable("##event", is_shown, 0, ImVec2(0, ImGui::GetTextLineHeight() + theme.px(4))))
+            context.commands.send(ExamineOverflowCommand{lane.name, event.step});
+        ImGui::PopID();
+        context.ui.probe.item("overflow/step/" + std::to_string(event.step));
+        const ImVec2 min = ImGui::GetItemRectMin(), max = ImGui::GetItemRectMax();
+        ImDrawList* draw = ImGui::GetWindowDrawList();
+        const float middle = (min.y + max.y) * 0.5f, line = ImGui::GetTextLineHeight();
+        draw_marker(draw, ImVec2(min.x + theme.px(9), middle), theme.px(4), MarkerShape::cross,
+                    event.kind == EventKind::skip ? theme.band(Band::overflow).solid : theme.error);
+        draw_clipped_text(draw, ImVec2(min.x + theme.px(20), middle - line * 0.5f),
+                          max.x - min.x - theme.px(24), theme.text, text);
+        if (ImGui::IsItemHovered()) item_tooltip(theme, text);
+    }
+    ImGui::EndChild();
+}
+
+const char* kind_text(ProbeKind kind) {
+    switch (kind) {
+        case ProbeKind::weight:
+            return "weight";
+        case ProbeKind::activation:
+            return "activation";
+        case ProbeKind::activation_gradient:
+            return "activation gradient";
+        case ProbeKind::weight_gradient:
+            return "weight gradient";
+        case ProbeKind::update:
+            break;
+    }
+    return "update";
+}
+
+std::string origin_sentence(const OverflowReport& report) {
+    const OverflownTensor* first = report.tensors.empty() ? nullptr : &report.tensors.front();
+    if (report.origin_layer.empty()) return "Everything is finite in this step.";
+    if (!first)
+        return "The loss itself is not finite: " + report.origin_layer + " made it so from finite values.";
+    const std::string what = std::to_string(first->nonfinite()) + " of " +
+                             std::to_string(first->counts.count()) + " values of the " +
+                             kind_text(first->kind) + " of " + first->tensor;
+    if (report.origin_op == "weight")
+        return "A weight is not finite: " + what + ". An earlier step put it there.";
+    return std::string("It arose in the ") + (report.is_forward ? "forward" : "backward") + " pass of " +
+           report.origin_layer + " (" + report.origin_op + "): " + what + " became infinite or NaN.";
+}
+
+std::string backoff_sentence(const Theme& theme, const OverflowReport& report) {
+    if (report.is_finite() && report.halvings == 0)
+        return "The gradients of this step are finite at its loss scale.";
+    if (report.is_forward) return "No loss scale helps: the forward pass does not know S.";
+    if (report.halvings < 0) return "No scale within 2^-40 of this one makes all gradients finite.";
+    return "Halving S " +
+           (report.halvings == 1 ? std::string("once") : std::to_string(report.halvings) + " times") +
+           ", to " + scale_label(theme, std::ldexp(report.loss_scale, -report.halvings)) +
+           ", would have sufficed (measured): the largest |g x S| is " +
+           number_text(report.largest_gradient, 4) + " then.";
+}
+
+std::string elements_text(const OverflownTensor& tensor) {
+    if (tensor.elements.empty()) return "-";
+    std::string text;
+    for (const std::int64_t element : tensor.elements)
+        text += (text.empty() ? "" : ", ") + std::to_string(element);
+    return tensor.nonfinite() > tensor.elements.size() ? text + ", ..." : text;
+}
+
+/// Every tensor that is not finite, in the order in which they were made.
+void draw_tensors(const PanelContext& context, const OverflowReport& report) {
+    const Theme& theme = context.theme;
+    section_heading(theme, "IN THE ORDER OF MAKING");
+    for (const OverflownTensor& tensor : report.tensors) {
+        const bool is_origin = &tensor == &report.tensors.front();
+        const std::string name = tensor.tensor + ", " + kind_text(tensor.kind);
+        coloured_text(is_origin ? theme.error : theme.text, name.c_str());
+        const auto percent = [&](std::uint64_t part) {
+            return percent_text(100.0 * static_cast<double>(part) /
+                                static_cast<double>(std::max<std::uint64_t>(1, tensor.counts.count()))) +
+                   "%";
+        };
+        std::string line = "   inf " + count_text(static_cast<std::int64_t>(tensor.counts.inf)) + " (" +
+                           percent(tensor.counts.inf) + "), NaN " +
+                           count_text(static_cast<std::int64_t>(tensor.counts.nan)) + " (" +
+                           percent(tensor.counts.nan) + ")";
+        if (tensor.max_abs > 0)
+            line += ", largest computed " + number_text(static_cast<double>(tensor.max_abs), 3);
+        if (!tensor.elements.empty()) line += "; elements " + elements_text(tensor);
+        ImGui::PushTextWrapPos(0);
+        ImGui::PushStyleColor(ImGuiCol_Text, theme.text_dim);
+        ImGui::TextUnformatted(line.c_str());
+        ImGui::PopStyleColor();
+        ImGui::PopTextWrapPos();
+        context.ui.probe.value("overflow/tensor/" + tensor.tensor + "/" + kind_text(tensor.kind),
+                               static_cast<double>(tensor.nonfinite()));
+    }
+}
+
+void draw_report(const PanelContext& context, const OverflowReport& report) {
+    const Theme& theme = context.theme;
+    compat::begin_child("report", ImVec2(0, 0), compat::ChildBorder::none);
+    const std::string title = "Step " + count_text(report.step) +
+                              ", S = " + scale_label(theme, report.loss_scale) + ", loss " +
+                              number_text(report.loss);
+    section_heading(theme, title.c_str());
+    const std::string origin = origin_sentence(report), backoff = backoff_sentence(theme, report);
+    ImGui::PushStyleColor(ImGuiCol_Text, report.origin_layer.empty() ? theme.good : theme.error);
+    ImGui::TextWrapped("%s", origin.c_str());
+    ImGui::PopStyleColor();
+    ImGui::TextWrapped("%s", backoff.c_str());
+    ImGui::Dummy(ImVec2(1, theme.px(3)));
+    if (!report.tensors.empty()) draw_tensors(context, report);
+    context.ui.probe.value("overflow/origin", origin);
+    context.ui.probe.value("overflow/backoff", backoff);
+    context.ui.probe.value("overflow/halvings", report.halvings);
+    ImGui::EndChild();
+}
+
+}  // namespace
+
+void draw_overflow_panel(const PanelContext& context) {
+    const Theme& theme = context.theme;
+    const LaneSnapshot* lane = selected_lane(context.snapshot, context.ui);
+    if (!lane) {
+        empty_state(theme, "No lane yet: add one under LANES.");
+        return;
+    }
+    draw_lane_choice(theme, context.ui, context.snapshot, *lane, "overflow");
+    const std::vector<Event> events = overflows_of(context, *lane);
+    context.ui.probe.value("overflow/events", static_cast<double>(events.size()));
+    if (events.empty()) {
+        empty_state(
+            theme,
+            "Nothing was infinite or NaN in this lane so far. A skipped step will be listed here, and a "
+            "click goes "
+            "back to it, beside the run, to find where it began. (The key ] doubles the loss scale.)");
+        return;
+    }
+    dim_text(theme, "steps with infinite or NaN gradients, newest first; click one to examine it");
+    const float room = ImGui::GetContentRegionAvail().y, row = ImGui::GetTextLineHeight() + theme.px(8);
+    const float wanted = row * static_cast<float>(events.size()) + theme.px(4);
+    draw_list(context, *lane, events, std::min(wanted, std::max(room * 0.35f, row * 2)));
+    if (lane->overflow) draw_report(context, *lane->overflow);
+}
+
+}  // namespace halfscope
