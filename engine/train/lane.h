@@ -71,6 +71,8 @@ struct StepResult {
 
 struct ScaleSweep;
 struct UpdatePeek;
+struct DotCapture;
+struct DotSource;
 struct OverflowReport;
 
 class Lane {
@@ -131,6 +133,10 @@ class Lane {
     /// The update that a step on these batches would make of a parameter. Changes nothing that later steps
     /// depend on. Throws InputError for a name that is no parameter's.
     UpdatePeek peek_update(std::string_view tensor, std::int64_t step, std::span<const Batch> batches);
+    /// One sum that the step on these batches makes (of the last of them): dot_sources() lists which there
+    /// are. Changes nothing that later steps depend on. Throws InputError where there is no such sum.
+    DotCapture capture_dot(const DotSource& source, std::int64_t row, std::int64_t column, std::int64_t step,
+                           std::span<const Batch> batches);
     /// Where values of the step on these batches are not finite, and which loss scale would be small enough:
     /// its passes once more, without an update. Changes nothing that later steps depend on.
     OverflowReport examine_overflow(std::int64_t step, std::span<const Batch> batches);

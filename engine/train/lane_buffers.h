@@ -13,11 +13,18 @@
 
 namespace halfscope {
 
+/// A tensor whose gradient is to be brought home while it is whole: its memory is used again during the pass.
+struct GradientWatch {
+    TensorId id = kNoTensor;
+    std::vector<float> values;  ///< filled by backward
+};
+
 /// What one pass needs besides memory and PassValues; the same at every step.
 struct PassSettings {
     RunMode mode = RunMode::training;
     std::uint64_t seed = 0;
-    ProbeCounts* counts = nullptr;  ///< null: nothing is counted
+    ProbeCounts* counts = nullptr;   ///< null: nothing is counted
+    GradientWatch* watch = nullptr;  ///< not in a pass that a device records
 };
 
 /// A key of the counter-based generator for one purpose, so that no two uses share random bits.

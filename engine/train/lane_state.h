@@ -1,8 +1,8 @@
 // The inside of a Lane, shared by lane.cpp (life, techniques), lane_step.cpp (the training step),
 // lane_probe.cpp (measuring), lane_transfer.cpp (weights from one plan to another), lane_parameters.cpp
 // (weights by name), lane_record.cpp (checkpoints), lane_gradients.cpp (a pass without an update),
-// lane_sweep.cpp (many of them), lane_peek.cpp (an update that is not made) and lane_examine.cpp (where a NaN
-// or infinity came from). Nobody else includes it.
+// lane_sweep.cpp (many of them), lane_peek.cpp (an update that is not made), lane_examine.cpp (where a NaN
+// or infinity came from) and lane_dot.cpp (one sum, addend by addend). Nobody else includes it.
 #pragma once
 
 #include <chrono>
@@ -122,6 +122,9 @@ struct Lane::State {
     std::vector<ShadowFinding> compare_with_shadow(bool is_accumulated, float inverse_scale);
     std::vector<Probe> assemble_probes(const ProbeCounts& counts, double scale, bool updated,
                                        const std::vector<ShadowFinding>& shadow_findings) const;
+
+    // lane_dot.cpp
+    void run_watched(std::int64_t step, std::span<const Batch> batches, GradientWatch* watch);
 
     // lane_examine.cpp
     bool note_overflow(OverflowReport& report, TensorId id, const std::string& layer, ProbeKind kind,
