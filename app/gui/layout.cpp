@@ -126,7 +126,7 @@ Layout compute_layout(const LayoutState& state, Area available, float text_scale
         place_column(layout, state,
                      {right,
                       {{Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::microscope, Slot::overflow,
-                        Slot::comparison}},
+                        Slot::accumulator, Slot::comparison}},
                       whole,
                       SplitterLine::Group::right_rows},
                      gap);
@@ -137,14 +137,14 @@ Layout compute_layout(const LayoutState& state, Area available, float text_scale
                       state.middle_rows,
                       SplitterLine::Group::middle_rows},
                      gap);
-        place_column(
-            layout, state,
-            {right,
-             {{Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::microscope, Slot::overflow},
-              {Slot::comparison}},
-             state.right_rows,
-             SplitterLine::Group::right_rows},
-            gap);
+        place_column(layout, state,
+                     {right,
+                      {{Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::microscope, Slot::overflow,
+                        Slot::accumulator},
+                       {Slot::comparison}},
+                      state.right_rows,
+                      SplitterLine::Group::right_rows},
+                     gap);
     }
     return layout;
 }

@@ -26,9 +26,10 @@ enum class Slot : std::uint8_t {
     scale_sweep,
     microscope,
     overflow,
+    accumulator,
     comparison
 };
-inline constexpr int kSlotCount = 13;
+inline constexpr int kSlotCount = 14;
 
 /// What the user changed: shares of the available length, so that they survive resizing.
 struct LayoutState {

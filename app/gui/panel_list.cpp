@@ -1,5 +1,6 @@
 #include "gui/panel_list.h"
 
+#include "gui/panels/accumulator_panel.h"
 #include "gui/panels/comparison_panel.h"
 #include "gui/panels/gradients_panel.h"
 #include "gui/panels/lanes_panel.h"
@@ -79,6 +80,11 @@ const std::array<PanelEntry, kSlotCount>& panel_list() {
          "operation where it began, every tensor it reached, and the loss scale that would have been small "
          "enough.",
          draw_overflow_panel, Slot::overflow},
+        {"accumulator", "ACCUMULATOR LAB",
+         "One sum of the live network, addend by addend, added up in six ways: what the precision of the "
+         "running sum does "
+         "to it (paper, section 3.3). Where the running sum has become too large, addends no longer move it.",
+         draw_accumulator_panel, Slot::accumulator, "ACCUMULATOR"},
         {"comparison", "FP32 vs FP16",
          "The lanes side by side, and how far each lane's gradients are from the true ones: FP32 gradients "
          "at the same weights on the same batch (the shadow pass).",

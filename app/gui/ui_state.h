@@ -80,6 +80,19 @@ struct Microscope {
     double at_s = -1e9;  ///< ImGui's clock
 };
 
+/// What the accumulator lab looks at.
+struct AccumulatorLab {
+    int source = -1;  ///< index in Snapshot::dot_sources; -1: the longest
+    int row = 0, column = 0;
+    // What was asked for last.
+    int lane_id = -1;
+    DotSource asked;
+    int asked_row = -1, asked_column = -1;
+    std::int64_t step = -1, run = -1;
+    Techniques techniques;
+    double at_s = -1e9;  ///< ImGui's clock
+};
+
 /// What is being edited and is not yet, or not quite, part of the run.
 struct Edits {
     ScenarioEdit scenario;
@@ -114,6 +127,7 @@ struct UiState {
     GradientView gradient_view = GradientView::scaled;
     ShareOf share_of = ShareOf::nonzero;
     Microscope microscope;
+    AccumulatorLab accumulator;
     StairOrder stair_order = StairOrder::depth;
     PictureView picture_view = PictureView::picture;
     std::set<int> hidden_lanes;  ///< ids; legend entries and the lanes panel toggle them

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "train/dot_capture.h"
 #include "train/experiment.h"
 
 namespace halfscope {
@@ -92,6 +93,12 @@ struct ExamineOverflowCommand {
     std::string lane;
     std::int64_t step = 0;
 };
+/// Takes one sum from a lane's next step (train/dot_capture.h).
+struct CaptureDotCommand {
+    std::string lane;
+    DotSource source;
+    std::int64_t row = 0, column = 0;
+};
 /// After the device was lost: from the kept copy of the run, on the processor.
 struct GoOnOnCpuCommand {};
 
@@ -101,7 +108,7 @@ using Command =
                  RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand, SetCadenceCommand,
                  SetStepDelayCommand, SaveCheckpointCommand, OpenCheckpointCommand, LoadWeightsCommand,
                  GoToStepCommand, UndoCommand, RedoCommand, SetHistoryCommand, SweepScalesCommand,
-                 PeekUpdateCommand, ExamineOverflowCommand, GoOnOnCpuCommand>;
+                 PeekUpdateCommand, ExamineOverflowCommand, CaptureDotCommand, GoOnOnCpuCommand>;
 
 /// Whether it changes the course of the run from the present step on, so that making the run again needs it.
 bool changes_run(const Command& command);

@@ -87,6 +87,7 @@ class Session {
         std::shared_ptr<const ScaleSweep> sweep;
         std::shared_ptr<const UpdatePeek> peek;
         std::shared_ptr<const OverflowReport> overflow;
+        std::shared_ptr<const DotCapture> dot;
         std::shared_ptr<const ModelView> view;
         std::int64_t view_step = -1;
         std::string signature;
@@ -152,6 +153,7 @@ class Session {
     // session_peek.cpp
     void apply_command(const PeekUpdateCommand& command);
     void apply_command(const ExamineOverflowCommand& command);
+    void apply_command(const CaptureDotCommand& command);
     void sweep_on();
     void end_outdated_sweep();
 
@@ -233,6 +235,7 @@ class Session {
     std::vector<LaneState> lanes_;  // as experiment_->lanes()
     std::shared_ptr<const ModelView> target_;
     std::shared_ptr<const MatrixWork> matrix_work_;
+    std::shared_ptr<const std::vector<DotSource>> dot_sources_;
 
     RunState state_ = RunState::loading;
     LoadingProgress loading_;

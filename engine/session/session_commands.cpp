@@ -160,6 +160,7 @@ void Session::set_lane_techniques(Lane& lane, const Techniques& techniques) {
     state.probed_steps.clear();
     state.sweep.reset();  // of other formats
     state.peek.reset();
+    state.dot.reset();
     if (state_ == RunState::paused) state.signature = lane.signature();
 }
 

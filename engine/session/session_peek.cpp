@@ -35,6 +35,16 @@ void Session::apply_command(const PeekUpdateCommand& command) {
     last_step_end_ = {};  // this was no step
 }
 
+void Session::apply_command(const CaptureDotCommand& command) {
+    const std::size_t index = lane_index(command.lane);
+    if (state_ == RunState::failed)
+        throw InputError("the run has failed; restart it before its sums are looked at");
+    const std::int64_t step = experiment_->next_step();
+    lanes_[index].dot = std::make_shared<const DotCapture>(experiment_->lanes()[index].capture_dot(
+        command.source, command.row, command.column, step, experiment_->batches_of(step)));
+    last_step_end_ = {};  // this was no step
+}
+
 void Session::apply_command(const ExamineOverflowCommand& command) {
     const std::size_t index = lane_index(command.lane);
     const std::int64_t now = experiment_->next_step();

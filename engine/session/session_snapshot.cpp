@@ -41,6 +41,7 @@ LaneSnapshot Session::lane_snapshot(std::size_t index) const {
     shown.sweep = state.sweep;
     shown.peek = state.peek;
     shown.overflow = state.overflow;
+    shown.dot = state.dot;
     shown.view = state.view;
     shown.view_step = state.view_step;
     shown.signature = state.signature;
@@ -76,6 +77,7 @@ Snapshot Session::make_snapshot() {
         snapshot.settings = workload_->settings();
         snapshot.next_step = experiment_->next_step();
         snapshot.matrix_work = matrix_work_;
+        snapshot.dot_sources = dot_sources_;
         for (std::size_t index = 0; index < lanes_.size(); ++index)
             snapshot.lanes.push_back(lane_snapshot(index));
         snapshot.target = target_;

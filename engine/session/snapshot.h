@@ -13,6 +13,7 @@
 #include "graph/matrix_work.h"
 #include "session/energy_window.h"
 #include "session/rate_window.h"
+#include "train/dot_capture.h"
 #include "train/lane.h"
 #include "train/overflow_report.h"
 #include "train/scale_sweep.h"
@@ -75,6 +76,8 @@ struct LaneSnapshot {
     std::shared_ptr<const ScaleSweep> sweep;
     /// The latest look at an update that was not made; null: none yet, or of other formats.
     std::shared_ptr<const UpdatePeek> peek;
+    /// The latest sum taken from a layer; null: none yet, or of other formats.
+    std::shared_ptr<const DotCapture> dot;
     /// The latest examination of a step that was not finite; null: none yet.
     std::shared_ptr<const OverflowReport> overflow;
     std::shared_ptr<const ModelView> view;  ///< latest picture, map or text; null: none yet
@@ -111,6 +114,8 @@ struct Snapshot {
     std::int64_t next_step = 0;  ///< steps done so far
     /// The products of a step, the same in all lanes; null before anything is open.
     std::shared_ptr<const MatrixWork> matrix_work;
+    /// The sums that a step makes, which can be taken from a lane; null before anything is open.
+    std::shared_ptr<const std::vector<DotSource>> dot_sources;
     std::vector<LaneSnapshot> lanes;
     std::shared_ptr<const ModelView> target;  ///< the reference beside the lanes; null or empty: none
     double steps_per_second = 0;              ///< of the whole experiment

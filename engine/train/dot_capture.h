@@ -2,12 +2,14 @@
 // denominator. Made by Lane::capture_dot, added up in several ways by numerics/summation.h. Plain data.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "graph/graph.h"
 #include "numerics/format.h"
+#include "numerics/summation.h"
 
 namespace halfscope {
 
@@ -41,6 +43,9 @@ struct DotCapture {
     double bias = 0.0;             ///< added to the sum before it is stored: product
     bool has_stored = false;
     double stored = 0.0;  ///< what the layer stored of it: product, weight_gradient (times S)
+    /// What sums are rounded to in the ways below: the operands' format, or FP16 where that is FP32.
+    Format sum_format = Format::fp16;
+    std::array<SummedUp, kSummationCount> sums;  ///< by Summation
 };
 
 }  // namespace halfscope

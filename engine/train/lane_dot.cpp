@@ -96,6 +96,10 @@ DotCapture Lane::capture_dot(const DotSource& source, std::int64_t row, std::int
             break;
         }
     }
+    capture.sum_format = capture.format == Format::fp32 ? Format::fp16 : capture.format;
+    for (int way = 0; way < kSummationCount; ++way)
+        capture.sums[static_cast<std::size_t>(way)] =
+            sum_up(static_cast<Summation>(way), capture.sum_format, capture.a, capture.b);
     return capture;
 }
 

@@ -123,6 +123,8 @@ UpdatePeek Lane::peek_update(std::string_view tensor, std::int64_t step, std::sp
     peek.update = std::move(executor.updates);
     peek.next = executor.result(record);
     peek.next_stored = executor.result(call.weight);
+    peek.fates = count_fates(peek);
+    peek.worth_a_look = element_worth_a_look(peek);
     return peek;
 }
 

@@ -38,6 +38,16 @@ FateCounts count_fates(const UpdatePeek& peek) {
     return counts;
 }
 
+std::size_t element_worth_a_look(const UpdatePeek& peek) {
+    std::size_t moving = 0;
+    for (std::size_t i = 0; i < peek.stored.size(); ++i) {
+        const UpdateFate fate = fate_of(peek.format, peek.subnormals, peek.stored[i], peek.update[i]);
+        if (fate == UpdateFate::swallowed) return i;
+        if (fate != UpdateFate::none && moving == 0) moving = i;
+    }
+    return moving;
+}
+
 namespace {
 
 /// The stored number next to a stored one, away from or towards it; infinity beyond the largest.

@@ -11,6 +11,20 @@
 
 namespace halfscope {
 
+/// What becomes of w + d in a format: numerics.md "swallowed update".
+enum class UpdateFate : std::uint8_t {
+    none,       ///< d is zero
+    swallowed,  ///< w and d are not zero, and w + d rounds back to w
+    rounded,    ///< it moves, by another amount than d
+    exact       ///< it moves by d
+};
+UpdateFate fate_of(Format format, Subnormals subnormals, float weight, float update);
+
+/// How many elements have which fate where each weight, as stored, takes its update by itself.
+struct FateCounts {
+    std::uint64_t none = 0, swallowed = 0, rounded = 0, exact = 0;
+};
+
 struct UpdatePeek {
     std::string tensor;
     std::int64_t step = 0;            ///< the step that would make it
@@ -30,22 +44,13 @@ struct UpdatePeek {
     std::vector<float> update;       ///< d, in FP32: w becomes w + d
     std::vector<float> next;         ///< `weight` after the step
     std::vector<float> next_stored;  ///< `stored` after the step
+
+    FateCounts fates;              ///< of all elements
+    std::size_t worth_a_look = 0;  ///< an element whose update is swallowed, or else moves its weight
 };
 
-/// What becomes of w + d in a format: numerics.md "swallowed update".
-enum class UpdateFate : std::uint8_t {
-    none,       ///< d is zero
-    swallowed,  ///< w and d are not zero, and w + d rounds back to w
-    rounded,    ///< it moves, by another amount than d
-    exact       ///< it moves by d
-};
-UpdateFate fate_of(Format format, Subnormals subnormals, float weight, float update);
-
-/// How many elements have which fate where each weight, as stored, takes its update by itself.
-struct FateCounts {
-    std::uint64_t none = 0, swallowed = 0, rounded = 0, exact = 0;
-};
 FateCounts count_fates(const UpdatePeek& peek);
+std::size_t element_worth_a_look(const UpdatePeek& peek);
 
 /// What would become of one update under other techniques (numerics.md, techniques.md `update_rounding`).
 struct UpdateAlternatives {

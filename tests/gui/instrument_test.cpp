@@ -242,5 +242,30 @@ TEST_F(InstrumentTest, AnOverflowIsListedExaminedAndExplained) {
     EXPECT_EQ(number("overflow/tensor/fc2.weight/weight gradient"), 4);
 }
 
+TEST_F(InstrumentTest, TheAccumulatorLabAddsUpWhatTheLayerAdds) {
+    const std::vector<DotSource>& sources = *fixture_.snapshot.dot_sources;
+    const DotCapture& dot = *lane().dot;
+    AccumulatorLab& lab = fixture_.workbench.ui().accumulator;
+    lab.source = static_cast<int>(std::find(sources.begin(), sources.end(), dot.source) - sources.begin());
+    ASSERT_LT(lab.source, static_cast<int>(sources.size()));
+    lab.row = 1;
+    lab.column = 2;
+    show(Slot::accumulator);
+    double exact = 0;
+    float each = 0;
+    std::int64_t swallowed = 0;
+    for (std::size_t k = 0; k < dot.a.size(); ++k) {
+        exact += static_cast<double>(dot.a[k]) * static_cast<double>(dot.b[k]);
+        const float next = round_to_fp16(std::fma(dot.a[k], dot.b[k], each));
+        swallowed += next == each && dot.a[k] * dot.b[k] != 0;
+        each = next;
+    }
+    EXPECT_EQ(number("accumulator/exact"), exact);
+    EXPECT_EQ(number("accumulator/every addend"), static_cast<double>(each));
+    EXPECT_EQ(number("accumulator/swallowed"), static_cast<double>(swallowed));
+    ASSERT_EQ(fixture_.sink.commands.size(), 1u) << "it asks by itself";
+    EXPECT_EQ(std::get<CaptureDotCommand>(fixture_.sink.commands[0]).source, dot.source);
+}
+
 }  // namespace
 }  // namespace halfscope

@@ -30,6 +30,7 @@ WorkbenchFixture::WorkbenchFixture(int steps) {
     while (session.running()) session.step();
     session.apply(SweepScalesCommand{"fp16"});
     session.apply(PeekUpdateCommand{"fp16", "fc1.weight"});
+    session.apply(CaptureDotCommand{"fp16", {DotKind::weight_gradient, "fc2", 8, 8, 64}, 1, 2});
     while (session.has_work()) session.work();
     snapshot = session.make_snapshot();
     snapshot.target.reset();

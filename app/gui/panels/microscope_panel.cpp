@@ -114,7 +114,7 @@ ImU32 fate_colour(const Theme& theme, UpdateFate fate) {
 /// The legend, with counts and shares of all weights.
 void draw_legend(const PanelContext& context, const UpdatePeek& peek) {
     const Theme& theme = context.theme;
-    const FateCounts counts = count_fates(peek);
+    const FateCounts& counts = peek.fates;
     const std::uint64_t all[] = {counts.swallowed, counts.rounded, counts.exact, counts.none};
     const auto whole = static_cast<double>(std::max<std::size_t>(1, peek.stored.size()));
     for (std::size_t i = 0; i < kFates.size(); ++i) {
@@ -201,14 +201,7 @@ std::size_t chosen_element(UiState& ui, const UpdatePeek& peek) {
         scope.element = -1;
         scope.element_of = peek.tensor;
     }
-    if (scope.element >= 0) return static_cast<std::size_t>(scope.element);
-    std::size_t moving = 0;
-    for (std::size_t i = 0; i < peek.stored.size(); ++i) {
-        const UpdateFate found = fate(peek, i);
-        if (found == UpdateFate::swallowed) return i;
-        if (found != UpdateFate::none && moving == 0) moving = i;
-    }
-    return moving;
+    return scope.element >= 0 ? static_cast<std::size_t>(scope.element) : peek.worth_a_look;
 }
 
 /// Where a map lies and how large its cells are.

@@ -1,0 +1,297 @@
+#include "gui/panels/accumulator_panel.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "gui/imgui_compat.h"
+#include "gui/widgets/controls.h"
+#include "gui/widgets/draw.h"
+#include "gui/widgets/lane_choice.h"
+#include "numerics/summation.h"
+
+namespace halfscope {
+namespace {
+
+constexpr double kRefresh_s = 0.5;  // while training runs
+
+struct WayLook {
+    Summation way;
+    const char* name;
+    const char* help;
+    LineStyle style;
+};
+constexpr std::array<WayLook, kSummationCount> kWays{{
+    {Summation::exact, "exact", "in double precision: the reference", LineStyle::solid},
+    {Summation::fp32, "FP32", "one chain of FP32 multiply-adds: accumulate=fp32 (paper, section 3.3)",
+     LineStyle::dashed},
+    {Summation::blocks, "blocks of 16",
+     "rounded after every 16th addend: accumulate=fp16, reductions=storage", LineStyle::dash_dot},
+    {Summation::each, "every addend", "rounded after every addend: a plain loop in the lane's format",
+     LineStyle::solid},
+    {Summation::pairwise, "pairwise", "a balanced tree of rounded sums", LineStyle::dotted},
+    {Summation::kahan, "Kahan", "every addend, with a compensation in the same format (Kahan 1965)",
+     LineStyle::dotted},
+}};
+
+ImU32 way_colour(const Theme& theme, Summation way) {
+    switch (way) {
+        case Summation::exact:
+            return theme.text;
+        case Summation::fp32:
+            return theme.lane(0).colour;
+        case Summation::blocks:
+            return theme.lane(1).colour;
+        case Summation::each:
+            return theme.band(Band::flushed).solid;
+        case Summation::pairwise:
+            return theme.lane(3).colour;
+        case Summation::kahan:
+            break;
+    }
+    return theme.lane(2).colour;
+}
+
+/// The chosen sum, else the longest one: there is most to see.
+const DotSource* chosen_source(const Snapshot& snapshot, AccumulatorLab& lab) {
+    if (!snapshot.dot_sources || snapshot.dot_sources->empty()) return nullptr;
+    const std::vector<DotSource>& sources = *snapshot.dot_sources;
+    if (lab.source < 0 || lab.source >= static_cast<int>(sources.size())) {
+        const auto longest =
+            std::max_element(sources.begin(), sources.end(),
+                             [](const DotSource& a, const DotSource& b) { return a.length < b.length; });
+        lab.source = static_cast<int>(longest - sources.begin());
+    }
+    const DotSource& source = sources[static_cast<std::size_t>(lab.source)];
+    lab.row = std::clamp(lab.row, 0, static_cast<int>(source.rows) - 1);
+    lab.column = std::clamp(lab.column, 0, static_cast<int>(source.columns) - 1);
+    return &source;
+}
+
+void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane, const DotSource& source) {
+    UiState& ui = context.ui;
+    draw_lane_choice(context.theme, ui, context.snapshot, lane, "accumulator");
+    const float width = std::min(ImGui::GetContentRegionAvail().x, context.theme.px(290));
+    ImGui::SetNextItemWidth(width);
+    if (ImGui::BeginCombo("##sum", source.name().c_str(), ImGuiComboFlags_HeightLarge)) {
+        const std::vector<DotSource>& sources = *context.snapshot.dot_sources;
+        for (std::size_t i = 0; i < sources.size(); ++i) {
+            ImGui::PushID(static_cast<int>(i));
+            const std::string text = sources[i].name() + " (" + count_text(sources[i].length) + ")";
+            if (ImGui::Selectable(text.c_str(), static_cast<int>(i) == ui.accumulator.source))
+                ui.accumulator.source = static_cast<int>(i);
+            ImGui::PopID();
+        }
+        ImGui::EndCombo();
+    }
+    ui.probe.item("accumulator/sum");
+    const auto index = [&](const char* label, int& value, std::int64_t count) {
+        if (count < 2) return;
+        const float slider = context.theme.px(110);
+        flow_to(slider + ImGui::CalcTextSize(label).x + context.theme.px(10));
+        ImGui::SetNextItemWidth(slider);
+        ImGui::SliderInt(label, &value, 0, static_cast<int>(count) - 1, "%d", ImGuiSliderFlags_AlwaysClamp);
+        ui.probe.item(std::string("accumulator/") + label);
+    };
+    index("row", ui.accumulator.row, source.rows);
+    index("column", ui.accumulator.column, source.columns);
+}
+
+/// Asks for another capture where the one at hand is of something else, as the microscope does.
+void ask_where_needed(const PanelContext& context, const LaneSnapshot& lane, const DotSource& source) {
+    AccumulatorLab& lab = context.ui.accumulator;
+    const Snapshot& snapshot = context.snapshot;
+    if (snapshot.state == RunState::loading || snapshot.state == RunState::failed) return;
+    const bool is_same = lab.lane_id == lane.id && lab.asked == source && lab.asked_row == lab.row &&
+                         lab.asked_column == lab.column && lab.run == snapshot.run &&
+                         lab.techniques == lane.techniques;
+    const double now_s = ImGui::GetTime();
+    const bool is_old = lab.step != snapshot.next_step &&
+                        (snapshot.state == RunState::paused || now_s - lab.at_s > kRefresh_s);
+    if (is_same && !is_old) return;
+    lab.lane_id = lane.id;
+    lab.asked = source;
+    lab.asked_row = lab.row;
+    lab.asked_column = lab.column;
+    lab.run = snapshot.run;
+    lab.techniques = lane.techniques;
+    lab.step = snapshot.next_step;
+    lab.at_s = now_s;
+    context.commands.send(CaptureDotCommand{lane.name, source, lab.row, lab.column});
+}
+
+struct SumArea {
+    ImVec2 min, max;
+    double low, high;
+    std::size_t length;
+    float x(std::size_t k) const {
+        return min.x + static_cast<float>(k + 1) / static_cast<float>(length) * (max.x - min.x);
+    }
+    float y(double value) const {
+        return max.y -
+               static_cast<float>(std::clamp((value - low) / (high - low), -0.5, 1.5)) * (max.y - min.y);
+    }
+};
+
+/// At most two points a pixel column: the extremes of the partial sums in it.
+void draw_partial_sums(ImDrawList* draw, const Theme& theme, const SumArea& area,
+                       const std::vector<double>& partial, ImU32 colour, LineStyle style) {
+    const auto columns = static_cast<std::size_t>(std::max(1.0f, area.max.x - area.min.x));
+    const std::size_t per_column = std::max<std::size_t>(1, partial.size() / columns);
+    std::vector<ImVec2> line;
+    for (std::size_t first = 0; first < partial.size(); first += per_column) {
+        const std::size_t end = std::min(partial.size(), first + per_column);
+        const auto [low, high] = std::minmax_element(partial.begin() + static_cast<std::ptrdiff_t>(first),
+                                                     partial.begin() + static_cast<std::ptrdiff_t>(end));
+        if (!std::isfinite(*low) || !std::isfinite(*high)) break;
+        const bool rises = low <= high;
+        line.emplace_back(area.x(first), area.y(rises ? *low : *high));
+        if (end - first > 1) line.emplace_back(area.x(end - 1), area.y(rises ? *high : *low));
+    }
+    if (line.size() > 1)
+        draw_styled_line(draw, line.data(), static_cast<int>(line.size()), colour, theme.px(1.8f), style,
+                         theme.scale);
+}
+
+void draw_axes(ImDrawList* draw, const Theme& theme, const SumArea& area) {
+    draw->AddRectFilled(area.min, area.max, theme.plot_background);
+    const float line = ImGui::GetTextLineHeight();
+    for (int part = 0; part <= 4; ++part) {
+        const double value = area.low + (area.high - area.low) * part / 4;
+        const float y = area.y(value);
+        draw->AddLine(ImVec2(area.min.x, y), ImVec2(area.max.x, y), theme.grid);
+        const std::string label = number_text(value, 3);
+        draw->AddText(ImVec2(area.min.x - ImGui::CalcTextSize(label.c_str()).x - theme.px(4),
+                             std::clamp(y - line * 0.5f, area.min.y - theme.px(2), area.max.y - line * 0.8f)),
+                      theme.text_dim, label.c_str());
+    }
+    for (int part = 0; part <= 4; ++part) {
+        const std::size_t k = area.length * static_cast<std::size_t>(part) / 4;
+        const float x = area.min.x + (area.max.x - area.min.x) * static_cast<float>(part) / 4;
+        const std::string label = part == 4 ? "k = " + count_text(static_cast<std::int64_t>(k))
+                                            : count_text(static_cast<std::int64_t>(k));
+        const float width = ImGui::CalcTextSize(label.c_str()).x;
+        draw->AddText(
+            ImVec2(std::clamp(x - width * 0.5f, area.min.x, area.max.x - width), area.max.y + theme.px(2)),
+            theme.text_dim, label.c_str());
+    }
+}
+
+void draw_sums(const PanelContext& context, const std::array<SummedUp, kSummationCount>& sums, float height) {
+    const Theme& theme = context.theme;
+    const ImVec2 origin = ImGui::GetCursorScreenPos();
+    const float width = ImGui::GetContentRegionAvail().x;
+    double low = 0, high = 0;
+    for (const SummedUp& sum : sums) {
+        for (const double value : sum.partial) {
+            if (!std::isfinite(value)) continue;
+            low = std::min(low, value);
+            high = std::max(high, value);
+        }
+    }
+    if (low == high) high = low + 1;
+    const double margin = 0.05 * (high - low);
+    const SumArea area{
+        ImVec2(origin.x + theme.px(62), origin.y + theme.px(4)),
+        ImVec2(origin.x + width - theme.px(6), origin.y + height - ImGui::GetTextLineHeight() - theme.px(6)),
+        low - margin, high + margin, std::max<std::size_t>(1, sums[0].partial.size())};
+    ImDrawList* draw = ImGui::GetWindowDrawList();
+    draw_axes(draw, theme, area);
+    draw->PushClipRect(area.min, area.max, true);
+    for (std::size_t i = 0; i < kWays.size(); ++i)
+        draw_partial_sums(draw, theme, area, sums[i].partial, way_colour(theme, kWays[i].way),
+                          kWays[i].style);
+    const std::int64_t first = sums[static_cast<std::size_t>(Summation::each)].first_swallowed;
+    if (first >= 0) {
+        const float x = area.x(static_cast<std::size_t>(first));
+        draw->AddLine(ImVec2(x, area.min.y), ImVec2(x, area.max.y), theme.band(Band::flushed).solid,
+                      theme.px(1));
+        draw_clipped_text(
+            draw, ImVec2(std::min(x + theme.px(4), area.max.x - theme.px(150)), area.min.y + theme.px(2)),
+            theme.px(150), theme.band(Band::flushed).solid, "first swallowed, k = " + count_text(first));
+    }
+    draw->PopClipRect();
+    compat::add_rectangle(draw, area.min, area.max, theme.panel_border, 0, 1);
+    ImGui::Dummy(ImVec2(width, height));
+    context.ui.probe.rectangle("accumulator/plot", area.min, area.max);
+}
+
+/// One line a way: its look, the result, how far it is from the exact sum, what was swallowed.
+void draw_table(const PanelContext& context, const std::array<SummedUp, kSummationCount>& sums) {
+    const Theme& theme = context.theme;
+    const double exact = sums[0].result;
+    const float row = ImGui::GetTextLineHeight() + theme.px(3), name = theme.px(150);
+    ImDrawList* draw = ImGui::GetWindowDrawList();
+    for (std::size_t i = 0; i < kWays.size(); ++i) {
+        const ImVec2 at = ImGui::GetCursorScreenPos();
+        const float width = ImGui::GetContentRegionAvail().x;
+        ImGui::Dummy(ImVec2(width, row));
+        item_tooltip(theme, kWays[i].help);
+        const ImVec2 sample[2] = {ImVec2(at.x + theme.px(2), at.y + row * 0.5f),
+                                  ImVec2(at.x + theme.px(28), at.y + row * 0.5f)};
+        draw_styled_line(draw, sample, 2, way_colour(theme, kWays[i].way), theme.px(2), kWays[i].style,
+                         theme.scale);
+        draw->AddText(ImVec2(at.x + theme.px(36), at.y), theme.text, kWays[i].name);
+        const double error = std::fabs(sums[i].result - exact) / std::max(std::fabs(exact), 1e-300);
+        char text[96];
+        std::snprintf(text, sizeof text, "%14.7g", sums[i].result);
+        if (theme.mono_font) compat::push_font(theme.mono_font);
+        draw->AddText(ImVec2(at.x + name, at.y), theme.text, text);
+        const float after = at.x + name + ImGui::CalcTextSize(text).x + theme.px(14);
+        if (i > 0) {
+            std::snprintf(text, sizeof text, "error %.1e", error);
+            draw->AddText(ImVec2(after, at.y), error < 0.01 ? theme.text_dim : theme.error,
+                          sums[i].result == exact ? "error 0" : text);
+        }
+        if (theme.mono_font) ImGui::PopFont();
+        if (kWays[i].way == Summation::each) {
+            const std::string lost = count_text(sums[i].swallowed) + " swallowed";
+            draw_clipped_text(draw, ImVec2(after + theme.px(110), at.y), at.x + width - after - theme.px(110),
+                              theme.text_dim, lost);
+            context.ui.probe.value("accumulator/swallowed", static_cast<double>(sums[i].swallowed));
+        }
+        context.ui.probe.value(std::string("accumulator/") + kWays[i].name, sums[i].result);
+    }
+}
+
+}  // namespace
+
+void draw_accumulator_panel(const PanelContext& context) {
+    const Theme& theme = context.theme;
+    const LaneSnapshot* lane = selected_lane(context.snapshot, context.ui);
+    const DotSource* source = lane ? chosen_source(context.snapshot, context.ui.accumulator) : nullptr;
+    if (!source) {
+        empty_state(theme, lane ? "This network makes no sum that can be taken."
+                                : "No lane yet: add one under LANES.");
+        return;
+    }
+    draw_toolbar(context, *lane, *source);
+    ask_where_needed(context, *lane, *source);
+    if (!lane->dot || lane->dot->source != *source) {
+        empty_state(theme, "Taking the sum from the next step ...");
+        return;
+    }
+    const DotCapture& dot = *lane->dot;
+    std::string caption = count_text(static_cast<std::int64_t>(dot.a.size())) + " addends, sums rounded to " +
+                          format_info(dot.sum_format).name +
+                          (dot.format == Format::fp32 ? " (this lane stores fp32)" : "") + "; before step " +
+                          count_text(dot.step);
+    if (dot.has_stored) {
+        caption += "; the layer stored " + number_text(dot.stored, 5);
+        if (dot.bias != 0) caption += " with a bias of " + number_text(dot.bias, 4);
+    }
+    const float width = ImGui::GetContentRegionAvail().x;
+    draw_clipped_text(ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(), width, theme.text_dim,
+                      caption);
+    ImGui::Dummy(ImVec2(width, ImGui::GetTextLineHeight()));
+    item_tooltip(theme, caption);
+    const float table =
+        (ImGui::GetTextLineHeight() + theme.px(7)) * static_cast<float>(kWays.size()) + theme.px(6);
+    draw_sums(context, dot.sums, std::max(theme.px(90), ImGui::GetContentRegionAvail().y - table));
+    draw_table(context, dot.sums);
+}
+
+}  // namespace halfscope
