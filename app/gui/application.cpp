@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <memory>
 
 #include "gui/driver.h"
 #include "gui/files.h"
 #include "gui/frame_times.h"
+#include "gui/kept_looks.h"
 #include "gui/keys.h"
 #include "gui/widgets/export.h"
 #include "gui/widgets/series_csv.h"
@@ -84,9 +86,12 @@ class Application {
           window_(options.width, options.height),
           trainer_(make_backend(), trainer_options()) {
         UiState& ui = workbench_.ui();
-        ui.theme = options.theme;
-        ui.ui_scale = options.scale;
-        ui.text_size = options.presenter ? TextSize::presenter : TextSize::ordinary;
+        if (keeps_looks()) {
+            if (const std::string sentence = load_looks(ui); !sentence.empty()) ui.messages.note(sentence);
+        }
+        if (options.theme) ui.theme = *options.theme;
+        if (options.scale) ui.ui_scale = *options.scale;
+        if (options.presenter) ui.text_size = TextSize::presenter;
         ui.selected_tensor = options.tensor;
         if (!options.experiment.greeting.empty()) ui.messages.note(options.experiment.greeting);
         if (options.driven) {
@@ -99,8 +104,15 @@ class Application {
     int run() {
         while (!window_.should_close() && exit_code_ < 0) {
             wait();
-            if (interrupted()) return kExitInterrupted;
-            if (is_due()) draw_frame();
+            if (interrupted()) {
+                exit_code_ = kExitInterrupted;
+            } else if (is_due()) {
+                draw_frame();
+            }
+        }
+        if (keeps_looks()) {
+            if (const std::string sentence = save_looks(workbench_.ui()); !sentence.empty())
+                std::fprintf(stderr, "halfscope: %s\n", sentence.c_str());
         }
         return std::max(exit_code_, static_cast<int>(kExitDone));
     }
@@ -109,6 +121,9 @@ class Application {
     std::function<std::unique_ptr<Backend>()> make_backend() const {
         return [experiment = options_.experiment] { return open_device(experiment); };
     }
+
+    /// A picture is made with what the command line says alone.
+    bool keeps_looks() const { return options_.screenshot.empty(); }
 
     TrainerOptions trainer_options() const {
         TrainerOptions options;

@@ -77,6 +77,35 @@ std::span<float> shares_of(LayoutState& state, const Layout& layout, SplitterLin
 
 }  // namespace
 
+LayoutState layout_preset(LayoutPreset preset) {
+    LayoutState state;
+    switch (preset) {
+        case LayoutPreset::explore:
+            break;
+        case LayoutPreset::lesson:
+            // What the model does and how it learns, large; one view of gradients beside it.
+            state.left_folded = true;
+            state.middle_share = 0.52f;
+            state.middle_rows = {0.32f, 0.16f, 0.16f, 0.36f};
+            state.right_rows = {0.78f, 0.22f};
+            state.middle_tab = Slot::model_view;
+            state.right_tab = Slot::staircase;
+            break;
+        case LayoutPreset::debug:
+            state.middle_share = 0.34f;
+            state.middle_rows = {0.3f, 0.2f, 0.3f, 0.2f};
+            state.right_rows = {0.82f, 0.18f};
+            state.right_tab = Slot::staircase;
+            break;
+        case LayoutPreset::compare:
+            state.middle_share = 0.45f;
+            state.right_rows = {0.42f, 0.58f};
+            state.right_tab = Slot::comparison;
+            break;
+    }
+    return state;
+}
+
 void show_tab(LayoutState& state, Slot slot) {
     const bool is_middle = slot == Slot::loss_scale || slot == Slot::model_view;
     (is_middle ? state.middle_tab : state.right_tab) = slot;

@@ -44,6 +44,10 @@ struct LayoutState {
     Slot middle_tab = Slot::loss_scale, right_tab = Slot::gradients;
 };
 
+/// Arrangements for a purpose: looking around, a lecture, hunting underflow, lanes side by side.
+enum class LayoutPreset : std::uint8_t { explore, lesson, debug, compare };
+LayoutState layout_preset(LayoutPreset preset);
+
 /// Shows that slot where it shares a tile.
 void show_tab(LayoutState& state, Slot slot);
 

@@ -67,6 +67,19 @@ void draw_run_menu(const PanelContext& context) {
     ImGui::EndMenu();
 }
 
+void draw_layout_menu(UiState& ui) {
+    if (!ImGui::BeginMenu("Layout")) return;
+    const auto item = [&ui](const char* label, const char* id, LayoutPreset preset) {
+        if (ImGui::MenuItem(label)) ui.layout = layout_preset(preset);
+        ui.probe.item(std::string("menu/layout/") + id);
+    };
+    item("Explore: as at the start", "explore", LayoutPreset::explore);
+    item("Lesson: curves and the model, large", "lesson", LayoutPreset::lesson);
+    item("Debug: gradients, large", "debug", LayoutPreset::debug);
+    item("Compare: FP32 vs FP16, large", "compare", LayoutPreset::compare);
+    ImGui::EndMenu();
+}
+
 void draw_view_menu(UiState& ui) {
     if (!ImGui::BeginMenu("View")) return;
     if (ImGui::MenuItem("Logarithmic loss", "L", ui.loss_axis == AxisScale::logarithmic))
@@ -93,7 +106,7 @@ void draw_view_menu(UiState& ui) {
     if (ImGui::MenuItem("Fold the left column", "Tab", ui.layout.left_folded)) {
         ui.layout.left_folded = !ui.layout.left_folded;
     }
-    if (ImGui::MenuItem("Tiles as at the start")) ui.layout = {};
+    draw_layout_menu(ui);
     ImGui::EndMenu();
 }
 

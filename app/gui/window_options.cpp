@@ -12,7 +12,7 @@ namespace halfscope {
 namespace {
 
 struct WindowText {
-    std::string frames, steps, size, theme = "dark", scale = "1";
+    std::string frames, steps, size, theme, scale;
 };
 
 constexpr std::uint64_t kMostFrames = 1'000'000, kMostSteps = 1'000'000'000;
@@ -27,12 +27,13 @@ void parse_size(const std::string& text, WindowOptions& options) {
 }
 
 void parse_appearance(const WindowText& text, WindowOptions& options) {
-    if (text.theme != "dark" && text.theme != "light") {
+    if (!text.theme.empty() && text.theme != "dark" && text.theme != "light") {
         throw InputError("--theme: '" + text.theme + "' is not dark or light" +
                          did_you_mean(text.theme, {"dark", "light"}));
     }
-    options.theme = text.theme == "light" ? ThemeKind::light : ThemeKind::dark;
-    options.scale = static_cast<float>(parse_real_number("--scale", text.scale, 0.5, 4.0));
+    if (!text.theme.empty()) options.theme = text.theme == "light" ? ThemeKind::light : ThemeKind::dark;
+    if (!text.scale.empty())
+        options.scale = static_cast<float>(parse_real_number("--scale", text.scale, 0.5, 4.0));
     if (!text.size.empty()) parse_size(text.size, options);
 }
 
@@ -61,7 +62,8 @@ void declare(CLI::App& app, ExperimentText& experiment, WindowText& text, Window
         ->type_name("N");
     app.add_option("--size", text.size, "Window size (default: the monitor's, up to 1920x1080)")
         ->type_name("WxH");
-    app.add_option("--theme", text.theme, "dark or light (default: dark)")->type_name("T");
+    app.add_option("--theme", text.theme, "dark or light (default: as it was left, else dark)")
+        ->type_name("T");
     app.add_option("--scale", text.scale,
                    "Size of everything, 0.5 to 4 (default: 1, times the monitor's own)")
         ->type_name("X");

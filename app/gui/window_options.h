@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "gui/theme.h"
@@ -12,13 +13,13 @@ namespace halfscope {
 
 struct WindowOptions {
     ExperimentOptions experiment;
-    std::string resume_path;      ///< a checkpoint to open; empty: none
-    std::string screenshot;       ///< PNG to write and end; empty: none
-    std::int64_t frames = 0;      ///< draw at least so many frames before the screenshot
-    std::int64_t until_step = 0;  ///< and wait until so many steps are done
-    int width = 0, height = 0;    ///< 0: as large as the monitor allows
-    ThemeKind theme = ThemeKind::dark;
-    float scale = 1.0f;
+    std::string resume_path;         ///< a checkpoint to open; empty: none
+    std::string screenshot;          ///< PNG to write and end; empty: none
+    std::int64_t frames = 0;         ///< draw at least so many frames before the screenshot
+    std::int64_t until_step = 0;     ///< and wait until so many steps are done
+    int width = 0, height = 0;       ///< 0: as large as the monitor allows
+    std::optional<ThemeKind> theme;  ///< none: as it was kept, else dark
+    std::optional<float> scale;      ///< none: as it was kept, else 1
     bool paused = false;
     bool presenter = false;
     bool driven = false;  ///< --drive: obey lines on stdin

@@ -1,9 +1,11 @@
 #include "gui/driven_window.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <stdexcept>
 #include <thread>
 
@@ -32,7 +34,16 @@ std::string why_no_window() {
     return "";
 }
 
-DrivenWindow::DrivenWindow(const std::vector<std::string>& arguments) {
+/// Windows of tests keep their looks apart from the user's, and start without any.
+void use_own_configuration(DrivenWindow::Looks looks) {
+    const std::filesystem::path folder =
+        std::filesystem::temp_directory_path() / ("halfscope-config-" + std::to_string(getpid()));
+    if (looks == DrivenWindow::Looks::fresh) std::filesystem::remove_all(folder);
+    setenv("XDG_CONFIG_HOME", folder.c_str(), 1);
+}
+
+DrivenWindow::DrivenWindow(const std::vector<std::string>& arguments, Looks looks) {
+    use_own_configuration(looks);
     std::vector<std::string> all{"--drive"};
     all.insert(all.end(), arguments.begin(), arguments.end());
     process_ = std::make_unique<ChildProcess>(HALFSCOPE_PROGRAM, all);

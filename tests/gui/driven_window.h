@@ -17,7 +17,9 @@ std::string why_no_window();
 class DrivenWindow {
   public:
     /// Starts halfscope with --drive and these arguments and waits for its first frames.
-    explicit DrivenWindow(const std::vector<std::string>& arguments);
+    /// Whether it starts as at its very first start, or as the window before it was left.
+    enum class Looks { fresh, kept };
+    explicit DrivenWindow(const std::vector<std::string>& arguments, Looks looks = Looks::fresh);
 
     /// One line to the driver, its answer. An answer with "error" fails the test.
     nlohmann::json ask(const std::string& line);

@@ -87,5 +87,16 @@ TEST(Layout, SplittersMoveBothNeighboursAndStopBeforeTheyVanish) {
     }
 }
 
+TEST(Layout, PresetsAreSoundAtEverySize) {
+    for (const LayoutPreset preset :
+         {LayoutPreset::explore, LayoutPreset::lesson, LayoutPreset::debug, LayoutPreset::compare}) {
+        for (const float width : {1280.0f, 1920.0f, 3840.0f}) {
+            const LayoutState state = layout_preset(preset);
+            const Area available{0, 25, width, 1000};
+            expect_sound(compute_layout(state, available, 1.0f), available, state.left_folded);
+        }
+    }
+}
+
 }  // namespace
 }  // namespace halfscope

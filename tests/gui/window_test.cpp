@@ -457,5 +457,22 @@ TEST(Window, GoesBackThroughTheRunAndOnToTheSameBits) {
     EXPECT_EQ(window.quit(), 0);
 }
 
+TEST(Window, LooksAsItWasLeft) {
+    NEEDS_A_WINDOW();
+    {
+        DrivenWindow window(small_spiral());
+        EXPECT_EQ(window.try_ask("rect layout/fold").contains("error"), false);
+        window.click("tab/staircase");
+        window.key("Tab");  // folds the left column
+        EXPECT_EQ(window.quit(), 0);
+    }
+    DrivenWindow window(small_spiral(), DrivenWindow::Looks::kept);
+    EXPECT_TRUE(window.try_ask("rect techniques/master_weights").contains("error"))
+        << "the left column is folded";
+    window.wait_step(12);
+    EXPECT_FALSE(window.try_ask("rect staircase/fc1").contains("error"));
+    EXPECT_EQ(window.quit(), 0);
+}
+
 }  // namespace
 }  // namespace halfscope

@@ -1,0 +1,145 @@
+#include "gui/kept_looks.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <nlohmann/json.hpp>
+
+#include "data/atomic_file.h"
+#include "data/data_error.h"
+#include "gui/panel_list.h"
+
+namespace halfscope {
+namespace {
+
+using Json = nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr float kLeastShare = 0.02f, kMostShare = 1.0f;
+
+bool is_number(const Json& object, const char* key, double least, double most) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_number() && found->get<double>() >= least &&
+           found->get<double>() <= most;
+}
+
+void take_share(const Json& object, const char* key, float& share, float least) {
+    if (is_number(object, key, static_cast<double>(least), static_cast<double>(kMostShare)))
+        share = object[key].get<float>();
+}
+
+template <std::size_t N>
+void take_shares(const Json& object, const char* key, std::array<float, N>& shares) {
+    const auto found = object.find(key);
+    if (found == object.end() || !found->is_array() || found->size() != N) return;
+    std::array<float, N> taken{};
+    for (std::size_t i = 0; i < N; ++i) {
+        const Json& one = (*found)[i];
+        if (!one.is_number()) return;
+        taken[i] = one.get<float>();
+        if (!(taken[i] >= kLeastShare && taken[i] <= kMostShare)) return;
+    }
+    shares = taken;
+}
+
+const char* slot_name(Slot slot) { return panel_list()[static_cast<std::size_t>(slot)].id; }
+
+void take_slot(const Json& object, const char* key, Slot& slot) {
+    const auto found = object.find(key);
+    if (found == object.end() || !found->is_string()) return;
+    for (const PanelEntry& panel : panel_list())
+        if (found->get<std::string>() == panel.id) slot = panel.slot;
+}
+
+}  // namespace
+
+std::string looks_path() {
+    // The XDG Base Directory Specification: a path that is not absolute is to be ignored.
+    const auto absolute = [](const char* variable) {
+        const char* value = std::getenv(variable);
+        return value && value[0] == '/' ? std::string(value) : std::string();
+    };
+    const std::string file = "/halfscope/window.json";
+    if (const std::string config = absolute("XDG_CONFIG_HOME"); !config.empty()) return config + file;
+    if (const std::string home = absolute("HOME"); !home.empty()) return home + "/.config" + file;
+    return {};
+}
+
+std::string looks_text(const UiState& ui) {
+    const LayoutState& layout = ui.layout;
+    const Json looks = {{"theme", ui.theme == ThemeKind::light ? "light" : "dark"},
+                        {"presenter", ui.text_size == TextSize::presenter},
+                        {"scale", ui.ui_scale},
+                        {"left_folded", layout.left_folded},
+                        {"left_share", layout.left_share},
+                        {"middle_share", layout.middle_share},
+                        {"left_rows", layout.left_rows},
+                        {"middle_rows", layout.middle_rows},
+                        {"right_rows", layout.right_rows},
+                        {"middle_rows_narrow", layout.middle_rows_narrow},
+                        {"middle_tab", slot_name(layout.middle_tab)},
+                        {"right_tab", slot_name(layout.right_tab)}};
+    return looks.dump(2) + "\n";
+}
+
+std::string take_looks(std::string_view text, UiState& ui) {
+    const Json looks = Json::parse(text, nullptr, false);
+    if (!looks.is_object()) return "is not a JSON object";
+    const auto flag = [&looks](const char* key, bool otherwise) {
+        const auto found = looks.find(key);
+        return found != looks.end() && found->is_boolean() ? found->get<bool>() : otherwise;
+    };
+    if (const auto theme = looks.find("theme"); theme != looks.end() && theme->is_string()) {
+        if (*theme == "light") ui.theme = ThemeKind::light;
+        if (*theme == "dark") ui.theme = ThemeKind::dark;
+    }
+    ui.text_size =
+        flag("presenter", ui.text_size == TextSize::presenter) ? TextSize::presenter : TextSize::ordinary;
+    if (is_number(looks, "scale", 0.5, 4.0)) ui.ui_scale = looks["scale"].get<float>();
+    LayoutState& layout = ui.layout;
+    layout.left_folded = flag("left_folded", layout.left_folded);
+    take_share(looks, "left_share", layout.left_share, 0.0f);
+    take_share(looks, "middle_share", layout.middle_share, kLeastShare);
+    take_shares(looks, "left_rows", layout.left_rows);
+    take_shares(looks, "middle_rows", layout.middle_rows);
+    take_shares(looks, "right_rows", layout.right_rows);
+    take_shares(looks, "middle_rows_narrow", layout.middle_rows_narrow);
+    take_slot(looks, "middle_tab", layout.middle_tab);
+    take_slot(looks, "right_tab", layout.right_tab);
+    return {};
+}
+
+std::string load_looks(UiState& ui) {
+    const std::string path = looks_path();
+    std::error_code error;
+    if (path.empty() || !fs::is_regular_file(path, error)) return {};
+    constexpr std::uintmax_t kMostBytes = 1 << 20;
+    if (fs::file_size(path, error) > kMostBytes)
+        return "'" + path + "' is too large to be the window's settings; delete it";
+    std::ifstream file(path, std::ios::binary);
+    const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    const std::string reason = take_looks(text, ui);
+    return reason.empty() ? "" : "'" + path + "' " + reason + "; it will be written anew";
+}
+
+std::string save_looks(const UiState& ui) {
+    const std::string path = looks_path();
+    if (path.empty()) return {};
+    try {
+        std::error_code error;
+        fs::create_directories(fs::path(path).parent_path(), error);
+        AtomicFile file(path);
+        file.write(looks_text(ui));
+        file.commit();
+    } catch (const DataError& failure) {
+        return failure.what();
+    }
+    return {};
+}
+
+}  // namespace halfscope
