@@ -126,6 +126,7 @@ struct UiState {
     ProbeKind probe_kind = ProbeKind::weight_gradient;
     GradientView gradient_view = GradientView::scaled;
     ShareOf share_of = ShareOf::nonzero;
+    std::optional<int> what_if_scale;  ///< gradients are shown as under S = 2^this; none: as counted
     Microscope microscope;
     AccumulatorLab accumulator;
     StairOrder stair_order = StairOrder::depth;

@@ -6,6 +6,7 @@
 
 #include "gui/widgets/class_bar.h"
 #include "gui/widgets/sweep_plot.h"
+#include "gui/widgets/what_if.h"
 #include "gui/workbench_fixture.h"
 #include "numerics/rounding.h"
 
@@ -265,6 +266,63 @@ TEST_F(InstrumentTest, TheAccumulatorLabAddsUpWhatTheLayerAdds) {
     EXPECT_EQ(number("accumulator/swallowed"), static_cast<double>(swallowed));
     ASSERT_EQ(fixture_.sink.commands.size(), 1u) << "it asks by itself";
     EXPECT_EQ(std::get<CaptureDotCommand>(fixture_.sink.commands[0]).source, dot.source);
+}
+
+TEST_F(InstrumentTest, DraggingTheScaleShowsEveryHistogramAsItWouldBe) {
+    UiState& ui = fixture_.workbench.ui();
+    ui.selected_tensor = "fc1.weight";
+    show(Slot::gradients);
+    fixture_.click("gradients/what_if/curves");  // the middle: 2^10
+    ASSERT_TRUE(ui.what_if_scale);
+    EXPECT_EQ(*ui.what_if_scale, 10);
+    fixture_.frames();
+    TensorCounts all;
+    for (const Probe& probe : lane().probes) {
+        if (probe.kind != ProbeKind::weight_gradient) continue;
+        ASSERT_EQ(probe.scale, 1.0) << "lane fp16 does not scale";
+        all.merge(probe.counts);
+        const ExponentHistogram::Prediction predicted = probe.counts.histogram.predict(10);
+        const auto nonzero = static_cast<double>(probe.counts.fp16.count() - probe.counts.fp16.true_zero);
+        EXPECT_DOUBLE_EQ(number("gradients/" + probe.tensor + "/flushed"),
+                         100.0 * static_cast<double>(predicted.flushed) / nonzero);
+        EXPECT_DOUBLE_EQ(number("gradients/" + probe.tensor + "/subnormal"),
+                         100.0 * static_cast<double>(predicted.subnormal) / nonzero);
+    }
+    const auto nonzero = static_cast<double>(all.fp16.count() - all.fp16.true_zero);
+    EXPECT_DOUBLE_EQ(number("gradients/all 6 tensors/flushed"),
+                     100.0 * static_cast<double>(all.histogram.predict(10).flushed) / nonzero);
+    EXPECT_NE(ui.probe.find_value("gradients/caption")->find("PREDICTED"), std::string::npos);
+    fixture_.click("gradients/what_if/end");
+    EXPECT_FALSE(ui.what_if_scale);
+    fixture_.frames();
+    EXPECT_DOUBLE_EQ(number("gradients/all 6 tensors/flushed"),
+                     100.0 * static_cast<double>(all.fp16.flushed) / nonzero);
+}
+
+/// A probe moved to another scale against the same values multiplied and counted anew.
+TEST(WhatIf, AMovedProbeIsWhatCountingTheScaledValuesGives) {
+    Probe probe;
+    probe.kind = ProbeKind::weight_gradient;
+    probe.scale = 8;
+    std::vector<float> values;
+    for (int i = 0; i < 4000; ++i)
+        values.push_back(std::ldexp(1.0f + static_cast<float>(i % 97) / 97, i % 60 - 40) * (i % 2 ? 1 : -1));
+    values.push_back(0.0f);
+    values.push_back(INFINITY);
+    values.push_back(NAN);
+    for (const float value : values) probe.counts.add(value, round_to_fp16(value), Format::fp16);
+    for (const int exponent : {-10, 0, 3, 12, 30}) {
+        TensorCounts expected;
+        for (const float value : values) {
+            const float scaled = std::ldexp(value, exponent - 3);
+            expected.add(scaled, round_to_fp16(scaled), Format::fp16);
+        }
+        const Probe moved = under_scale(probe, exponent);
+        EXPECT_EQ(moved.counts.fp16, expected.fp16) << exponent;
+        EXPECT_EQ(moved.counts.histogram, expected.histogram) << exponent;
+        EXPECT_EQ(moved.counts.max_abs, expected.max_abs);
+        EXPECT_EQ(moved.scale, std::exp2(exponent));
+    }
 }
 
 }  // namespace

@@ -86,6 +86,18 @@ void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane) {
     draw_lane_choice(context.theme, ui, context.snapshot, lane, "gradients");
     draw_kind_choice(context);
     if (is_gradient(ui.probe_kind)) draw_view_choice(context);
+    if (ui.what_if_scale && is_gradient(ui.probe_kind)) {
+        const std::string label = "what if S = " + context.theme.power_of_two(*ui.what_if_scale) + "  x";
+        flow_to(ImGui::CalcTextSize(label.c_str()).x + ImGui::GetStyle().FramePadding.x * 2);
+        ImGui::PushStyleColor(ImGuiCol_Button, context.theme.accent_soft);
+        if (ImGui::Button(label.c_str())) ui.what_if_scale.reset();
+        ImGui::PopStyleColor();
+        ui.probe.item("gradients/what_if/end");
+        item_tooltip(context.theme,
+                     "Histograms and percentages are predicted: what storing these very gradients times "
+                     "another S would do, "
+                     "exactly; underflow upstream is not predicted. Click to see them as they were counted.");
+    }
     const bool of_nonzero = ui.share_of == ShareOf::nonzero;
     flow_to(ImGui::CalcTextSize("% of non-zero").x + ImGui::GetStyle().FramePadding.x * 2);
     if (ImGui::Button(of_nonzero ? "% of non-zero" : "% of all")) {
@@ -123,9 +135,13 @@ std::string axis_caption(const PanelContext& context, const LaneSnapshot& lane, 
     std::string text = "log2 |value|";
     if (is_gradient(context.ui.probe_kind)) {
         const std::string scale = "S = " + scale_label(context.theme, probes.front()->scale);
-        text = shown_view(context.ui) == GradientView::scaled
-                   ? "log2 |g x S| as stored (" + scale + ")"
-                   : "log2 |g| unscaled (" + scale + "; bands moved by S)";
+        const bool is_scaled = shown_view(context.ui) == GradientView::scaled;
+        if (context.ui.what_if_scale) {
+            text = "PREDICTED for " + scale + (is_scaled ? ": log2 |g x S|" : ": log2 |g|, bands moved by S");
+        } else {
+            text = is_scaled ? "log2 |g x S| as stored (" + scale + ")"
+                             : "log2 |g| unscaled (" + scale + "; bands moved by S)";
+        }
     }
     text += context.ui.share_of == ShareOf::nonzero ? "; % of non-zero elements" : "; % of all elements";
     return text + "; step " + count_text(lane.probe_step) + storage_note(lane, probes);
@@ -206,7 +222,7 @@ ExponentAxis draw_rows(const PanelContext& context, const LaneSnapshot& lane, co
         longest_name = std::max(longest_name, ImGui::CalcTextSize(probe->tensor.c_str()).x);
     const RowColumns columns = choose_columns(width, longest_name, context.ui.probe_kind, theme);
     const double shift = shown_shift(*probes.front(), view);
-    const float row_height = std::clamp((height - header) / count, theme.px(22), theme.px(64));
+    const float row_height = std::clamp((height - header) / count, theme.px(18), theme.px(64));
     const bool scrolls = row_height * count > height - header + 1;
     const float right = origin.x + width - (scrolls ? ImGui::GetStyle().ScrollbarSize : 0.0f);
     const ExponentAxis axis = make_axis(columns, origin.x, right, view, shift);
@@ -254,6 +270,19 @@ void draw_history(const PanelContext& context, const LaneSnapshot& lane, const P
     context.ui.probe.rectangle("gradients/waterfall", ImVec2(axis.left, area), ImVec2(axis.right, bottom));
 }
 
+/// A drag over the curves shows every histogram as it would be under the scale below the mouse; a double
+/// click ends it.
+void drag_scale(const PanelContext& context, const ScaleArea& area) {
+    if (area.max.x - area.min.x < 20 || area.max.y - area.min.y < 20) return;
+    ImGui::SetCursorScreenPos(area.min);
+    ImGui::InvisibleButton("what_if", ImVec2(area.max.x - area.min.x, area.max.y - area.min.y));
+    context.ui.probe.item("gradients/what_if/curves");
+    if (ImGui::IsItemHovered()) ImGui::SetMouseCursor(ImGuiMouseCursor_ResizeEW);
+    if (ImGui::IsItemActive()) context.ui.what_if_scale = area.exponent_at(ImGui::GetIO().MousePos.x);
+    if (ImGui::IsItemHovered() && ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left))
+        context.ui.what_if_scale.reset();
+}
+
 /// The selected tensor over time, and under other scales: beside it where the columns of numbers leave room,
 /// else below.
 void draw_detail(const PanelContext& context, const LaneSnapshot& lane, const Probe& probe,
@@ -263,20 +292,52 @@ void draw_detail(const PanelContext& context, const LaneSnapshot& lane, const Pr
     const ImVec2 end(origin.x + room.x, origin.y + room.y);
     const bool has_what_if = is_gradient(probe.kind);
     const float gap = theme.px(10);
-    const bool is_beside = end.x - axis.right - gap > theme.px(250);
+    const bool is_total = probe.layer.empty();  // which has no history
+    const bool is_beside = !is_total && end.x - axis.right - gap > theme.px(250);
     const float bottom = has_what_if && !is_beside ? origin.y + room.y * 0.5f - gap * 0.5f : end.y;
-    draw_history(context, lane, probe, axis, origin.x, origin.y + theme.px(4), bottom - theme.px(2));
+    if (!is_total)
+        draw_history(context, lane, probe, axis, origin.x, origin.y + theme.px(4), bottom - theme.px(2));
     if (has_what_if) {
-        const ImVec2 min = is_beside ? ImVec2(axis.right + gap, origin.y + theme.px(4))
-                                     : ImVec2(origin.x, bottom + gap * 0.5f);
-        draw_what_if(ImGui::GetWindowDrawList(), theme, probe, lane.techniques, min, end);
+        const ImVec2 min = is_total    ? ImVec2(origin.x, origin.y + theme.px(4))
+                           : is_beside ? ImVec2(axis.right + gap, origin.y + theme.px(4))
+                                       : ImVec2(origin.x, bottom + gap * 0.5f);
+        draw_what_if(ImGui::GetWindowDrawList(), theme, probe, lane.techniques, context.ui.what_if_scale, min,
+                     end);
+        drag_scale(context, what_if_area(theme, min, end));
         context.ui.probe.rectangle("gradients/what_if", min, end);
         if (context.ui.probe.enabled()) {
             context.ui.probe.value("gradients/what_if/no_overflow_up_to",
                                    static_cast<double>(largest_without_overflow(what_if(probe))));
         }
     }
+    ImGui::SetCursorScreenPos(origin);
     ImGui::Dummy(ImVec2(std::max(1.0f, room.x), std::max(1.0f, room.y)));
+}
+
+/// All rows, as counted or under another scale, the sum of all gradients last; and the selected one's detail.
+void draw_probes(const PanelContext& context, const LaneSnapshot& lane, const ProbePointers& counted) {
+    const bool of_gradients = is_gradient(context.ui.probe_kind);
+    ProbePointers actual = counted;
+    Probe total;
+    if (of_gradients && counted.size() > 1) {
+        total = total_of(counted, "all " + std::to_string(counted.size()) + " tensors");
+        actual.push_back(&total);
+    }
+    std::vector<Probe> moved;
+    ProbePointers shown = actual;
+    if (of_gradients && context.ui.what_if_scale) {
+        moved.reserve(actual.size());
+        for (std::size_t index = 0; index < actual.size(); ++index)
+            shown[index] = &moved.emplace_back(under_scale(*actual[index], *context.ui.what_if_scale));
+    }
+    draw_caption(context, axis_caption(context, lane, shown));
+    const auto selected = std::find_if(actual.begin(), actual.end(), [&](const Probe* probe) {
+        return probe->tensor == context.ui.selected_tensor;
+    });
+    const float left = ImGui::GetContentRegionAvail().y;
+    const bool has_detail = selected != actual.end() && left > context.theme.px(240);
+    const ExponentAxis axis = draw_rows(context, lane, shown, has_detail ? left * 0.52f : left);
+    if (has_detail) draw_detail(context, lane, **selected, axis);
 }
 
 void draw_menu(const PanelContext& context, const LaneSnapshot& lane, const ProbePointers& probes, ImVec2 min,
@@ -320,14 +381,7 @@ void draw_gradients_panel(const PanelContext& context) {
         return;
     }
     context.ui.probe.value("gradients/step", static_cast<double>(lane->probe_step));
-    draw_caption(context, axis_caption(context, *lane, probes));
-    const auto selected = std::find_if(probes.begin(), probes.end(), [&](const Probe* probe) {
-        return probe->tensor == context.ui.selected_tensor;
-    });
-    const float left = ImGui::GetContentRegionAvail().y;
-    const bool has_detail = selected != probes.end() && left > context.theme.px(240);
-    const ExponentAxis axis = draw_rows(context, *lane, probes, has_detail ? left * 0.52f : left);
-    if (has_detail) draw_detail(context, *lane, **selected, axis);
+    draw_probes(context, *lane, probes);
     draw_menu(context, *lane, probes, min, ImVec2(min.x + room.x, min.y + room.y));
 }
 

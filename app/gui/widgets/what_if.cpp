@@ -158,14 +158,52 @@ WhatIfWindow best_window(const std::vector<WhatIfPoint>& points) {
     return window;
 }
 
-void draw_what_if(ImDrawList* draw, const Theme& theme, const Probe& probe, const Techniques& techniques,
-                  ImVec2 min, ImVec2 max) {
-    const float line = ImGui::GetTextLineHeight(), width = max.x - min.x;
+Probe under_scale(const Probe& probe, int exponent) {
+    Probe moved = probe;
+    const int shift = static_cast<int>(std::lround(exponent - contained_log2(probe)));
+    moved.scale = std::exp2(exponent);
+    moved.relative_error = -1;
+    moved.cosine = -2;
+    const ExponentHistogram::Prediction predicted = probe.counts.histogram.predict(shift);
+    ClassCounts& classes = moved.counts.fp16;
+    classes.flushed = predicted.flushed;
+    classes.subnormal = predicted.subnormal;
+    classes.normal = predicted.normal;
+    classes.inf = predicted.inf + classes.inf_incoming;
+    moved.counts.histogram = {};
+    for (int bin = 0; bin < kExponentBins; ++bin)
+        moved.counts.histogram.bins[std::clamp(bin + shift, 0, kExponentBins - 1)].add(
+            probe.counts.histogram.bins[bin]);
+    moved.counts.min_abs = std::ldexp(probe.counts.min_abs, shift);
+    moved.counts.max_abs = std::ldexp(probe.counts.max_abs, shift);
+    return moved;
+}
+
+Probe total_of(const std::vector<const Probe*>& probes, const std::string& name) {
+    Probe total;
+    total.tensor = name;
+    if (probes.empty()) return total;
+    total.kind = probes.front()->kind;
+    total.own_format = probes.front()->own_format;
+    total.scale = probes.front()->scale;
+    for (const Probe* probe : probes) total.counts.merge(probe->counts);
+    return total;
+}
+
+ScaleArea what_if_area(const Theme& theme, ImVec2 min, ImVec2 max) {
+    const float line = ImGui::GetTextLineHeight();
     // Never cut: it says what the curves do not.
+    const float label = ImGui::CalcTextSize(kHonestLabel, nullptr, false, max.x - min.x).y;
+    return {ImVec2(min.x + theme.px(42), min.y + line + theme.px(6)),
+            ImVec2(max.x - theme.px(6), max.y - line - label - theme.px(6))};
+}
+
+void draw_what_if(ImDrawList* draw, const Theme& theme, const Probe& probe, const Techniques& techniques,
+                  std::optional<int> shown, ImVec2 min, ImVec2 max) {
+    const float line = ImGui::GetTextLineHeight(), width = max.x - min.x;
     const float label_height = ImGui::CalcTextSize(kHonestLabel, nullptr, false, width).y;
     draw_clipped_text(draw, min, width, theme.text, title_of(probe, techniques));
-    const ScaleArea area{ImVec2(min.x + theme.px(42), min.y + line + theme.px(6)),
-                         ImVec2(max.x - theme.px(6), max.y - line - label_height - theme.px(6))};
+    const ScaleArea area = what_if_area(theme, min, max);
     if (area.max.y - area.min.y < theme.px(24) || area.max.x - area.min.x < theme.px(60)) return;
     draw->AddRectFilled(area.min, area.max, theme.plot_background);
     const std::vector<WhatIfPoint> points = what_if(probe);
@@ -181,6 +219,9 @@ void draw_what_if(ImDrawList* draw, const Theme& theme, const Probe& probe, cons
     draw_curve(draw, theme, points, Band::flushed, area);
     draw_curve(draw, theme, points, Band::overflow, area);
     draw_now(draw, theme, probe, area);
+    if (shown)
+        draw_scale_mark(draw, theme, area, std::exp2(*shown), ("S = " + theme.power_of_two(*shown)).c_str(),
+                        2);
     compat::add_rectangle(draw, area.min, area.max, theme.panel_border, 0, 1);
     draw->AddText(ImGui::GetFont(), ImGui::GetFontSize(), ImVec2(min.x, max.y - label_height), theme.text_dim,
                   kHonestLabel, nullptr, width);

@@ -3,10 +3,13 @@
 // says so. Used by the gradients panel.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "gui/theme.h"
 #include "gui/ui_state.h"
+#include "gui/widgets/scale_area.h"
 #include "session/snapshot.h"
 #include "train/scale_sweep.h"
 
@@ -23,6 +26,12 @@ std::vector<WhatIfPoint> what_if(const Probe& probe);
 /// The largest exponent without overflow; kLowestSweptScale - 1 where every one overflows.
 int largest_without_overflow(const std::vector<WhatIfPoint>& points);
 
+/// The probe as it would be had these very gradients contained the loss scale 2^exponent: exponents moved,
+/// FP16's classes predicted from them. What only a measurement tells (relative error, cosine) is not there.
+Probe under_scale(const Probe& probe, int exponent);
+/// All tensors of one kind as one, under the name `name`.
+Probe total_of(const std::vector<const Probe*>& probes, const std::string& name);
+
 /// The scales that lose least: no overflow, and of those the fewest flushed.
 struct WhatIfWindow {
     int first = 0, last = -1;  ///< exponents; last < first: every scale overflows
@@ -31,7 +40,10 @@ struct WhatIfWindow {
 };
 WhatIfWindow best_window(const std::vector<WhatIfPoint>& points);
 
+/// Where in it scales are dragged.
+ScaleArea what_if_area(const Theme& theme, ImVec2 min, ImVec2 max);
+/// `shown`: a hypothetical scale that is marked, by its exponent.
 void draw_what_if(ImDrawList* draw, const Theme& theme, const Probe& probe, const Techniques& techniques,
-                  ImVec2 min, ImVec2 max);
+                  std::optional<int> shown, ImVec2 min, ImVec2 max);
 
 }  // namespace halfscope
