@@ -126,6 +126,8 @@ class Session {
     void note_undo(const std::string& lane, const Techniques& before, const Techniques& after);
     void change_back(const std::string& lane, const Techniques& techniques);
     void make_changes_again();
+    std::uint64_t lasting_bytes() const;
+    KeptState present_state() const;
     void keep_state();
     void return_to(const KeptState& state);
     void go_back_before(std::int64_t step);

@@ -3,6 +3,7 @@
 // going back: what was changed later is changed again at its step when the run goes on, until something else
 // is changed.
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "session/session.h"
@@ -65,10 +66,37 @@ void Session::make_changes_again() {
     }
 }
 
+/// What outlives a step of all lanes, before it is copied.
+std::uint64_t Session::lasting_bytes() const {
+    std::uint64_t bytes = 0;
+    for (const Lane& lane : experiment_->lanes()) {
+        const MemoryUse& use = lane.memory();
+        bytes += use[MemoryCategory::weights] + use[MemoryCategory::master_weights] +
+                 use[MemoryCategory::optimizer_state];
+    }
+    return bytes;
+}
+
+/// Where one is due and there is room for it.
 void Session::keep_state() {
     const std::int64_t step = experiment_->next_step();
     if (step <= ring_.last_step() || (!ring_.empty() && step % keep_every_ != 0)) return;
+    if (lasting_bytes() > ring_.most_bytes()) return;
     const SteadyClock::time_point start = SteadyClock::now();
+    try {
+        ring_.add(present_state());
+    } catch (const std::bad_alloc&) {
+        return;  // a state that cannot be gone back to is no reason to end a run
+    }
+    // As often as the share of the time allows; powers of two, to which the timeline's merged buckets align.
+    const double cost_ms = elapsed_ms(start, SteadyClock::now()), step_ms = steps_.mean_ms();
+    while (step_ms > 0 && cost_ms * kKeepingShare > step_ms * static_cast<double>(keep_every_) &&
+           keep_every_ < std::int64_t{1} << 20)
+        keep_every_ *= 2;
+}
+
+KeptState Session::present_state() const {
+    const std::int64_t step = experiment_->next_step();
     KeptState state;
     state.step = step;
     state.changes = changes_made_;
@@ -77,14 +105,7 @@ void Session::keep_state() {
         const Lane& lane = experiment_->lanes()[index];
         state.lanes.push_back({lanes_[index], {lane.name(), lane.techniques()}, lane.record()});
     }
-    const std::uint64_t bytes = state.bytes();
-    if (bytes > ring_.most_bytes()) return;
-    ring_.add(std::move(state));
-    // As often as the share of the time allows; powers of two, to which the timeline's merged buckets align.
-    const double cost_ms = elapsed_ms(start, SteadyClock::now()), step_ms = steps_.mean_ms();
-    while (step_ms > 0 && cost_ms * kKeepingShare > step_ms * static_cast<double>(keep_every_) &&
-           keep_every_ < std::int64_t{1} << 20)
-        keep_every_ *= 2;
+    return state;
 }
 
 /// The experiment becomes what it was; lanes that are still there keep their memory.
@@ -155,6 +176,8 @@ void Session::make_steps_again(std::int64_t next_step) {
 /// Back to what was kept before a step: so that its last step is made again and measured. The first state
 /// stands for itself.
 void Session::go_back_before(std::int64_t step) {
+    if (ring_.empty())
+        throw InputError("nothing is kept to go back to; choose some memory for it, from the next step on");
     const KeptState* state = ring_.before(std::max(ring_.first_step(), step - 1));
     if (!state || state->step > step) {
         throw InputError("step " + std::to_string(step) + " is not kept any more; the earliest one is " +

@@ -37,7 +37,7 @@ void StateRing::forget_after(std::int64_t step) {
 
 void StateRing::set_most_bytes(std::uint64_t most_bytes) {
     most_bytes_ = most_bytes;
-    shrink();
+    most_bytes_ == 0 ? clear() : shrink();
 }
 
 /// Drops the state whose gap, against its age, is smallest: so that gaps grow with age.

@@ -41,6 +41,7 @@ class StateRing {
     void clear();
     /// Forgets the states of later steps than this.
     void forget_after(std::int64_t step);
+    /// 0: keeps nothing any more.
     void set_most_bytes(std::uint64_t most_bytes);
 
     /// The newest state of a step up to this one; null: there is none. Until the ring changes.

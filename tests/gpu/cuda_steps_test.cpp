@@ -6,6 +6,10 @@
 #include "backend/cuda_module.h"
 #include "lane_pair.h"
 #include "tiny_workload.h"
+#include "train/dot_capture.h"
+#include "train/overflow_report.h"
+#include "train/scale_sweep.h"
+#include "train/update_peek.h"
 
 namespace halfscope {
 namespace {
@@ -99,6 +103,45 @@ TEST_F(CudaSteps, ALaneBesideGrowsTheScratchMemory) {
         large.steps(1);
         small.steps(1);
     }
+}
+
+/// What looks at a lane without a step: sweeps over scales, updates before they are made, overflows, single
+/// sums. All of it equals the CPU's, and leaves the recorded steps as they are.
+TEST_F(CudaSteps, LooksFindWhatTheCpuFindsAndLeaveNoTrace) {
+    const auto workload = tiny();
+    LanePair pair(*gpu, *cpu, workload, parse_techniques("mixed"));
+    pair.steps(4);
+    const std::vector<Batch> batches{workload->training_batch(pair.next)};
+    ScaleSweep found = pair.found.begin_sweep(pair.next, batches),
+               expected = pair.expected.begin_sweep(pair.next, batches);
+    while (!expected.is_complete()) {
+        pair.found.sweep_next(found, batches);
+        pair.expected.sweep_next(expected, batches);
+    }
+    ASSERT_EQ(found.tensors.size(), expected.tensors.size());
+    for (std::size_t i = 0; i < expected.tensors.size(); ++i) {
+        EXPECT_EQ(found.tensors[i].true_exponents, expected.tensors[i].true_exponents)
+            << expected.tensors[i].tensor;
+        for (std::size_t point = 0; point < expected.tensors[i].points.size(); ++point)
+            EXPECT_EQ(found.tensors[i].points[point].counts, expected.tensors[i].points[point].counts);
+    }
+    const std::string name =
+        workload->training_graph().tensor(workload->training_graph().parameters()[0]).name;
+    EXPECT_EQ(pair.found.peek_update(name, pair.next, batches).next,
+              pair.expected.peek_update(name, pair.next, batches).next);
+    const DotSource source = dot_sources(workload->training_graph())[1];
+    const DotCapture a = pair.found.capture_dot(source, 1, 1, pair.next, batches);
+    const DotCapture b = pair.expected.capture_dot(source, 1, 1, pair.next, batches);
+    EXPECT_EQ(a.a, b.a);
+    EXPECT_EQ(a.b, b.b);
+    EXPECT_EQ(a.stored, b.stored);
+    for (Lane* lane : {&pair.found, &pair.expected}) lane->multiply_loss_scale(1 << 20);
+    const OverflowReport one = pair.found.examine_overflow(pair.next, batches);
+    const OverflowReport other = pair.expected.examine_overflow(pair.next, batches);
+    EXPECT_EQ(one.halvings, other.halvings);
+    EXPECT_EQ(one.origin_layer, other.origin_layer);
+    EXPECT_EQ(one.tensors.size(), other.tensors.size());
+    pair.steps(8);
 }
 
 }  // namespace

@@ -254,6 +254,24 @@ TEST(SessionTime, KeepsWithinItsBytesAndStillReachesEveryStep) {
     EXPECT_EQ(run.signatures(), straight.signatures());
 }
 
+TEST(SessionTime, WithoutMemoryNothingIsKept) {
+    TimedRun run;
+    run.to(10);
+    EXPECT_GT(run.snapshot().kept_states, 0u);
+    run.session.apply(SetHistoryCommand{0});
+    EXPECT_EQ(run.snapshot().kept_states, 0u);
+    run.to(20);
+    EXPECT_EQ(run.snapshot().kept_states, 0u);
+    run.session.apply(GoToStepCommand{15});
+    EXPECT_EQ(run.snapshot().next_step, 20);
+    // With memory again, from the next step on.
+    run.session.apply(SetHistoryCommand{kHistoryBytes});
+    run.to(30);
+    run.session.apply(GoToStepCommand{25});
+    EXPECT_EQ(run.snapshot().next_step, 25) << run.last_message();
+    EXPECT_EQ(run.snapshot().first_kept_step, 20);
+}
+
 TEST(SessionTime, WithoutKeptStatesItSaysWhatCanBeReached) {
     TimedRun run;
     run.session.apply(SetHistoryCommand{10});
