@@ -275,6 +275,10 @@ TEST(SessionTime, WithoutMemoryNothingIsKept) {
 TEST(SessionTime, WithoutKeptStatesItSaysWhatCanBeReached) {
     TimedRun run;
     run.session.apply(SetHistoryCommand{10});
+    run.to(5);
+    run.session.apply(GoToStepCommand{3});
+    EXPECT_NE(run.last_message().find("nothing is kept to go back to"), std::string::npos);
+    run.session.apply(SetHistoryCommand{kHistoryBytes});
     run.to(10);
     run.session.apply(GoToStepCommand{4});
     EXPECT_NE(run.last_message().find("step 4 is not kept any more"), std::string::npos)
