@@ -27,9 +27,10 @@ enum class Slot : std::uint8_t {
     microscope,
     overflow,
     accumulator,
+    network,
     comparison
 };
-inline constexpr int kSlotCount = 14;
+inline constexpr int kSlotCount = 15;
 
 /// What the user changed: shares of the available length, so that they survive resizing.
 struct LayoutState {

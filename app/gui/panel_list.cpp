@@ -8,6 +8,7 @@
 #include "gui/panels/loss_scale_panel.h"
 #include "gui/panels/microscope_panel.h"
 #include "gui/panels/model_view_panel.h"
+#include "gui/panels/network_panel.h"
 #include "gui/panels/overflow_panel.h"
 #include "gui/panels/scale_sweep_panel.h"
 #include "gui/panels/scenario_panel.h"
@@ -85,6 +86,12 @@ const std::array<PanelEntry, kSlotCount>& panel_list() {
          "running sum does "
          "to it (paper, section 3.3). Where the running sum has become too large, addends no longer move it.",
          draw_accumulator_panel, Slot::accumulator, "ACCUMULATOR"},
+        {"network", "NETWORK",
+         "The engine's own graph, from the batch to the loss: every layer with its activation, the gradient "
+         "that comes "
+         "back to it, and its parameters' gradients, each with the class that stands out. Click one to "
+         "follow it.",
+         draw_network_panel, Slot::network},
         {"comparison", "FP32 vs FP16",
          "The lanes side by side, and how far each lane's gradients are from the true ones: FP32 gradients "
          "at the same weights on the same batch (the shadow pass).",

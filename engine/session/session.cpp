@@ -94,6 +94,7 @@ void Session::install(std::unique_ptr<Experiment> experiment, std::shared_ptr<co
     work.flops *= static_cast<double>(workload->micro_batches());
     matrix_work_ = std::make_shared<const MatrixWork>(std::move(work));
     dot_sources_ = std::make_shared<const std::vector<DotSource>>(dot_sources(workload->training_graph()));
+    outline_ = std::make_shared<const std::vector<OutlineNode>>(outline_of(workload->training_graph()));
     experiment_ = std::move(experiment);
     workload_ = std::move(workload);
     target_ = std::move(target);

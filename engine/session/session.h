@@ -238,6 +238,7 @@ class Session {
     std::shared_ptr<const ModelView> target_;
     std::shared_ptr<const MatrixWork> matrix_work_;
     std::shared_ptr<const std::vector<DotSource>> dot_sources_;
+    std::shared_ptr<const std::vector<OutlineNode>> outline_;
 
     RunState state_ = RunState::loading;
     LoadingProgress loading_;

@@ -77,6 +77,7 @@ Snapshot Session::make_snapshot() {
         snapshot.settings = workload_->settings();
         snapshot.next_step = experiment_->next_step();
         snapshot.matrix_work = matrix_work_;
+        snapshot.outline = outline_;
         snapshot.dot_sources = dot_sources_;
         for (std::size_t index = 0; index < lanes_.size(); ++index)
             snapshot.lanes.push_back(lane_snapshot(index));

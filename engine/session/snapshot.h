@@ -12,6 +12,7 @@
 
 #include "graph/matrix_work.h"
 #include "session/energy_window.h"
+#include "session/graph_outline.h"
 #include "session/rate_window.h"
 #include "train/dot_capture.h"
 #include "train/lane.h"
@@ -114,6 +115,8 @@ struct Snapshot {
     std::int64_t next_step = 0;  ///< steps done so far
     /// The products of a step, the same in all lanes; null before anything is open.
     std::shared_ptr<const MatrixWork> matrix_work;
+    /// The network; null before anything is open.
+    std::shared_ptr<const std::vector<OutlineNode>> outline;
     /// The sums that a step makes, which can be taken from a lane; null before anything is open.
     std::shared_ptr<const std::vector<DotSource>> dot_sources;
     std::vector<LaneSnapshot> lanes;

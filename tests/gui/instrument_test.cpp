@@ -299,6 +299,29 @@ TEST_F(InstrumentTest, DraggingTheScaleShowsEveryHistogramAsItWouldBe) {
                      100.0 * static_cast<double>(all.fp16.flushed) / nonzero);
 }
 
+TEST_F(InstrumentTest, TheNetworkShowsEveryTensorsWorstClassAndLeadsToIt) {
+    show(Slot::network);
+    ASSERT_TRUE(fixture_.snapshot.outline);
+    const std::vector<OutlineNode>& outline = *fixture_.snapshot.outline;
+    ASSERT_EQ(outline.size(), 6u);  // two hidden layers with sigmoids, fc3, the loss
+    EXPECT_EQ(outline[1].sources, std::vector<int>{0});
+    EXPECT_EQ(outline[0].parameters, (std::vector<std::string>{"fc1.weight", "fc1.bias"}));
+    for (const Probe& probe : lane().probes) {
+        if (probe.kind != ProbeKind::weight_gradient) continue;
+        const ClassCounts& counts = probe.counts.fp16;
+        const auto nonzero = static_cast<double>(counts.count() - counts.true_zero);
+        const std::uint64_t shown = counts.inf + counts.nan > counts.flushed ? counts.inf + counts.nan
+                                    : counts.flushed > 0                     ? counts.flushed
+                                                                             : counts.subnormal;
+        EXPECT_DOUBLE_EQ(number("network/" + probe.tensor + "/weight_gradient"),
+                         nonzero == 0 ? 0.0 : 100.0 * static_cast<double>(shown) / nonzero)
+            << probe.tensor;
+    }
+    fixture_.click("network/fc2/activation_gradient");
+    EXPECT_EQ(fixture_.workbench.ui().selected_tensor, "fc2");
+    EXPECT_EQ(fixture_.workbench.ui().probe_kind, ProbeKind::activation_gradient);
+}
+
 /// A probe moved to another scale against the same values multiplied and counted anew.
 TEST(WhatIf, AMovedProbeIsWhatCountingTheScaledValuesGives) {
     Probe probe;

@@ -25,7 +25,7 @@ TEST(Workbench, DrawsEveryPanelAtEverySizeThemeAndTextSize) {
         for (const ThemeKind theme : {ThemeKind::dark, ThemeKind::light}) {
             for (const TextSize text : {TextSize::ordinary, TextSize::presenter}) {
                 for (const Slot tab : {Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::microscope,
-                                       Slot::overflow, Slot::accumulator, Slot::comparison}) {
+                                       Slot::overflow, Slot::accumulator, Slot::network, Slot::comparison}) {
                     fixture.size = size;
                     ui.theme = theme;
                     ui.text_size = text;
