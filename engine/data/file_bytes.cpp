@@ -13,7 +13,8 @@ namespace {
     throw DataError(kind.name + " '" + path + "' " + reason);
 }
 
-/// Size of a regular file; refuses everything else by what it is.
+}  // namespace
+
 std::uintmax_t regular_file_size(const std::string& path, const FileKind& kind) {
     std::error_code error;
     const std::filesystem::file_status status = std::filesystem::status(path, error);
@@ -32,8 +33,6 @@ std::uintmax_t regular_file_size(const std::string& path, const FileKind& kind) 
     if (error) refuse(path, kind, "cannot be measured (" + error.message() + "); check its permissions");
     return bytes;
 }
-
-}  // namespace
 
 std::string read_file_bytes(const std::string& path, const FileKind& kind, std::uintmax_t maximum_bytes) {
     const std::uintmax_t bytes = regular_file_size(path, kind);

@@ -1,4 +1,5 @@
-// Makes bytes that a model generated safe to show. Called by scenarios for their text view.
+// Makes bytes that a model generated, or that a file gives for a name, safe to show. Called by scenarios for
+// their text view, and by readers for their refusals.
 #pragma once
 
 #include <string>
@@ -12,5 +13,10 @@ inline constexpr std::string_view kReplacementCharacter = "\xEF\xBF\xBD";
 /// `bytes` as UTF-8 on one line: white space becomes a space; control codes and bytes that are not part of a
 /// valid UTF-8 sequence (Unicode 15, table 3-7) become U+FFFD, one each; C1 controls likewise.
 std::string printable_line(std::string_view bytes);
+
+/// A name from outside in a sentence: on one line, and cut where it is long.
+std::string short_name(std::string_view name);
+/// The same in quotes.
+std::string quoted_name(std::string_view name);
 
 }  // namespace halfscope

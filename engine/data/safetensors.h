@@ -22,7 +22,7 @@ struct StoredTensor {
     std::string name;
     std::string dtype;  ///< as the format spells it: "F32", "I64"
     std::vector<std::int64_t> shape;
-    std::vector<float> values;           ///< F32, F16 and BF16 exactly; F64 rounded to the nearest FP32
+    std::vector<float> values;           ///< F32, F16, BF16, F8_E4M3, F8_E5M2 exactly; F64 rounded to FP32
     std::vector<std::int64_t> integers;  ///< I64, I32, I16, I8, U32, U16, U8 and BOOL (0 or 1)
 
     /// Which of the two it holds.

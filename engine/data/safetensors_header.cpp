@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
+#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 #include <utility>
 
 #include "data/data_error.h"
+#include "data/printable_text.h"
 #include "data/safetensors.h"
 
 namespace halfscope {
@@ -18,15 +21,25 @@ struct TypeRow {
     SafetensorsType type;
     const char* name;
     std::uint64_t bytes;
+    ElementType element = ElementType::other;
 };
-constexpr std::array<TypeRow, 12> kTypes{{{SafetensorsType::f64, "F64", 8},
-                                          {SafetensorsType::f32, "F32", 4},
-                                          {SafetensorsType::f16, "F16", 2},
-                                          {SafetensorsType::bf16, "BF16", 2},
+static_assert(std::endian::native == std::endian::little, "lengths are copied as they lie in the file");
+
+constexpr std::uint64_t kLengthBytes = 8;
+
+constexpr std::array<TypeRow, 17> kTypes{{{SafetensorsType::f64, "F64", 8, ElementType::f64},
+                                          {SafetensorsType::f32, "F32", 4, ElementType::f32},
+                                          {SafetensorsType::f16, "F16", 2, ElementType::f16},
+                                          {SafetensorsType::bf16, "BF16", 2, ElementType::bf16},
+                                          {SafetensorsType::e4m3, "F8_E4M3", 1, ElementType::e4m3},
+                                          {SafetensorsType::e5m2, "F8_E5M2", 1, ElementType::e5m2},
+                                          {SafetensorsType::e8m0, "F8_E8M0", 1},
+                                          {SafetensorsType::c64, "C64", 8},
                                           {SafetensorsType::i64, "I64", 8},
                                           {SafetensorsType::i32, "I32", 4},
                                           {SafetensorsType::i16, "I16", 2},
                                           {SafetensorsType::i8, "I8", 1},
+                                          {SafetensorsType::u64, "U64", 8},
                                           {SafetensorsType::u32, "U32", 4},
                                           {SafetensorsType::u16, "U16", 2},
                                           {SafetensorsType::u8, "U8", 1},
@@ -35,16 +48,6 @@ constexpr std::array<TypeRow, 12> kTypes{{{SafetensorsType::f64, "F64", 8},
 const TypeRow& row_of(SafetensorsType type) {
     return *std::find_if(kTypes.begin(), kTypes.end(),
                          [type](const TypeRow& row) { return row.type == type; });
-}
-
-/// A name from outside in a sentence: quoted, and cut where it is long.
-std::string in_quotes(std::string_view name) {
-    constexpr std::size_t kShown = 80;
-    if (name.size() <= kShown) return "'" + std::string(name) + "'";
-    std::size_t end = kShown;
-    while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80)
-        --end;  // between UTF-8 characters
-    return "'" + std::string(name.substr(0, end)) + "...'";
 }
 
 /// Hears the JSON of a header; false from any call ends it, with the reason in problem().
@@ -82,7 +85,7 @@ class HeaderListener final : public nlohmann::json_sax<nlohmann::json> {
     bool string(string_t& text) override {
         if (place_ == Place::metadata) {
             if (!header_.metadata.emplace(key_, text).second) {
-                return refuse("gives the key " + in_quotes(key_) + " of __metadata__ twice");
+                return refuse("gives the key " + quoted_name(key_) + " of __metadata__ twice");
             }
             return true;
         }
@@ -90,7 +93,7 @@ class HeaderListener final : public nlohmann::json_sax<nlohmann::json> {
         const auto row = std::find_if(kTypes.begin(), kTypes.end(),
                                       [&](const TypeRow& known) { return known.name == text; });
         if (row == kTypes.end())
-            return refuse(tensor() + " has the dtype " + in_quotes(text) + ", which is not read");
+            return refuse(tensor() + " has the dtype " + quoted_name(text) + ", which is not read");
         entry_.type = row->type;
         return true;
     }
@@ -112,7 +115,7 @@ class HeaderListener final : public nlohmann::json_sax<nlohmann::json> {
     bool key(string_t& text) override {
         if (place_ == Place::tensor) return field(text);
         if (place_ == Place::names && !names_.insert(text).second) {
-            return refuse("names the tensor " + in_quotes(text) + " twice");
+            return refuse("names the tensor " + quoted_name(text) + " twice");
         }
         key_ = text;
         return true;
@@ -153,7 +156,7 @@ class HeaderListener final : public nlohmann::json_sax<nlohmann::json> {
     enum class Field : std::uint8_t { dtype, shape, offsets };
     static constexpr std::array<const char*, 3> kFields{"dtype", "shape", "data_offsets"};
 
-    std::string tensor() const { return "tensor " + in_quotes(entry_.name); }
+    std::string tensor() const { return "tensor " + quoted_name(entry_.name); }
 
     bool refuse(std::string problem) {
         problem_ = std::move(problem);
@@ -166,9 +169,9 @@ class HeaderListener final : public nlohmann::json_sax<nlohmann::json> {
             case Place::document:
                 return refuse(std::string("has ") + what + " for a header instead of an object");
             case Place::names:
-                return refuse("gives " + in_quotes(key_) + " " + what + " instead of an object");
+                return refuse("gives " + quoted_name(key_) + " " + what + " instead of an object");
             case Place::metadata:
-                return refuse("gives the key " + in_quotes(key_) + " of __metadata__ " + what +
+                return refuse("gives the key " + quoted_name(key_) + " of __metadata__ " + what +
                               " instead of a text");
             default:
                 return refuse(tensor() + " has " + what + " for its " +
@@ -178,7 +181,7 @@ class HeaderListener final : public nlohmann::json_sax<nlohmann::json> {
 
     bool field(const std::string& text) {
         const auto found = std::find(kFields.begin(), kFields.end(), text);
-        if (found == kFields.end()) return refuse(tensor() + " has the unknown key " + in_quotes(text));
+        if (found == kFields.end()) return refuse(tensor() + " has the unknown key " + quoted_name(text));
         const auto index = static_cast<std::size_t>(found - kFields.begin());
         if (seen_[index]) return refuse(tensor() + " has two " + kFields[index]);
         seen_[index] = true;
@@ -207,7 +210,7 @@ std::uint64_t wanted_bytes(const std::string& file, const SafetensorsEntry& entr
         const auto extent = static_cast<std::uint64_t>(signed_extent);
         if (extent != 0 && bytes > std::numeric_limits<std::uint64_t>::max() / extent) {
             refuse_safetensors(
-                file, "has a tensor " + in_quotes(entry.name) + " whose shape overflows 64 bits of bytes");
+                file, "has a tensor " + quoted_name(entry.name) + " whose shape overflows 64 bits of bytes");
         }
         bytes *= extent;
     }
@@ -219,13 +222,13 @@ void check_ranges(const std::string& file, const SafetensorsHeader& header, std:
     for (const SafetensorsEntry& entry : header.tensors) {
         if (entry.begin > entry.end || entry.end > data_bytes) {
             refuse_safetensors(file, "has data from offset " + range_text(entry) + " for tensor " +
-                                         in_quotes(entry.name) + ", outside its " +
+                                         quoted_name(entry.name) + ", outside its " +
                                          std::to_string(data_bytes) + " bytes of data");
         }
         const std::uint64_t wanted = wanted_bytes(file, entry);
         if (entry.end - entry.begin != wanted) {
             refuse_safetensors(file, "has " + std::to_string(entry.end - entry.begin) +
-                                         " bytes of data for tensor " + in_quotes(entry.name) +
+                                         " bytes of data for tensor " + quoted_name(entry.name) +
                                          ", whose shape asks for " + std::to_string(wanted));
         }
         order.push_back(&entry);
@@ -239,7 +242,7 @@ void check_ranges(const std::string& file, const SafetensorsHeader& header, std:
             refuse_safetensors(
                 file, std::string(entry->begin < end ? "has data that overlap" : "has a hole in its data") +
                           " at offset " + std::to_string(std::min(end, entry->begin)) + ", before tensor " +
-                          in_quotes(entry->name));
+                          quoted_name(entry->name));
         }
         end = entry->end;
     }
@@ -250,9 +253,22 @@ void check_ranges(const std::string& file, const SafetensorsHeader& header, std:
     }
 }
 
+/// Of a file of `file_bytes` that starts with `length`.
+void check_header_length(const std::string& file, std::uint64_t length, std::uint64_t file_bytes) {
+    if (length > kMaximumSafetensorsHeaderBytes) {
+        refuse_safetensors(file, "gives its header a length of " + std::to_string(length) +
+                                     " bytes at offset 0; it is damaged or no safetensors file");
+    }
+    if (length > file_bytes - kLengthBytes) {
+        refuse_safetensors(file, "ends at offset " + std::to_string(file_bytes) + ", inside its header of " +
+                                     std::to_string(length) + " bytes; it is cut off or no safetensors file");
+    }
+}
+
 }  // namespace
 
 const char* safetensors_type_name(SafetensorsType type) { return row_of(type).name; }
+ElementType safetensors_element_type(SafetensorsType type) { return row_of(type).element; }
 
 void refuse_safetensors(const std::string& file, const std::string& reason) {
     throw DataError("safetensors file '" + file + "' " + reason);
@@ -269,6 +285,26 @@ SafetensorsHeader parse_safetensors_header(const std::string& file, std::string_
     }
     check_ranges(file, header, data_bytes);
     return header;
+}
+
+SafetensorsLayout read_safetensors_layout(SeekableSource& source, const std::string& file) {
+    std::array<char, kLengthBytes> first{};
+    source.seek(0);
+    if (source.read(first) < first.size()) {
+        refuse_safetensors(file,
+                           "has only " + std::to_string(source.size()) +
+                               " bytes, less than the header's length takes; it is no safetensors file");
+    }
+    std::uint64_t length = 0;
+    std::memcpy(&length, first.data(), sizeof length);
+    check_header_length(file, length, source.size());
+    std::string text(static_cast<std::size_t>(length), '\0');
+    text.resize(source.read(text));
+    SafetensorsLayout layout;
+    layout.data_offset = kLengthBytes + length;
+    layout.data_bytes = source.size() - layout.data_offset;
+    layout.header = parse_safetensors_header(file, text, layout.data_bytes);
+    return layout;
 }
 
 }  // namespace halfscope

@@ -38,5 +38,14 @@ TEST(PrintableLine, BrokenUtf8IsReplacedByteByByte) {
               kLost + "a");
 }
 
+TEST(PrintableLine, NamesAreQuotedAndCut) {
+    EXPECT_EQ(quoted_name("fc1.weight"), "'fc1.weight'");
+    EXPECT_EQ(quoted_name("two\nlines\x01"), "'two lines" + kLost + "'");
+    EXPECT_EQ(short_name(std::string(80, 'n')), std::string(80, 'n'));
+    EXPECT_EQ(short_name(std::string(81, 'n')), std::string(80, 'n') + "...");
+    // Not within a character.
+    EXPECT_EQ(short_name(std::string(79, 'n') + "\xC3\xBC\xC3\xBC"), std::string(79, 'n') + "...");
+}
+
 }  // namespace
 }  // namespace halfscope
