@@ -76,10 +76,12 @@ macro(halfscope_find_window_libraries)
   pkg_check_modules(FREETYPE QUIET IMPORTED_TARGET freetype2)
 endmacro()
 
-# Libraries that the engine does without where they are missing; then gzipped files and pictures are refused. Sets
-# HALFSCOPE_ZLIB_TARGET and HALFSCOPE_STB_TARGET to what to link, or to nothing, in the folder that calls it.
+# Libraries that the engine does without where they are missing; then gzipped files, archives of arrays and pictures are
+# refused. Sets HALFSCOPE_ZLIB_TARGET, HALFSCOPE_LIBZIP_TARGET and HALFSCOPE_STB_TARGET to what to link, or to nothing,
+# in the folder that calls it.
 macro(halfscope_find_file_libraries)
   set(HALFSCOPE_ZLIB_TARGET "")
+  set(HALFSCOPE_LIBZIP_TARGET "")
   set(HALFSCOPE_STB_TARGET "")
   if(HALFSCOPE_ZLIB)
     if(NOT TARGET ZLIB::ZLIB)
@@ -92,6 +94,18 @@ macro(halfscope_find_file_libraries)
       set(HALFSCOPE_ZLIB_TARGET ZLIB::ZLIB)
     else()
       message(STATUS "No zlib (zlib1g-dev): gzipped files will be refused")
+    endif()
+  endif()
+  if(HALFSCOPE_LIBZIP)
+    # By its pkg-config file: Debian's CMake file of libzip also asks for its command-line tools.
+    find_package(PkgConfig QUIET)
+    if(PKG_CONFIG_FOUND AND NOT TARGET PkgConfig::HALFSCOPE_LIBZIP_MODULE)
+      pkg_check_modules(HALFSCOPE_LIBZIP_MODULE QUIET IMPORTED_TARGET GLOBAL libzip>=1.5)
+    endif()
+    if(TARGET PkgConfig::HALFSCOPE_LIBZIP_MODULE)
+      set(HALFSCOPE_LIBZIP_TARGET PkgConfig::HALFSCOPE_LIBZIP_MODULE)
+    else()
+      message(STATUS "No libzip (libzip-dev): npz files will be refused")
     endif()
   endif()
   if(HALFSCOPE_STB)
@@ -127,7 +141,7 @@ endmacro()
 # halfscope_link_file_libraries(target scope): those that halfscope_find_file_libraries() found, each with the
 # definition that says so.
 function(halfscope_link_file_libraries target scope)
-  foreach(library ZLIB STB)
+  foreach(library ZLIB LIBZIP STB)
     if(HALFSCOPE_${library}_TARGET)
       target_compile_definitions(${target} ${scope} HALFSCOPE_HAS_${library})
       target_link_libraries(${target} ${scope} ${HALFSCOPE_${library}_TARGET})

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "data/grammar_text.h"
+#include "support/array_samples.h"
 #include "support/checkpoint_samples.h"
 #include "support/file_samples.h"
 
@@ -108,7 +109,43 @@ void make_safetensors(const SeedFolder& seeds) {
                           std::string(14, '\2')));
     seeds.add(safetensors(R"({"a":{"dtype":"BF16","shape":[99999999999,99999999999],"data_offsets":[0,2]}})",
                           "xx"));
+    seeds.add(safetensors(R"({"a":{"dtype":"F8_E4M3","shape":[3],"data_offsets":[0,3]},)"
+                          R"("b":{"dtype":"F64","shape":[1],"data_offsets":[3,11]},)"
+                          R"("c":{"dtype":"U64","shape":[0],"data_offsets":[11,11]}})",
+                          std::string(11, '\7')));
     seeds.add(safetensors(std::string(500, '['), ""));
+}
+
+std::vector<std::string> arrays() {
+    using samples::bytes_of;
+    using samples::npy;
+    return {
+        npy("<f4", "(3,)", bytes_of<float>({1.0f, -0.0f, 1e-9f})),
+        npy(">f8", "(1, 2)", bytes_of<double>({1e300, -1e-300}), "True"),
+        npy("<f2", "()", bytes_of<std::uint16_t>({0x7C00})),
+        npy("|b1", "(2,)", "ab"),
+        npy("|O", "(1,)", "x"),
+        npy("|V2", "(1,)", "ab"),
+        npy("<f4", "(9223372036854775807, 3)", ""),
+        npy("<M8[ns]", "(1,)", "12345678"),
+        samples::npy_around("{\"shape\":(0,4L),\"descr\":\"<f4\",\"fortran_order\":True}", "", 2),
+        samples::npy_around("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,)}", "1234", 3)};
+}
+
+void make_npy(const SeedFolder& seeds) {
+    for (const std::string& array : arrays()) seeds.add(array);
+}
+
+/// Whole archives, and the insides of their entries as fuzz_npz takes them.
+void make_npz(const SeedFolder& seeds) {
+    seeds.add("PK\x05\x06" + std::string(18, '\0'));
+    for (const std::string& array : arrays()) seeds.add(std::string(1, '\0') + array);
+#ifdef HALFSCOPE_HAS_LIBZIP
+    using samples::Packing;
+    seeds.add(samples::zip_of({{"a.npy", arrays()[0]}, {"b/c.npy", arrays()[1], Packing::deflated}}));
+    seeds.add(samples::zip_of({{"a.npy", arrays()[0], Packing::deflated}, {"notes.txt", "text"}}));
+    seeds.add(samples::zip_of({{"archive/data.pkl", "x"}}));
+#endif
 }
 
 /// Whole files, and their insides as fuzz_checkpoint takes them.
@@ -160,6 +197,8 @@ int main(int count, char** arguments) {
     make_idx(SeedFolder(folder / "fuzz_idx"));
     make_pictures(SeedFolder(folder / "fuzz_picture"));
     make_checkpoints(SeedFolder(folder / "fuzz_checkpoint"));
+    make_npy(SeedFolder(folder / "fuzz_npy"));
+    make_npz(SeedFolder(folder / "fuzz_npz"));
     make_safetensors(SeedFolder(folder / "fuzz_safetensors"));
     make_texts(SeedFolder(folder / "fuzz_text"));
     make_scenarios(SeedFolder(folder / "fuzz_scenario"), arguments[2]);

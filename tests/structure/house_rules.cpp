@@ -51,7 +51,7 @@ std::string_view stem(std::string_view path) {
 
 bool is_foreign_library(std::string_view target) {
     return starts_with_any(target, {"imgui", "backends/imgui", "GLFW/", "GL/", "EGL/", "fmt/", "nlohmann/",
-                                    "CLI/", "toml++/", "stb", "sqlite3", "zlib", "benchmark/"});
+                                    "CLI/", "toml++/", "stb", "sqlite3", "zlib", "zip.h", "benchmark/"});
 }
 
 bool is_cuda_header(std::string_view target) {
@@ -69,11 +69,11 @@ std::string at(const SourceFile& file, int line, const std::string& what) {
     return file.path + ":" + std::to_string(line) + ": " + what;
 }
 
-// Readers of files may use the two libraries that unpack and decode them; engine/data builds without them
-// too.
+// Readers of files may use the libraries that unpack and decode them; engine/data builds without most of
+// them, too.
 bool is_library_of_readers(std::string_view folder, std::string_view target) {
-    return folder == "data" &&
-           (target == "zlib.h" || target == "nlohmann/json.hpp" || target.starts_with("stb/"));
+    return folder == "data" && (target == "zlib.h" || target == "zip.h" || target == "nlohmann/json.hpp" ||
+                                target.starts_with("stb/"));
 }
 
 // One include of a file in engine/<folder>/; empty where it is in order.

@@ -63,7 +63,7 @@ TEST(Dependencies, TheEngineKnowsNoWindowAndNoLibrary) {
 }
 
 TEST(Dependencies, OnlyDataKnowsTheLibrariesOfReaders) {
-    for (const char* target : {"<zlib.h>", "<stb/stb_image.h>", "<nlohmann/json.hpp>"}) {
+    for (const char* target : {"<zlib.h>", "<zip.h>", "<stb/stb_image.h>", "<nlohmann/json.hpp>"}) {
         const std::string line = std::string("#include ") + target;
         EXPECT_EQ(findings_for("engine/data/x.cpp", line), 0u) << target;
         for (const char* folder : {"numerics", "ops", "train", "session"}) {
