@@ -32,31 +32,45 @@ Json exponents_of(const TensorCounts& counts) {
     return list;
 }
 
+/// What every probe says of its values: the classes, in which format, and where the values lie.
+void add_counts(Json& object, const ClassCounts& classes, Format against, double scale,
+                const TensorCounts& counts) {
+    object["count"] = classes.count();
+    object["true_zero"] = classes.true_zero;
+    object["flushed"] = classes.flushed;
+    object["subnormal"] = classes.subnormal;
+    object["normal"] = classes.normal;
+    object["inf"] = classes.inf;
+    object["nan"] = classes.nan;
+    object["against"] = format_info(against).name;
+    object["scale"] = json_number(scale);
+    object["inf_incoming"] = classes.inf_incoming;
+    object["min_abs"] = json_number(counts.min_abs);
+    object["max_abs"] = json_number(counts.max_abs);
+    object["exponents"] = exponents_of(counts);
+}
+
 Json probe_object(std::int64_t step, const std::string& lane, const Probe& probe, const ClassCounts& classes,
                   Format against) {
-    return {{"type", "probe"},
-            {"step", step},
-            {"lane", lane},
-            {"tensor", probe.tensor},
-            {"kind", probe_kind_name(probe.kind)},
-            {"count", classes.count()},
-            {"true_zero", classes.true_zero},
-            {"flushed", classes.flushed},
-            {"subnormal", classes.subnormal},
-            {"normal", classes.normal},
-            {"inf", classes.inf},
-            {"nan", classes.nan},
-            {"against", format_info(against).name},
-            {"scale", json_number(probe.scale)},
-            {"inf_incoming", classes.inf_incoming},
-            {"min_abs", json_number(probe.counts.min_abs)},
-            {"max_abs", json_number(probe.counts.max_abs)},
-            {"exponents", exponents_of(probe.counts)},
-            {"swallowed", probe.kind == ProbeKind::update ? Json(probe.swallowed) : Json(nullptr)},
-            {"relative_error", probe.relative_error == kRelativeErrorNotMeasured
-                                   ? Json(nullptr)
-                                   : json_number(probe.relative_error)},
-            {"cosine", probe.cosine == kCosineNotMeasured ? Json(nullptr) : json_number(probe.cosine)}};
+    Json object{{"type", "probe"},
+                {"step", step},
+                {"lane", lane},
+                {"tensor", probe.tensor},
+                {"kind", probe_kind_name(probe.kind)}};
+    add_counts(object, classes, against, probe.scale, probe.counts);
+    object["swallowed"] = probe.kind == ProbeKind::update ? Json(probe.swallowed) : Json(nullptr);
+    object["relative_error"] =
+        probe.relative_error == kRelativeErrorNotMeasured ? Json(nullptr) : json_number(probe.relative_error);
+    object["cosine"] = probe.cosine == kCosineNotMeasured ? Json(nullptr) : json_number(probe.cosine);
+    return object;
+}
+
+Json heading_object(const char* type, const std::string& file, const TensorHeading& heading) {
+    return {{"type", type},
+            {"file", file},
+            {"tensor", heading.name},
+            {"dtype", heading.dtype},
+            {"shape", heading.shape}};
 }
 
 }  // namespace
@@ -103,6 +117,23 @@ std::vector<Json> probe_objects(std::int64_t step, const std::string& lane, cons
         objects.push_back(probe_object(step, lane, probe, probe.counts.fp16, Format::fp16));
     }
     return objects;
+}
+
+Json inspected_object(const std::string& file, const TensorHeading& heading, const InspectedTensor& tensor) {
+    Json object = heading_object("probe", file, heading);
+    add_counts(object, tensor.counts.fp16, Format::fp16, 1.0, tensor.counts);
+    object["fp32_inf"] = tensor.fp32_inf();
+    object["fp32_flushed"] = tensor.fp32_flushed();
+    const std::optional<int> best = tensor.best_static_scale();
+    object["best_static_scale"] = best ? Json(power_of_two(*best)) : Json(nullptr);
+    object["flushed_at_best_static_scale"] = best ? Json(tensor.at_scale(*best).flushed) : Json(nullptr);
+    return object;
+}
+
+Json skipped_object(const std::string& file, const TensorHeading& heading) {
+    Json object = heading_object("skipped", file, heading);
+    object["reason"] = heading.not_read;
+    return object;
 }
 
 Json event_object(const Event& event) {

@@ -1,6 +1,6 @@
-// The JSON lines of `train --json`: one object a line, keys spelled as in the documentation. Made by the
-// train command. Numbers are numbers, NaN and inf the strings "nan", "inf", "-inf", and null stands for what
-// was not measured.
+// The JSON lines of `train --json` and `inspect --json`: one object a line, keys spelled as in the
+// documentation. Made by these commands. Numbers are numbers, NaN and inf the strings "nan", "inf", "-inf",
+// and null stands for what was not measured.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include "train/lane.h"
 #include "train/scenario.h"
 #include "train/techniques.h"
+#include "train/tensor_inspection.h"
 
 namespace halfscope {
 
@@ -45,6 +46,9 @@ Json run_object(const std::string& scenario, const std::string& device, std::uin
 Json step_object(const std::string& lane, const StepRecord& record);
 /// One object, or two for what is stored in FP32: against its own format and against FP16.
 std::vector<Json> probe_objects(std::int64_t step, const std::string& lane, const Probe& probe);
+/// One tensor of a file against FP16, with the keys of a probe; a "skipped" line for one that is not counted.
+Json inspected_object(const std::string& file, const TensorHeading& heading, const InspectedTensor& tensor);
+Json skipped_object(const std::string& file, const TensorHeading& heading);
 Json event_object(const Event& event);
 Json summary_object(const std::string& metric_name, const std::vector<LaneSummary>& lanes);
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/grads_command.h"
+#include "cli/inspect_command.h"
 #include "cli/list_command.h"
 #include "cli/train_command.h"
 #include "program/exit_codes.h"
@@ -16,19 +17,19 @@ namespace {
 
 using namespace halfscope;
 
-const std::vector<std::string> kCommands{"list", "train", "grads"};
+const std::vector<std::string> kCommands{"list", "train", "grads", "inspect"};
 
 /// The first word must be a command: said here, because CLI11 would only miss one.
 void refuse_unknown_command(int argument_count, char** arguments) {
     if (argument_count < 2)
-        throw InputError("a command is missing: list, train or grads; see halfscope-cli --help");
+        throw InputError("a command is missing: list, train, grads or inspect; see halfscope-cli --help");
     const std::string word = arguments[1];
     if (word == "--help" || word == "-h" || word == "--version") return;
     if (std::find(kCommands.begin(), kCommands.end(), word) != kCommands.end()) return;
     const bool option = word.starts_with('-');
     throw InputError((option ? "unknown option '" : "unknown command '") + word + "'" +
                      (option ? did_you_mean(word, {"--help", "--version"}) : did_you_mean(word, kCommands)) +
-                     (option ? "" : " (commands: list, train, grads)"));
+                     (option ? "" : " (commands: list, train, grads, inspect)"));
 }
 
 int run(int argument_count, char** arguments) {
@@ -53,16 +54,22 @@ int run(int argument_count, char** arguments) {
     declare_grads_options(*grads, grads_text);
     grads->allow_extras();
 
+    CLI::App* inspect = app.add_subcommand("inspect", "What FP16 would make of the tensors in files");
+    InspectText inspect_text;
+    declare_inspect_options(*inspect, inspect_text);
+    inspect->allow_extras();
+
     try {
         app.parse(argument_count, arguments);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
         throw InputError(error.what());
     }
-    const CLI::App& chosen = list->parsed() ? *list : train->parsed() ? *train : *grads;
+    const CLI::App& chosen = *app.get_subcommands().front();
     refuse_unknown(chosen, "halfscope-cli " + chosen.get_name() + " --help");
     refuse_empty(chosen);
     if (list->parsed()) return run_list(as_json ? ListFormat::json : ListFormat::text);
+    if (inspect->parsed()) return run_inspection(parse_inspect_options(inspect_text));
     if (grads->parsed()) return run_gradients(parse_grads_options(grads_text));
     return run_training(parse_train_options(text));
 }

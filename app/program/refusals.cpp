@@ -21,7 +21,7 @@ void refuse_unknown(const CLI::App& command, const std::string& help) {
     word = word.substr(0, word.find('='));
     std::vector<std::string> options;
     for (const CLI::Option* option : command.get_options()) {
-        options.push_back("--" + option->get_single_name());
+        if (option->nonpositional()) options.push_back("--" + option->get_single_name());
     }
     const std::string hint = did_you_mean(word, options);
     throw InputError(where + "unknown option '" + word + "'" + (hint.empty() ? "; see " + help : hint));
@@ -30,7 +30,9 @@ void refuse_unknown(const CLI::App& command, const std::string& help) {
 void refuse_empty(const CLI::App& command) {
     for (const CLI::Option* option : command.get_options()) {
         for (const std::string& value : option->results()) {
-            if (value.empty()) throw InputError("--" + option->get_single_name() + ": the value is empty");
+            if (!value.empty()) continue;
+            throw InputError((option->nonpositional() ? "--" : "") + option->get_single_name() +
+                             ": the value is empty");
         }
     }
 }

@@ -32,12 +32,17 @@ void expect_one_line(const BadInput& bad) {
 
 TEST(CliErrors, CommandsAndOptions) {
     const std::vector<BadInput> table{
-        {{}, {"command", "list", "train", "grads"}},
+        {{}, {"command", "list", "train", "grads", "inspect"}},
         {{"trein"}, {"trein", "did you mean 'train'"}},
         {{"grad"}, {"grad", "did you mean 'grads'"}},
+        {{"inspct"}, {"inspct", "did you mean 'inspect'"}},
         {{"--versoin"}, {"--versoin", "did you mean '--version'"}},
         {{"list", "--jsn"}, {"--jsn", "did you mean '--json'"}},
         {{"list", "extra"}, {"extra"}},
+        {{"inspect"}, {"FILE is missing", ".safetensors", "--help"}},
+        {{"inspect", ""}, {"FILE: the value is empty"}},
+        {{"inspect", "--jsno", "a.npy"}, {"--jsno", "did you mean '--json'"}},
+        {{"inspect", "--FILE", "a.npy"}, {"unknown option '--FILE'"}},
         {{"train"}, {"--scenario"}},
         {{"train", "--scenario"}, {"--scenario"}},
         {{"train", "--scenario", ""}, {"--scenario", "empty"}},

@@ -81,6 +81,7 @@ TEST(CliList, HelpAndVersion) {
                                                       {"list", "--help"},
                                                       {"train", "--help"},
                                                       {"grads", "--help"},
+                                                      {"inspect", "--help"},
                                                       {"--version"}}) {
         const CliResult result = run_cli(arguments);
         EXPECT_EQ(result.exit_code, 0);
