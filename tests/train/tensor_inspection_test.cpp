@@ -125,6 +125,9 @@ TEST_F(Inspection, DoublesAreCountedByTheirOwnValue) {
     const InspectedTensor small = inspected("<f8", 2, bytes_of<double>({1e-50, 1.0}));
     EXPECT_EQ(small.best_static_scale(), 15);
     EXPECT_EQ(small.at_scale(15).flushed, 1u);
+    const InspectedTensor large = inspected("<f8", 2, bytes_of<double>({1e300, 1.0}));
+    EXPECT_EQ(large.best_static_scale(), std::nullopt);
+    EXPECT_EQ(large.at_scale(-24).inf, 1u);
 }
 
 /// By multiplication, exact in double, and rounding.
