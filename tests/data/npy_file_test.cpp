@@ -79,7 +79,8 @@ TEST(NpyFile, WhatIsNoFloatingPointNumberIsAHeading) {
         {"|S8", "text"},          {"<M8[ns]", "dates"},     {"<m8", "dates"}};
     for (const auto& [descr, held] : rows) {
         const std::uint64_t bytes = descr == "|u1" || descr == "|b1" ? 1 : descr == ">i4" ? 4 : 8;
-        const auto file = open(npy(descr, "(2,)", std::string(2 * bytes, 'x')));
+        const std::string array = npy(descr, "(2,)", std::string(2 * bytes, 'x'));
+        const auto file = open(array);
         EXPECT_EQ(file->tensors()[0].type, ElementType::other);
         EXPECT_EQ(file->tensors()[0].count, 2u);
         EXPECT_EQ(file->tensors()[0].not_read.find(held), 0u) << descr;

@@ -62,7 +62,8 @@ TEST_F(NpzFile, EveryEntryIsRead) {
 }
 
 TEST_F(NpzFile, ReadingStopsWhereNoMoreIsWanted) {
-    const auto file = open_npz(zip_of({{"a.npy", ramp_file(300000), Packing::deflated}}), "given");
+    const std::string bytes = zip_of({{"a.npy", ramp_file(300000), Packing::deflated}});
+    const auto file = open_npz(bytes, "given");
     int pieces = 0;
     file->read(0, [&pieces](std::string_view) { return ++pieces < 2; });
     EXPECT_EQ(pieces, 2);
