@@ -1,5 +1,7 @@
 #include "graph/graph.h"
 
+#include <algorithm>
+
 namespace halfscope {
 
 const char* op_name(OpKind kind) {
@@ -65,6 +67,12 @@ TensorId Graph::find(std::string_view name) const {
         if (tensors_[id].name == name) return static_cast<TensorId>(id);
     }
     return kNoTensor;
+}
+
+std::optional<std::size_t> Graph::parameter_index(TensorId id) const {
+    const auto place = std::find(parameters_.begin(), parameters_.end(), id);
+    if (place == parameters_.end()) return std::nullopt;
+    return static_cast<std::size_t>(place - parameters_.begin());
 }
 
 std::int64_t Graph::parameter_count() const {

@@ -2,6 +2,7 @@
 // replayed by every lane; knows no formats and no memory. Immutable once built.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -31,6 +32,8 @@ class Graph {
 
     /// The tensor of that name, or kNoTensor.
     TensorId find(std::string_view name) const;
+    /// Where a tensor stands in parameters(); nothing where it is none of them.
+    std::optional<std::size_t> parameter_index(TensorId id) const;
     /// Number of trained values.
     std::int64_t parameter_count() const;
 

@@ -144,9 +144,8 @@ Lane::State::State(Backend& backend_in, std::shared_ptr<const Workload> workload
     const Graph& graph = workload->training_graph();
     for (std::size_t n = graph.nodes().size(); n-- > 0;) {
         for (TensorId id : graph.nodes()[n].inputs) {
-            const auto found = std::find(graph.parameters().begin(), graph.parameters().end(), id);
-            if (found == graph.parameters().end()) continue;
-            backward_parameters.push_back({static_cast<std::size_t>(found - graph.parameters().begin()), n});
+            if (const auto parameter = graph.parameter_index(id))
+                backward_parameters.push_back({*parameter, n});
         }
     }
     slots = std::move(plans.slots);
@@ -284,12 +283,7 @@ std::string Lane::signature() const {
 }
 
 std::vector<float> Lane::parameter(std::string_view name) const {
-    const Graph& graph = state_->training->graph();
-    for (std::size_t p = 0; p < graph.parameters().size(); ++p) {
-        if (graph.tensor(graph.parameters()[p]).name != name) continue;
-        return download_floats(state_->backend, state_->weight_of_record(p));
-    }
-    throw InputError("no parameter '" + std::string(name) + "' in this model.");
+    return download_floats(state_->backend, state_->weight_of_record(state_->parameter_named(name)));
 }
 
 void Lane::copy_state_from(const Lane& other) {

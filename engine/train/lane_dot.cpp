@@ -70,10 +70,8 @@ DotCapture Lane::capture_dot(const DotSource& source, std::int64_t row, std::int
         case DotKind::weight_gradient: {
             capture.a = column_of(watch.values, y.cols, row);
             capture.b = column_of(all_of(x), x.cols, column);
-            const auto place =
-                std::find(graph.parameters().begin(), graph.parameters().end(), node->inputs[1]);
             const TensorView gradient =
-                training.flat_gradient(static_cast<std::size_t>(place - graph.parameters().begin()));
+                training.flat_gradient(graph.parameter_index(node->inputs[1]).value());
             capture.has_stored = true;
             capture.stored = static_cast<double>(
                 download_floats(state.backend, gradient)[static_cast<std::size_t>(row * x.cols + column)]);
@@ -106,10 +104,7 @@ DotCapture Lane::capture_dot(const DotSource& source, std::int64_t row, std::int
 /// The last batch's passes at the present scale. `watch`: a gradient to be brought home while it is there.
 void Lane::State::run_watched(std::int64_t step, std::span<const Batch> batches, GradientWatch* watch) {
     const auto count = static_cast<std::int64_t>(batches.size());
-    const bool is_mean = techniques.loss_reduction == LossReduction::mean;
-    const float share = is_mean ? 1.0f / static_cast<float>(count) : 1.0f;
-    training->feed(batches.back(),
-                   {scaler.scale * share, static_cast<std::uint32_t>(step * count + count - 1)});
+    training->feed(batches.back(), pass_values(step, count - 1, count, scaler.scale));
     const PassSettings settings{RunMode::training, seed(), nullptr, watch};
     training->forward(settings);
     if (watch) training->backward(settings);

@@ -4,8 +4,6 @@
 #include <cmath>
 
 #include "train/lane_state.h"
-#include "train/loss_scaler.h"
-#include "train/optimizer_schedule.h"
 #include "train/overflow_report.h"
 
 namespace halfscope {
@@ -35,8 +33,7 @@ bool Lane::State::note_overflow(OverflowReport& report, TensorId id, const std::
         const TensorView value = training->value(id);
         tensor.elements = first_nonfinite(download_floats(backend, value.reshaped(1, value.elements())));
     } else if (kind == ProbeKind::weight_gradient) {
-        const auto place = std::find(graph.parameters().begin(), graph.parameters().end(), id);
-        const auto parameter = static_cast<std::size_t>(place - graph.parameters().begin());
+        const std::size_t parameter = graph.parameter_index(id).value();
         tensor.elements = first_nonfinite(download_floats(backend, training->flat_gradient(parameter)));
     }
     report.tensors.push_back(std::move(tensor));
@@ -90,41 +87,28 @@ OverflowReport Lane::examine_overflow(std::int64_t step, std::span<const Batch> 
     report.loss_scale = static_cast<double>(state.scaler.scale);
     ProbeCounts& counts = state.cleared_counts();
     state.count_weights(counts);
-    const KeptStatistics kept(state.backend, *state.training);
-    const OptimizerStep optimizer = scheduled_step(*state.workload, state.position, state.updates + 1,
-                                                   state.techniques.optimizer_state_format());
-    // What the check finds at a scale.
-    const auto check_at = [&](float scale, ProbeCounts* counted) {
-        report.loss = state.run_batches(*state.training, state.slots.accumulated, step, batches, scale,
-                                        counted, nullptr);
-        const UpdateValues values =
-            state.values_of_step(optimizer, static_cast<float>(1.0 / static_cast<double>(scale)), step);
-        state.backend.upload(state.update_memory.data(), &values, sizeof values);
-        const std::vector<TensorView> gradients = state.checked_gradients();
-        state.backend.begin_check(gradients, state.update_values());
-        return state.backend.finish_check(gradients.size());
-    };
-    check_at(state.scaler.scale, &counts);
-    const double loss = report.loss;
+    CheckedPasses passes = state.run_checked(step, batches, state.scaler.scale, &counts);
+    report.loss = passes.loss;
     counts.fetch();
     state.find_origin(report, counts);
-    // The forward pass does not know S.
+    if (report.is_forward) return report;  // the forward pass does not know S
     float scale = state.scaler.scale;
-    for (int halvings = 0; !report.is_forward && halvings <= OverflowReport::kMostHalvings;
-         ++halvings, scale *= 0.5f) {
-        if (scale == 0.0f) break;
+    for (int halvings = 0;; ++halvings) {
         double largest = 0.0;
         bool is_finite = true;
-        for (const GradientCheck& check : check_at(scale, nullptr)) {
+        for (const GradientCheck& check : passes.checks) {
             is_finite &= check.nonfinite == 0;
             largest = std::max(largest, static_cast<double>(check.max_abs) * static_cast<double>(scale));
         }
-        if (!is_finite) continue;
-        report.halvings = halvings;
-        report.largest_gradient = largest;
-        break;
+        if (is_finite) {
+            report.halvings = halvings;
+            report.largest_gradient = largest;
+            break;
+        }
+        scale *= 0.5f;
+        if (halvings == OverflowReport::kMostHalvings || scale == 0.0f) break;
+        passes = state.run_checked(step, batches, scale, nullptr);
     }
-    report.loss = loss;
     return report;
 }
 

@@ -1,5 +1,6 @@
-// One pass of a lane without an update: loss and gradients as a step would see them.
+// Passes of a lane without an update: loss and gradients as a step would see them.
 #include "train/lane_state.h"
+#include "train/loss_scaler.h"
 
 namespace halfscope {
 
@@ -14,12 +15,24 @@ KeptStatistics::~KeptStatistics() {
         backend_.upload(buffers_.flat_buffer(b).data, values_[b].data(), values_[b].size() * sizeof(float));
 }
 
+CheckedPasses Lane::State::run_checked(std::int64_t step, std::span<const Batch> batches, float scale,
+                                       ProbeCounts* counts) {
+    const KeptStatistics kept(backend, *training);
+    CheckedPasses passes;
+    passes.loss = run_batches(*training, slots.accumulated, step, batches, scale, counts, nullptr);
+    passes.optimizer = scheduled();
+    passes.values = upload_values(passes.optimizer, scale, step);
+    const std::vector<TensorView> gradients = checked_gradients();
+    backend.begin_check(gradients, update_values());
+    passes.checks = backend.finish_check(gradients.size());
+    return passes;
+}
+
 LossAndGradients Lane::gradients(const Batch& batch, std::int64_t step) {
     State& state = *state_;
     LaneBuffers& training = *state.training;
     const float scale = state.scaler.scale;
-    // As the update unscales: one product in FP32.
-    const auto inverse_scale = static_cast<float>(1.0 / static_cast<double>(scale));
+    const float inverse_scale = inverse_of_scale(scale);
     const PassSettings settings{RunMode::training, state.seed(), nullptr};
     const KeptStatistics kept(state.backend, training);
     training.feed(batch, {scale, static_cast<std::uint32_t>(step)});

@@ -74,6 +74,13 @@ const NamedValues* find_named(const std::vector<NamedValues>& list, const std::s
 
 }  // namespace
 
+std::size_t Lane::State::parameter_named(std::string_view wanted) const {
+    const Graph& graph = training->graph();
+    const auto parameter = graph.parameter_index(graph.find(wanted));
+    if (!parameter) throw InputError("no parameter '" + std::string(wanted) + "' in this model.");
+    return *parameter;
+}
+
 NamedValues Lane::State::described(TensorId id) const {
     const TensorInfo& info = training->graph().tensor(id);
     NamedValues named;

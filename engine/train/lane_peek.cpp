@@ -1,13 +1,9 @@
 // The next update of one parameter, worked out on the host by the formulas that devices run, and not made.
-#include <algorithm>
 #include <map>
 
 #include "ops/optimizer_update.h"
 #include "ops/update_decision.h"
-#include "train/input_error.h"
 #include "train/lane_state.h"
-#include "train/loss_scaler.h"
-#include "train/optimizer_schedule.h"
 #include "train/update_peek.h"
 
 namespace halfscope {
@@ -75,29 +71,16 @@ UpdatePeek Lane::peek_update(std::string_view tensor, std::int64_t step, std::sp
     State& state = *state_;
     LaneBuffers& training = *state.training;
     const Graph& graph = training.graph();
-    const auto place = std::find_if(graph.parameters().begin(), graph.parameters().end(),
-                                    [&](TensorId id) { return graph.tensor(id).name == tensor; });
-    if (place == graph.parameters().end())
-        throw InputError("no parameter '" + std::string(tensor) + "' in this model.");
-    const auto p = static_cast<std::size_t>(place - graph.parameters().begin());
+    const std::size_t p = state.parameter_named(tensor);
+    const TensorId id = graph.parameters()[p];
     const float scale = state.scaler.scale;
-    {
-        const KeptStatistics kept(state.backend, training);
-        state.run_batches(training, state.slots.accumulated, step, batches, scale, nullptr, nullptr);
-    }
     // As a step does, with the check's decision brought home.
-    const OptimizerStep optimizer = scheduled_step(*state.workload, state.position, state.updates + 1,
-                                                   state.techniques.optimizer_state_format());
-    UpdateValues values =
-        state.values_of_step(optimizer, static_cast<float>(1.0 / static_cast<double>(scale)), step);
-    state.backend.upload(state.update_memory.data(), &values, sizeof values);
-    const std::vector<TensorView> gradients = state.checked_gradients();
-    state.backend.begin_check(gradients, state.update_values());
-    const std::vector<GradientCheck> checks = state.backend.finish_check(gradients.size());
-    values.decision = decide_update(checks.data(), checks.size(), values);
+    CheckedPasses passes = state.run_checked(step, batches, scale, nullptr);
+    UpdateValues& values = passes.values;
+    values.decision = decide_update(passes.checks.data(), passes.checks.size(), values);
 
     UpdateCounts unused;
-    UpdateCall call = state.update_call(p, optimizer);
+    UpdateCall call = state.update_call(p, passes.optimizer);
     call.values = &values;
     call.counts = &unused;
     PeekExecutor executor(state.backend);
@@ -106,11 +89,11 @@ UpdatePeek Lane::peek_update(std::string_view tensor, std::int64_t step, std::sp
     UpdatePeek peek;
     peek.tensor = tensor;
     peek.step = step;
-    const Shape& shape = graph.tensor(*place).shape;
+    const Shape& shape = graph.tensor(id).shape;
     peek.rows = shape.rows();
     peek.cols = shape.columns();
     peek.format = call.weight.format;
-    peek.gradient_format = training.rounded_gradient_format(*place);
+    peek.gradient_format = training.rounded_gradient_format(id);
     peek.subnormals = call.subnormals;
     peek.has_master = static_cast<bool>(call.master);
     peek.rounding = call.rounding;

@@ -23,6 +23,16 @@ ShadowFinding finding_of(const GradientComparison& comparison) {
 
 }  // namespace
 
+ProbeCounts& Lane::State::own_counts() {
+    if (!probe_counts) probe_counts = std::make_unique<ProbeCounts>(backend, training->graph());
+    return *probe_counts;
+}
+
+ProbeCounts& Lane::State::cleared_counts() {
+    own_counts().clear();
+    return *probe_counts;
+}
+
 void Lane::State::count_weights(ProbeCounts& counts) const {
     const Graph& graph = training->graph();
     std::vector<Conversion> conversions;
@@ -82,21 +92,20 @@ std::vector<Probe> Lane::State::assemble_probes(const ProbeCounts& counts, doubl
     };
     for (const Node& node : graph.nodes()) {
         for (TensorId id : node.inputs) {
-            const auto found = std::find(graph.parameters().begin(), graph.parameters().end(), id);
-            if (found == graph.parameters().end()) continue;
-            const auto p = static_cast<std::size_t>(found - graph.parameters().begin());
+            const auto p = graph.parameter_index(id);
+            if (!p) continue;
             const Format format = training->plan().value(id).format;
             add(id, node.name, ProbeKind::weight, counts.value(id), training->compute_value(id).format, 1.0);
             Probe& gradient = add(id, node.name, ProbeKind::weight_gradient, counts.gradient(id),
                                   training->rounded_gradient_format(id), scale);
             if (!shadow_findings.empty()) {
-                gradient.relative_error = shadow_findings[p].relative_error;
-                gradient.cosine = shadow_findings[p].cosine;
+                gradient.relative_error = shadow_findings[*p].relative_error;
+                gradient.cosine = shadow_findings[*p].cosine;
             }
             if (!updated) continue;
-            Probe& update = add(id, node.name, ProbeKind::update, counts.update(p).values, format, 1.0);
-            update.updates = counts.update(p).updates;
-            update.swallowed = counts.update(p).swallowed;
+            Probe& update = add(id, node.name, ProbeKind::update, counts.update(*p).values, format, 1.0);
+            update.updates = counts.update(*p).updates;
+            update.swallowed = counts.update(*p).swallowed;
         }
         if (graph.tensor(node.output).role != TensorRole::activation) continue;
         add(node.output, node.name, ProbeKind::activation, counts.value(node.output),

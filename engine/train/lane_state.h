@@ -37,6 +37,14 @@ struct ShadowFinding {
     double cosine = -2.0;
 };
 
+/// What passes without an update came to.
+struct CheckedPasses {
+    double loss = 0.0;
+    OptimizerStep optimizer;            ///< of the update that would come now
+    UpdateValues values;                ///< without the decision
+    std::vector<GradientCheck> checks;  ///< in the order of backward_parameters
+};
+
 /// The recordings of a training step (Backend::repeat), by what they do.
 struct Recordings {
     /// Passes over one batch: whether it is the first or the last of the step, and counted. The last one
@@ -87,6 +95,8 @@ struct Lane::State {
     std::vector<float> predict(const Batch& batch);
 
     // lane_parameters.cpp
+    /// Throws InputError where there is none of that name.
+    std::size_t parameter_named(std::string_view wanted) const;
     /// A tensor's name and shape, without its values.
     NamedValues described(TensorId id) const;
     /// FP32 values into the weight of record, rounded to its format, and from there into the compute copy.
@@ -98,13 +108,18 @@ struct Lane::State {
     TensorView gradient_of(std::size_t parameter) const;
     /// Gradients that are checked, in the order they are made.
     std::vector<TensorView> checked_gradients() const;
+    /// What the pass over batch `number` of the step's `count` is fed.
+    PassValues pass_values(std::int64_t step, std::int64_t number, std::int64_t count, float scale) const;
     /// Forward and backward for each batch; gradients end up in state buffer `accumulated` (-1: of one batch,
     /// where they are). With an optimizer they are checked, and unless that decides to skip, the weights are
     /// updated; values of the step come from update_memory. Returns the loss. Only the last batch is counted.
     double run_batches(LaneBuffers& buffers, int accumulated, std::int64_t step,
                        std::span<const Batch> batches, float scale, ProbeCounts* counts,
                        const OptimizerStep* optimizer);
-    UpdateValues values_of_step(const OptimizerStep& optimizer, float inverse_scale, std::int64_t step) const;
+    /// The optimizer's step at this place of the schedule.
+    OptimizerStep scheduled() const;
+    /// The values of the step, into update_memory; the decision is not made yet.
+    UpdateValues upload_values(const OptimizerStep& optimizer, float scale, std::int64_t step) const;
     /// What the check found and decided.
     GradientFindings check_gradients(const UpdateValues& values, ProbeCounts* counts) const;
     /// The update of one parameter, without where its values of the step and its counts are.
@@ -114,7 +129,16 @@ struct Lane::State {
     void report_step(const GradientFindings& findings, StepResult& result);
     void advance_scale(const GradientFindings& findings, StepResult& result);
 
+    // lane_gradients.cpp
+    /// What a step at this scale does up to its update; weights and running statistics stay as they are.
+    CheckedPasses run_checked(std::int64_t step, std::span<const Batch> batches, float scale,
+                              ProbeCounts* counts);
+
     // lane_probe.cpp
+    /// The lane's own counts, made at first use.
+    ProbeCounts& own_counts();
+    /// The same, all zero.
+    ProbeCounts& cleared_counts();
     void count_weights(ProbeCounts& counts) const;
     /// FP32 passes at the compute weights; counted where `counts` is given.
     void run_shadow(std::int64_t step, std::span<const Batch> batches, ProbeCounts* counts = nullptr);
@@ -130,10 +154,6 @@ struct Lane::State {
     bool note_overflow(OverflowReport& report, TensorId id, const std::string& layer, ProbeKind kind,
                        const TensorCounts& counts) const;
     void find_origin(OverflowReport& report, const ProbeCounts& counts) const;
-
-    // lane_sweep.cpp
-    /// The lane's own counts, all zero.
-    ProbeCounts& cleared_counts();
 
     Backend& backend;
     std::shared_ptr<const Workload> workload;

@@ -13,20 +13,24 @@ TensorView Lane::State::gradient_of(std::size_t parameter) const {
     return accumulated ? accumulated : training->flat_gradient(parameter);
 }
 
+PassValues Lane::State::pass_values(std::int64_t step, std::int64_t number, std::int64_t count,
+                                    float scale) const {
+    // A mean over micro-batches is the sum of 1/count of each.
+    const bool is_mean = techniques.loss_reduction == LossReduction::mean;
+    const float share = is_mean ? 1.0f / static_cast<float>(count) : 1.0f;
+    return {scale * share, static_cast<std::uint32_t>(step * count + number)};
+}
+
 double Lane::State::run_batches(LaneBuffers& buffers, int accumulated, std::int64_t step,
                                 std::span<const Batch> batches, float scale, ProbeCounts* counts,
                                 const OptimizerStep* optimizer) {
     const auto count = static_cast<std::int64_t>(batches.size());
-    // A mean over micro-batches is the sum of 1/count of each.
-    const bool is_mean = techniques.loss_reduction == LossReduction::mean;
-    const float share = is_mean ? 1.0f / static_cast<float>(count) : 1.0f;
     double loss = 0.0;
     for (std::int64_t number = 0; number < count; ++number) {
         const bool is_last = number + 1 == count;
         const bool is_first = number == 0;
         const PassSettings settings{RunMode::training, seed(), is_last ? counts : nullptr};
-        buffers.feed(batches[static_cast<std::size_t>(number)],
-                     {scale * share, static_cast<std::uint32_t>(step * count + number)});
+        buffers.feed(batches[static_cast<std::size_t>(number)], pass_values(step, number, count, scale));
         const auto passes = [&] {
             buffers.forward(settings);
             buffers.backward(settings);
@@ -44,7 +48,7 @@ double Lane::State::run_batches(LaneBuffers& buffers, int accumulated, std::int6
         }
         loss += static_cast<double>(buffers.loss());
     }
-    return is_mean ? loss / static_cast<double>(count) : loss;
+    return techniques.loss_reduction == LossReduction::mean ? loss / static_cast<double>(count) : loss;
 }
 
 StepResult Lane::State::step(std::int64_t step, std::span<const Batch> batches, const StepRequest& request) {
@@ -59,8 +63,7 @@ StepResult Lane::State::step(std::int64_t step, std::span<const Batch> batches, 
     ProbeCounts* counts = nullptr;
     if (request.probe || request.shadow) {
         timed(telemetry_ms, [&] {
-            if (!probe_counts) probe_counts = std::make_unique<ProbeCounts>(backend, training->graph());
-            counts = probe_counts.get();
+            counts = &own_counts();
             backend.repeat(recordings.weight_counts, [&] {
                 counts->clear();
                 count_weights(*counts);
@@ -69,19 +72,17 @@ StepResult Lane::State::step(std::int64_t step, std::span<const Batch> batches, 
     }
 
     const float scale = scaler.scale;
-    const auto inverse_scale = static_cast<float>(1.0 / static_cast<double>(scale));
     // The shadow pass reads the weights that the step reads, and so comes before it.
     const bool has_shadow = request.shadow && shadow_is_meaningful(techniques);
     if (has_shadow) timed(shadow_ms, [&] { run_shadow(step, batches); });
-    const OptimizerStep optimizer =
-        scheduled_step(*workload, position, updates + 1, techniques.optimizer_state_format());
-    const UpdateValues values = values_of_step(optimizer, inverse_scale, step);
-    backend.upload(update_memory.data(), &values, sizeof values);
+    const OptimizerStep optimizer = scheduled();
+    const UpdateValues values = upload_values(optimizer, scale, step);
     const double loss = run_batches(*training, slots.accumulated, step, batches, scale, counts, &optimizer);
     const GradientFindings findings = check_gradients(values, counts);
     std::vector<ShadowFinding> shadow_findings;
     if (has_shadow)
-        timed(shadow_ms, [&] { shadow_findings = compare_with_shadow(batches.size() > 1, inverse_scale); });
+        timed(shadow_ms,
+              [&] { shadow_findings = compare_with_shadow(batches.size() > 1, values.inverse_scale); });
 
     StepResult result;
     result.record.step = step;
@@ -120,10 +121,14 @@ std::vector<TensorView> Lane::State::checked_gradients() const {
     return gradients;
 }
 
-UpdateValues Lane::State::values_of_step(const OptimizerStep& optimizer, float inverse_scale,
-                                         std::int64_t step) const {
+OptimizerStep Lane::State::scheduled() const {
+    return scheduled_step(*workload, position, updates + 1, techniques.optimizer_state_format());
+}
+
+UpdateValues Lane::State::upload_values(const OptimizerStep& optimizer, float scale,
+                                        std::int64_t step) const {
     UpdateValues values;
-    values.inverse_scale = inverse_scale;
+    values.inverse_scale = inverse_of_scale(scale);
     values.learning_rate = optimizer.learning_rate;
     values.bias_correction1 = optimizer.bias_correction1;
     values.bias_correction2 = optimizer.bias_correction2;
@@ -134,7 +139,8 @@ UpdateValues Lane::State::values_of_step(const OptimizerStep& optimizer, float i
     values.sees_unscaled = techniques.scaler.kind != ScalerKind::pytorch;
     values.clip_norm = techniques.clip_norm;
     const bool clips_scaled = techniques.clip_order == UnscaleOrder::before_unscale;
-    values.norm_factor = clips_scaled ? static_cast<double>(scaler.scale) : 1.0;
+    values.norm_factor = clips_scaled ? static_cast<double>(scale) : 1.0;
+    backend.upload(update_memory.data(), &values, sizeof values);
     return values;
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "train/lane_state.h"
+#include "train/loss_scaler.h"
 #include "train/scale_sweep.h"
 
 namespace halfscope {
@@ -36,12 +37,6 @@ std::vector<SweptTensor> swept_tensors(const LaneBuffers& training) {
 
 }  // namespace
 
-ProbeCounts& Lane::State::cleared_counts() {
-    if (!probe_counts) probe_counts = std::make_unique<ProbeCounts>(backend, training->graph());
-    probe_counts->clear();
-    return *probe_counts;
-}
-
 ScaleSweep Lane::begin_sweep(std::int64_t step, std::span<const Batch> batches) {
     State& state = *state_;
     const Graph& graph = state.training->graph();
@@ -70,15 +65,15 @@ void Lane::sweep_next(ScaleSweep& sweep, std::span<const Batch> batches) {
         state.run_batches(*state.training, state.slots.accumulated, sweep.step, batches, scale, &counts,
                           nullptr);
     }
-    const std::vector<ShadowFinding> findings = state.compare_with_shadow(batches.size() > 1, 1.0f / scale);
+    const std::vector<ShadowFinding> findings =
+        state.compare_with_shadow(batches.size() > 1, inverse_of_scale(scale));
     counts.fetch();
     for (SweptTensor& tensor : sweep.tensors) {
         const TensorId id = graph.find(tensor.tensor);
         SweptGradient& point = tensor.points.emplace_back();
         point.counts = counts.gradient(id).own;
         if (tensor.kind != ProbeKind::weight_gradient) continue;
-        const auto found = std::find(graph.parameters().begin(), graph.parameters().end(), id);
-        const auto& finding = findings[static_cast<std::size_t>(found - graph.parameters().begin())];
+        const ShadowFinding& finding = findings[graph.parameter_index(id).value()];
         point.relative_error = finding.relative_error;
         point.cosine = finding.cosine;
     }

@@ -17,6 +17,9 @@ ScalerRules scaler_preset(ScalerKind kind);
 /// brought within floor and cap. Counters start anew where framework, interval or hysteresis changed.
 ScalerState carry_scaler(const ScalerRules& before, const ScalerState& state, const ScalerRules& after);
 
+/// 1/S as the update unscales by it: one factor in FP32.
+inline float inverse_of_scale(float scale) { return static_cast<float>(1.0 / static_cast<double>(scale)); }
+
 /// "2^15" for powers of two, else the shortest decimal number.
 std::string scale_text(double scale);
 
