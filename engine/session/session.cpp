@@ -108,20 +108,21 @@ void Session::install(std::unique_ptr<Experiment> experiment, std::shared_ptr<co
     last_probe_ = last_view_ = last_step_end_ = {};
 }
 
+Session::Loading::Loading(Session& session, RunState then) : session_(session), then_(then) {
+    session_.state_ = RunState::loading;
+}
+
+Session::Loading::~Loading() {
+    session_.state_ = then_;
+    session_.loading_ = {};
+    session_.going_to_.reset();
+    session_.last_step_end_ = {};  // this was no step
+}
+
 /// Makes a workload, which may take long, with progress shown. Throws what making it throws; an experiment
 /// that was open stays as it was then.
 std::shared_ptr<const Workload> Session::prepare(const Scenario& scenario, const ScenarioSettings& settings) {
-    struct Loading {
-        Session& session;
-        RunState before;
-        ~Loading() {
-            session.state_ = before;
-            session.loading_ = {};
-            session.last_step_end_ = {};  // this was no step
-        }
-    };
-    const Loading loading{*this, experiment_ ? state_ : RunState::failed};
-    state_ = RunState::loading;
+    const Loading loading(*this, experiment_ ? state_ : RunState::failed);
     progress_();
     Preparation preparation;
     preparation.threads = backend_->host_threads();

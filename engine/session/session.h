@@ -95,6 +95,20 @@ class Session {
         RateWindow probed_steps{std::chrono::seconds(1)};  // with probes
     };
 
+    /// The run is loading while it lives, and in state `then` afterwards.
+    class Loading {
+      public:
+        Loading(Session& session, RunState then);
+        ~Loading();
+        Loading(const Loading&) = delete;
+        Loading& operator=(const Loading&) = delete;
+        void then(RunState state) { then_ = state; }
+
+      private:
+        Session& session_;
+        RunState then_;
+    };
+
     // session.cpp
     std::shared_ptr<const Workload> prepare(const Scenario& scenario, const ScenarioSettings& settings);
     void open(const OpenScenarioCommand& command, RunState state_then);
@@ -133,7 +147,6 @@ class Session {
     void go_back_before(std::int64_t step);
     void make_steps_again(std::int64_t next_step);
     void report_way(std::int64_t first, std::int64_t step, std::int64_t end, const std::string& what);
-    void end_way(RunState then);
     void follow_changes(Lane& branch, std::string& name, std::size_t& change, std::int64_t step);
     Lane past_lane(int lane_id, const std::string& name, std::int64_t step, std::int64_t end);
     void branch_from_past(const AddLaneCommand& command, std::int64_t at);
@@ -152,12 +165,13 @@ class Session {
         std::optional<ScaleSweep> found;
     };
     void apply_command(const SweepScalesCommand& command);
+    void sweep_on();
+    void end_outdated_sweep();
+
     // session_peek.cpp
     void apply_command(const PeekUpdateCommand& command);
     void apply_command(const ExamineOverflowCommand& command);
     void apply_command(const CaptureDotCommand& command);
-    void sweep_on();
-    void end_outdated_sweep();
 
     // session_commands.cpp
     bool attempt(const std::function<void()>& change);

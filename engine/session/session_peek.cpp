@@ -1,5 +1,5 @@
-// Looking closely between two steps: at an update before it is made (train/update_peek.h), and at a step of
-// the past that was not finite (train/overflow_report.h).
+// Looking closely between two steps: at an update before it is made (train/update_peek.h), at one sum of a
+// layer (train/dot_capture.h), and at a step of the past that was not finite (train/overflow_report.h).
 #include <cstdint>
 #include <utility>
 
@@ -52,16 +52,10 @@ void Session::apply_command(const ExamineOverflowCommand& command) {
         throw InputError("the run has failed; restart it before its steps are examined");
     if (command.step < 0 || command.step > now)
         throw InputError("step " + std::to_string(command.step) + " has not been made yet");
-    const RunState then = std::exchange(state_, RunState::loading);
-    try {
-        Lane past = past_lane(lanes_[index].id, command.lane, command.step, command.step + 1);
-        lanes_[index].overflow = std::make_shared<const OverflowReport>(
-            past.examine_overflow(command.step, experiment_->batches_of(command.step)));
-    } catch (...) {
-        end_way(then);
-        throw;
-    }
-    end_way(then);
+    const Loading loading(*this, state_);
+    Lane past = past_lane(lanes_[index].id, command.lane, command.step, command.step + 1);
+    lanes_[index].overflow = std::make_shared<const OverflowReport>(
+        past.examine_overflow(command.step, experiment_->batches_of(command.step)));
 }
 
 }  // namespace halfscope

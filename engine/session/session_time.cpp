@@ -148,12 +148,6 @@ void Session::report_way(std::int64_t first, std::int64_t step, std::int64_t end
         throw CancelledError(what + " was stopped at step " + std::to_string(step));
 }
 
-void Session::end_way(RunState then) {
-    loading_ = {};
-    last_step_end_ = {};  // this was no step
-    state_ = then;
-}
-
 /// Makes steps again up to one, the last of them with everything measured. Throws CancelledError where it is
 /// to stop; the run stands where it came to then.
 void Session::make_steps_again(std::int64_t next_step) {
@@ -201,26 +195,22 @@ void Session::apply_command(const GoToStepCommand& command) {
         return;
     }
     if (command.step == now) return;
-    const RunState before = state_;
-    state_ = RunState::loading;
-    steps_to_pause_.reset();
-    going_to_ = command.step;
-    try {
-        if (command.step < now) go_back_before(command.step);
-        make_steps_again(command.step);
-    } catch (const CancelledError&) {
-        // It stands where it came to: by the user's wish, or on the way elsewhere.
-    } catch (const InputError&) {
-        going_to_.reset();
-        end_way(before);
-        throw;
-    } catch (...) {
-        going_to_.reset();
-        end_way(RunState::failed);
-        throw;
+    {
+        const RunState before = state_;
+        Loading loading(*this, RunState::failed);
+        steps_to_pause_.reset();
+        going_to_ = command.step;
+        try {
+            if (command.step < now) go_back_before(command.step);
+            make_steps_again(command.step);
+        } catch (const CancelledError&) {
+            // It stands where it came to: by the user's wish, or on the way elsewhere.
+        } catch (const InputError&) {
+            loading.then(before);
+            throw;
+        }
+        loading.then(RunState::paused);
     }
-    going_to_.reset();
-    end_way(RunState::paused);
     pause();
 }
 
@@ -304,8 +294,7 @@ Lane Session::past_lane(int lane_id, const std::string& name, std::int64_t step,
 void Session::branch_from_past(const AddLaneCommand& command, std::int64_t at) {
     const std::int64_t now = experiment_->next_step();
     const int from = lanes_[lane_index(command.branch_from)].id, id = free_lane_id();
-    const RunState then = state_;
-    state_ = RunState::loading;
+    const Loading loading(*this, state_);
     bool is_added = false;
     try {
         Lane* branch = nullptr;
@@ -327,7 +316,6 @@ void Session::branch_from_past(const AddLaneCommand& command, std::int64_t at) {
                           branch->step(step, experiment_->batches_of(step), request));
         }
     } catch (...) {
-        end_way(then);
         if (is_added) {
             experiment_->remove_lane(command.lane.name);
             lanes_.pop_back();
@@ -335,7 +323,6 @@ void Session::branch_from_past(const AddLaneCommand& command, std::int64_t at) {
         }
         throw;
     }
-    end_way(then);
 }
 
 }  // namespace halfscope
