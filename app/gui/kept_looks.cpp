@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,6 +11,7 @@
 
 #include "data/atomic_file.h"
 #include "data/data_error.h"
+#include "data/user_folder.h"
 #include "gui/panel_list.h"
 
 namespace halfscope {
@@ -59,15 +59,8 @@ void take_slot(const Json& object, const char* key, Slot& slot) {
 }  // namespace
 
 std::string looks_path() {
-    // The XDG Base Directory Specification: a path that is not absolute is to be ignored.
-    const auto absolute = [](const char* variable) {
-        const char* value = std::getenv(variable);
-        return value && value[0] == '/' ? std::string(value) : std::string();
-    };
-    const std::string file = "/halfscope/window.json";
-    if (const std::string config = absolute("XDG_CONFIG_HOME"); !config.empty()) return config + file;
-    if (const std::string home = absolute("HOME"); !home.empty()) return home + "/.config" + file;
-    return {};
+    const std::string folder = user_folder("XDG_CONFIG_HOME", ".config");
+    return folder.empty() ? folder : folder + "/window.json";
 }
 
 std::string looks_text(const UiState& ui) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <mutex>
 #include <system_error>
@@ -12,6 +11,7 @@
 
 #include "data/data_error.h"
 #include "data/safetensors.h"
+#include "data/user_folder.h"
 #include "train/signature.h"
 
 namespace halfscope {
@@ -135,16 +135,7 @@ std::string text_hash(const std::string& text) {
     return digits;
 }
 
-std::string weight_cache_folder() {
-    // The XDG Base Directory Specification: a path that is not absolute is to be ignored.
-    const auto absolute = [](const char* variable) {
-        const char* value = std::getenv(variable);
-        return value && value[0] == '/' ? std::string(value) : std::string();
-    };
-    if (const std::string cache = absolute("XDG_CACHE_HOME"); !cache.empty()) return cache + "/halfscope";
-    if (const std::string home = absolute("HOME"); !home.empty()) return home + "/.cache/halfscope";
-    return {};
-}
+std::string weight_cache_folder() { return user_folder("XDG_CACHE_HOME", ".cache"); }
 
 KeptWeights kept_weights(const std::string& label, const std::string& key, const Graph& graph,
                          const std::function<std::vector<NamedValues>()>& make) {
