@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "data/printable_text.h"
+#include "program/percent.h"
 
 namespace halfscope {
 namespace {
@@ -42,17 +43,8 @@ std::string padded(std::string text, std::size_t width) {
     return text;
 }
 
-/// In percent; what is not quite nothing or everything does not look like it.
 std::string share(std::uint64_t part, std::uint64_t whole) {
-    if (whole == 0) return "-";
-    if (part == 0) return "0";
-    if (part == whole) return "100";
-    const double percent = 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-    if (percent < 0.1) return "<0.1";
-    if (percent > 99.9) return ">99.9";
-    std::array<char, 16> text{};
-    std::snprintf(text.data(), text.size(), "%.1f", percent);
-    return text.data();
+    return whole == 0 ? "-" : percent_text(percent_of(part, whole));
 }
 
 std::string magnitude(float value) {

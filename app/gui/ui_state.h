@@ -68,29 +68,27 @@ struct LaneEdit {
     bool takes_focus = false;  ///< the name field is to take the keyboard in the next frame
 };
 
+/// The look between two steps that a panel asked the session for last (widgets/asked_look.h).
+struct AskedLook {
+    int lane_id = -1;
+    std::string what;
+    std::int64_t step = -1, run = -1;
+    Techniques techniques;
+    double at_s = -1e9;  ///< ImGui's clock
+};
+
 /// What the microscope looks at.
 struct Microscope {
     std::int64_t element = -1;  ///< -1: one that is worth a look
     std::string element_of;     ///< the tensor it belongs to
-    // What was asked for last.
-    int lane_id = -1;
-    std::string tensor;
-    std::int64_t step = -1, run = -1;
-    Techniques techniques;
-    double at_s = -1e9;  ///< ImGui's clock
+    AskedLook asked;
 };
 
 /// What the accumulator lab looks at.
 struct AccumulatorLab {
     int source = -1;  ///< index in Snapshot::dot_sources; -1: the longest
     int row = 0, column = 0;
-    // What was asked for last.
-    int lane_id = -1;
-    DotSource asked;
-    int asked_row = -1, asked_column = -1;
-    std::int64_t step = -1, run = -1;
-    Techniques techniques;
-    double at_s = -1e9;  ///< ImGui's clock
+    AskedLook asked;
 };
 
 /// What is being edited and is not yet, or not quite, part of the run.

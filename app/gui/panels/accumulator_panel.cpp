@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gui/imgui_compat.h"
+#include "gui/widgets/asked_look.h"
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
 #include "gui/widgets/lane_choice.h"
@@ -15,8 +16,6 @@
 
 namespace halfscope {
 namespace {
-
-constexpr double kRefresh_s = 0.5;  // while training runs
 
 struct WayLook {
     Summation way;
@@ -98,29 +97,6 @@ void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane, const D
     };
     index("row", ui.accumulator.row, source.rows);
     index("column", ui.accumulator.column, source.columns);
-}
-
-/// Asks for another capture where the one at hand is of something else, as the microscope does.
-void ask_where_needed(const PanelContext& context, const LaneSnapshot& lane, const DotSource& source) {
-    AccumulatorLab& lab = context.ui.accumulator;
-    const Snapshot& snapshot = context.snapshot;
-    if (snapshot.state == RunState::loading || snapshot.state == RunState::failed) return;
-    const bool is_same = lab.lane_id == lane.id && lab.asked == source && lab.asked_row == lab.row &&
-                         lab.asked_column == lab.column && lab.run == snapshot.run &&
-                         lab.techniques == lane.techniques;
-    const double now_s = ImGui::GetTime();
-    const bool is_old = lab.step != snapshot.next_step &&
-                        (snapshot.state == RunState::paused || now_s - lab.at_s > kRefresh_s);
-    if (is_same && !is_old) return;
-    lab.lane_id = lane.id;
-    lab.asked = source;
-    lab.asked_row = lab.row;
-    lab.asked_column = lab.column;
-    lab.run = snapshot.run;
-    lab.techniques = lane.techniques;
-    lab.step = snapshot.next_step;
-    lab.at_s = now_s;
-    context.commands.send(CaptureDotCommand{lane.name, source, lab.row, lab.column});
 }
 
 struct SumArea {
@@ -261,15 +237,19 @@ void draw_table(const PanelContext& context, const std::array<SummedUp, kSummati
 
 void draw_accumulator_panel(const PanelContext& context) {
     const Theme& theme = context.theme;
-    const LaneSnapshot* lane = selected_lane(context.snapshot, context.ui);
-    const DotSource* source = lane ? chosen_source(context.snapshot, context.ui.accumulator) : nullptr;
+    const LaneSnapshot* lane = lane_to_show(theme, context.ui, context.snapshot);
+    if (!lane) return;
+    const DotSource* source = chosen_source(context.snapshot, context.ui.accumulator);
     if (!source) {
-        empty_state(theme, lane ? "This network makes no sum that can be taken."
-                                : "No lane yet: add one under LANES.");
+        empty_state(theme, "This network makes no sum that can be taken.");
         return;
     }
     draw_toolbar(context, *lane, *source);
-    ask_where_needed(context, *lane, *source);
+    AccumulatorLab& lab = context.ui.accumulator;
+    const std::string what =
+        source->name() + "[" + std::to_string(lab.row) + ", " + std::to_string(lab.column) + "]";
+    if (is_look_due(lab.asked, context.snapshot, *lane, what))
+        context.commands.send(CaptureDotCommand{lane->name, *source, lab.row, lab.column});
     if (!lane->dot || lane->dot->source != *source) {
         empty_state(theme, "Taking the sum from the next step ...");
         return;
@@ -283,11 +263,7 @@ void draw_accumulator_panel(const PanelContext& context) {
         caption += "; the layer stored " + number_text(dot.stored, 5);
         if (dot.bias != 0) caption += " with a bias of " + number_text(dot.bias, 4);
     }
-    const float width = ImGui::GetContentRegionAvail().x;
-    draw_clipped_text(ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(), width, theme.text_dim,
-                      caption);
-    ImGui::Dummy(ImVec2(width, ImGui::GetTextLineHeight()));
-    item_tooltip(theme, caption);
+    caption_line(theme, caption);
     const float table =
         (ImGui::GetTextLineHeight() + theme.px(7)) * static_cast<float>(kWays.size()) + theme.px(6);
     draw_sums(context, dot.sums, std::max(theme.px(90), ImGui::GetContentRegionAvail().y - table));

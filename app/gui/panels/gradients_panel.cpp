@@ -33,10 +33,6 @@ const char* kind_name(ProbeKind kind) {
         ->name;
 }
 
-bool is_gradient(ProbeKind kind) {
-    return kind == ProbeKind::weight_gradient || kind == ProbeKind::activation_gradient;
-}
-
 /// Unscaled makes no difference where values contain no scale.
 GradientView shown_view(const UiState& ui) {
     return is_gradient(ui.probe_kind) ? ui.gradient_view : GradientView::scaled;
@@ -67,25 +63,11 @@ void draw_kind_choice(const PanelContext& context) {
     ImGui::EndCombo();
 }
 
-void draw_view_choice(const PanelContext& context) {
-    UiState& ui = context.ui;
-    const bool is_scaled = ui.gradient_view == GradientView::scaled;
-    flow_to(ImGui::CalcTextSize("unscaled").x + ImGui::GetStyle().FramePadding.x * 2);
-    if (ImGui::Button(is_scaled ? "scaled" : "unscaled")) {
-        ui.gradient_view = is_scaled ? GradientView::unscaled : GradientView::scaled;
-    }
-    ui.probe.item("gradients/view");
-    item_tooltip(
-        context.theme,
-        "scaled: the values as they are stored, S times the gradient. unscaled: divided by S; FP16's "
-        "bands move along, because what is flushed is decided on the stored value.");
-}
-
 void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane) {
     UiState& ui = context.ui;
     draw_lane_choice(context.theme, ui, context.snapshot, lane, "gradients");
     draw_kind_choice(context);
-    if (is_gradient(ui.probe_kind)) draw_view_choice(context);
+    if (is_gradient(ui.probe_kind)) draw_view_choice(context.theme, ui, "gradients");
     if (ui.what_if_scale && is_gradient(ui.probe_kind)) {
         const std::string label = "what if S = " + context.theme.power_of_two(*ui.what_if_scale) + "  x";
         flow_to(ImGui::CalcTextSize(label.c_str()).x + ImGui::GetStyle().FramePadding.x * 2);
@@ -148,11 +130,7 @@ std::string axis_caption(const PanelContext& context, const LaneSnapshot& lane, 
 }
 
 void draw_caption(const PanelContext& context, const std::string& caption) {
-    const ImVec2 at = ImGui::GetCursorScreenPos();
-    const float width = ImGui::GetContentRegionAvail().x;
-    draw_clipped_text(ImGui::GetWindowDrawList(), at, width, context.theme.text_dim, caption);
-    ImGui::Dummy(ImVec2(width, ImGui::GetTextLineHeight()));
-    item_tooltip(context.theme, caption);
+    caption_line(context.theme, caption);
     context.ui.probe.value("gradients/caption", caption);
 }
 
@@ -221,7 +199,7 @@ ExponentAxis draw_rows(const PanelContext& context, const LaneSnapshot& lane, co
     for (const Probe* probe : probes)
         longest_name = std::max(longest_name, ImGui::CalcTextSize(probe->tensor.c_str()).x);
     const RowColumns columns = choose_columns(width, longest_name, context.ui.probe_kind, theme);
-    const double shift = shown_shift(*probes.front(), view);
+    const double shift = shown_shift(probes.front()->scale, view);
     const float row_height = std::clamp((height - header) / count, theme.px(18), theme.px(64));
     const bool scrolls = row_height * count > height - header + 1;
     const float right = origin.x + width - (scrolls ? ImGui::GetStyle().ScrollbarSize : 0.0f);
@@ -248,7 +226,7 @@ void draw_history(const PanelContext& context, const LaneSnapshot& lane, const P
                       probe.tensor + " over time, newest on top, " +
                           (view == GradientView::scaled ? "as stored" : "unscaled"));
     const float header = top + line, area = header + 2 * line + theme.px(6);
-    draw_exponent_axis(draw, theme, axis, BandEdges{}.shifted(shown_shift(probe, view)), header, area);
+    draw_exponent_axis(draw, theme, axis, BandEdges{}.shifted(shown_shift(probe.scale, view)), header, area);
     if (bottom - area < theme.px(8)) return;
     const std::vector<HistogramRow> rows = context.timeline.waterfall(lane.id, probe.tensor, probe.kind);
     if (rows.empty()) return;
@@ -367,11 +345,8 @@ const char* nothing_to_show(const LaneSnapshot& lane, ProbeKind kind) {
 }  // namespace
 
 void draw_gradients_panel(const PanelContext& context) {
-    const LaneSnapshot* lane = selected_lane(context.snapshot, context.ui);
-    if (!lane) {
-        empty_state(context.theme, "No lane yet: add one under LANES.");
-        return;
-    }
+    const LaneSnapshot* lane = lane_to_show(context.theme, context.ui, context.snapshot);
+    if (!lane) return;
     const ImVec2 min = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
     draw_toolbar(context, *lane);
     context.ui.probe.value("gradients/lane", lane->name);

@@ -9,16 +9,16 @@
 #include <vector>
 
 #include "gui/imgui_compat.h"
+#include "gui/widgets/asked_look.h"
 #include "gui/widgets/bit_view.h"
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
 #include "gui/widgets/lane_choice.h"
 #include "gui/widgets/tensor_row.h"
+#include "program/percent.h"
 
 namespace halfscope {
 namespace {
-
-constexpr double kRefresh_s = 0.5;  // while training runs
 
 /// Parameters of the lane, from its probes: the gradients' names.
 std::vector<std::string> parameters_of(const LaneSnapshot& lane) {
@@ -60,27 +60,6 @@ void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane,
     ui.probe.item("microscope/parameter");
 }
 
-/// Asks for another look where the one at hand is of something else: at once while paused, now and then while
-/// training runs.
-void ask_where_needed(const PanelContext& context, const LaneSnapshot& lane, const std::string& tensor) {
-    Microscope& asked = context.ui.microscope;
-    const Snapshot& snapshot = context.snapshot;
-    if (tensor.empty() || snapshot.state == RunState::loading || snapshot.state == RunState::failed) return;
-    const bool is_same = asked.lane_id == lane.id && asked.tensor == tensor && asked.run == snapshot.run &&
-                         asked.techniques == lane.techniques;
-    const double now_s = ImGui::GetTime();
-    const bool is_old = asked.step != snapshot.next_step &&
-                        (snapshot.state == RunState::paused || now_s - asked.at_s > kRefresh_s);
-    if (is_same && !is_old) return;
-    asked.lane_id = lane.id;
-    asked.tensor = tensor;
-    asked.run = snapshot.run;
-    asked.techniques = lane.techniques;
-    asked.step = snapshot.next_step;
-    asked.at_s = now_s;
-    context.commands.send(PeekUpdateCommand{lane.name, tensor});
-}
-
 UpdateFate fate(const UpdatePeek& peek, std::size_t element) {
     return fate_of(peek.format, peek.subnormals, peek.stored[element], peek.update[element]);
 }
@@ -116,10 +95,9 @@ void draw_legend(const PanelContext& context, const UpdatePeek& peek) {
     const Theme& theme = context.theme;
     const FateCounts& counts = peek.fates;
     const std::uint64_t all[] = {counts.swallowed, counts.rounded, counts.exact, counts.none};
-    const auto whole = static_cast<double>(std::max<std::size_t>(1, peek.stored.size()));
     for (std::size_t i = 0; i < kFates.size(); ++i) {
-        const std::string text = std::string(kFates[i].name) + " " +
-                                 percent_text(100.0 * static_cast<double>(all[i]) / whole) + "%";
+        const std::string text =
+            std::string(kFates[i].name) + " " + percent_text(percent_of(all[i], peek.stored.size())) + "%";
         const float square = ImGui::GetTextLineHeight() * 0.8f,
                     width = square + theme.px(6) + ImGui::CalcTextSize(text.c_str()).x + theme.px(8);
         if (i > 0) flow_to(width);
@@ -413,11 +391,8 @@ void draw_detail(const PanelContext& context, const UpdatePeek& peek, std::size_
 }  // namespace
 
 void draw_microscope_panel(const PanelContext& context) {
-    const LaneSnapshot* lane = selected_lane(context.snapshot, context.ui);
-    if (!lane) {
-        empty_state(context.theme, "No lane yet: add one under LANES.");
-        return;
-    }
+    const LaneSnapshot* lane = lane_to_show(context.theme, context.ui, context.snapshot);
+    if (!lane) return;
     const std::vector<std::string> names = parameters_of(*lane);
     const std::string chosen = chosen_parameter(context.ui, *lane, names);
     draw_toolbar(context, *lane, names, chosen);
@@ -425,7 +400,8 @@ void draw_microscope_panel(const PanelContext& context) {
         empty_state(context.theme, "Waiting for the first probe: run, or make one step (Right).");
         return;
     }
-    ask_where_needed(context, *lane, chosen);
+    if (is_look_due(context.ui.microscope.asked, context.snapshot, *lane, chosen))
+        context.commands.send(PeekUpdateCommand{lane->name, chosen});
     if (!lane->peek || lane->peek->tensor != chosen || lane->peek->stored.empty()) {
         empty_state(context.theme, "Looking at the next update ...");
         return;
@@ -435,11 +411,7 @@ void draw_microscope_panel(const PanelContext& context) {
         std::string("w + d where the ") + format_info(peek.format).name +
         " weight takes the update by itself" +
         (peek.has_master ? "; this lane has a master copy, which takes it instead" : "");
-    const float width = ImGui::GetContentRegionAvail().x;
-    draw_clipped_text(ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(), width, context.theme.text_dim,
-                      caption);
-    ImGui::Dummy(ImVec2(width, ImGui::GetTextLineHeight()));
-    item_tooltip(context.theme, caption);
+    caption_line(context.theme, caption);
     draw_legend(context, peek);
     const std::size_t element = chosen_element(context.ui, peek);
     const float room = ImGui::GetContentRegionAvail().y;

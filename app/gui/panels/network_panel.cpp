@@ -10,6 +10,7 @@
 #include "gui/widgets/draw.h"
 #include "gui/widgets/lane_choice.h"
 #include "gui/widgets/tensor_row.h"
+#include "program/percent.h"
 
 namespace halfscope {
 namespace {
@@ -27,23 +28,14 @@ struct Worst {
 };
 Worst worst_of(const Probe& probe) {
     const ClassShares shares = class_shares(probe.counts.fp16, ShareOf::nonzero);
-    const ClassCounts& counts = probe.counts.fp16;
-    const double nan = shares.denominator == 0 ? 0.0
-                                               : 100.0 * static_cast<double>(counts.nan) /
-                                                     static_cast<double>(shares.denominator);
-    if (shares.overflow + nan > 0 && shares.overflow + nan >= shares.flushed)
-        return {Band::overflow, shares.overflow + nan};
+    const double nonfinite = percent_of(probe.counts.fp16.inf + probe.counts.fp16.nan, shares.denominator);
+    if (nonfinite > 0 && nonfinite >= shares.flushed) return {Band::overflow, nonfinite};
     if (shares.flushed > 0) return {Band::flushed, shares.flushed};
     return {Band::subnormal, shares.subnormal};
 }
 
 /// A gradient that is zero everywhere: what came down to it was lost above.
-bool is_gone(const Probe& probe) {
-    const ClassCounts& counts = probe.counts.fp16;
-    const bool is_gradient =
-        probe.kind == ProbeKind::weight_gradient || probe.kind == ProbeKind::activation_gradient;
-    return is_gradient && counts.count() > 0 && counts.true_zero == counts.count();
-}
+bool is_gone(const Probe& probe) { return is_gradient(probe.kind) && is_all_zero(probe); }
 
 std::string worst_text(const Theme& theme, const Probe& probe) {
     if (is_gone(probe)) return "all zero";
@@ -214,22 +206,15 @@ void draw_graph(const PanelContext& context, const LaneSnapshot& lane,
 
 void draw_network_panel(const PanelContext& context) {
     const Theme& theme = context.theme;
-    const LaneSnapshot* lane = selected_lane(context.snapshot, context.ui);
-    if (!lane || !context.snapshot.outline) {
-        empty_state(theme, "No lane yet: add one under LANES.");
-        return;
-    }
+    const LaneSnapshot* lane = lane_to_show(theme, context.ui, context.snapshot);
+    if (!lane || !context.snapshot.outline) return;
     draw_lane_choice(theme, context.ui, context.snapshot, *lane, "network");
     const std::string caption =
         "from the batch (top) to the loss; each tensor with its worst class in % of non-zero, as counted at "
         "step " +
         (lane->probe_step < 0 ? std::string("-") : count_text(lane->probe_step)) +
         "; lines: the gradient between two nodes. Click: select, double click: its histogram";
-    const float width = ImGui::GetContentRegionAvail().x;
-    draw_clipped_text(ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(), width, theme.text_dim,
-                      caption);
-    ImGui::Dummy(ImVec2(width, ImGui::GetTextLineHeight()));
-    item_tooltip(theme, caption);
+    caption_line(theme, caption);
     draw_graph(context, *lane, *context.snapshot.outline);
 }
 

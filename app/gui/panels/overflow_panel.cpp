@@ -12,6 +12,7 @@
 #include "gui/widgets/lane_choice.h"
 #include "gui/widgets/number_table.h"
 #include "gui/widgets/tensor_row.h"
+#include "program/percent.h"
 
 namespace halfscope {
 namespace {
@@ -55,20 +56,10 @@ void draw_list(const PanelContext& context, const LaneSnapshot& lane, const std:
     ImGui::EndChild();
 }
 
-const char* kind_text(ProbeKind kind) {
-    switch (kind) {
-        case ProbeKind::weight:
-            return "weight";
-        case ProbeKind::activation:
-            return "activation";
-        case ProbeKind::activation_gradient:
-            return "activation gradient";
-        case ProbeKind::weight_gradient:
-            return "weight gradient";
-        case ProbeKind::update:
-            break;
-    }
-    return "update";
+std::string kind_text(ProbeKind kind) {
+    std::string text = probe_kind_name(kind);
+    std::replace(text.begin(), text.end(), '_', ' ');
+    return text;
 }
 
 std::string origin_sentence(const OverflowReport& report) {
@@ -114,9 +105,7 @@ void draw_tensors(const PanelContext& context, const OverflowReport& report) {
         const std::string name = tensor.tensor + ", " + kind_text(tensor.kind);
         coloured_text(is_origin ? theme.error : theme.text, name.c_str());
         const auto percent = [&](std::uint64_t part) {
-            return percent_text(100.0 * static_cast<double>(part) /
-                                static_cast<double>(std::max<std::uint64_t>(1, tensor.counts.count()))) +
-                   "%";
+            return percent_text(percent_of(part, tensor.counts.count())) + "%";
         };
         std::string line = "   inf " + count_text(static_cast<std::int64_t>(tensor.counts.inf)) + " (" +
                            percent(tensor.counts.inf) + "), NaN " +
@@ -159,11 +148,8 @@ void draw_report(const PanelContext& context, const OverflowReport& report) {
 
 void draw_overflow_panel(const PanelContext& context) {
     const Theme& theme = context.theme;
-    const LaneSnapshot* lane = selected_lane(context.snapshot, context.ui);
-    if (!lane) {
-        empty_state(theme, "No lane yet: add one under LANES.");
-        return;
-    }
+    const LaneSnapshot* lane = lane_to_show(theme, context.ui, context.snapshot);
+    if (!lane) return;
     draw_lane_choice(theme, context.ui, context.snapshot, *lane, "overflow");
     const std::vector<Event> events = overflows_of(context, *lane);
     context.ui.probe.value("overflow/events", static_cast<double>(events.size()));

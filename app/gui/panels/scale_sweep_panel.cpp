@@ -10,6 +10,7 @@
 #include "gui/widgets/lane_choice.h"
 #include "gui/widgets/sweep_plot.h"
 #include "gui/widgets/tensor_row.h"
+#include "program/percent.h"
 
 namespace halfscope {
 namespace {
@@ -43,14 +44,6 @@ void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane) {
 double scale_now(const LaneSnapshot& lane) {
     if (lane.techniques.scaler.scaling == LossScaling::off) return 1.0;
     return lane.last.loss_scale > 0 ? lane.last.loss_scale : 0.0;
-}
-
-void draw_line(const PanelContext& context, const std::string& text) {
-    const float width = ImGui::GetContentRegionAvail().x;
-    draw_clipped_text(ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(), width, context.theme.text_dim,
-                      text);
-    ImGui::Dummy(ImVec2(width, ImGui::GetTextLineHeight()));
-    item_tooltip(context.theme, text);
 }
 
 /// Where the plots of the panel begin and end: names at the left, a number at the right.
@@ -211,11 +204,8 @@ void draw_sweep(const PanelContext& context, const LaneSnapshot& lane, const Sca
 }  // namespace
 
 void draw_scale_sweep_panel(const PanelContext& context) {
-    const LaneSnapshot* lane = selected_lane(context.snapshot, context.ui);
-    if (!lane) {
-        empty_state(context.theme, "No lane yet: add one under LANES.");
-        return;
-    }
+    const LaneSnapshot* lane = lane_to_show(context.theme, context.ui, context.snapshot);
+    if (!lane) return;
     draw_toolbar(context, *lane);
     const ScaleSweep* sweep = lane->sweep.get();
     if (!sweep || sweep->done == 0) {
@@ -225,8 +215,8 @@ void draw_scale_sweep_panel(const PanelContext& context) {
                     "at the present weights, and each layer's gradient compared with the true one.");
         return;
     }
-    draw_line(
-        context,
+    caption_line(
+        context.theme,
         "relative error of weight gradients, ||g - s|| / ||s|| against FP32 at the same weights, over S; "
         "after step " +
             count_text(sweep->step) + "; first layer strong, last one faint");

@@ -12,6 +12,7 @@
 #include "gui/widgets/draw.h"
 #include "gui/widgets/lane_choice.h"
 #include "gui/widgets/tensor_row.h"
+#include "program/percent.h"
 
 namespace halfscope {
 namespace {
@@ -28,10 +29,7 @@ struct Stair {
 /// Percent of the non-zero elements that FP16 does not hold: flushed, infinite or NaN.
 double lost_percent(const Probe& probe) {
     const ClassCounts& counts = probe.counts.fp16;
-    const std::uint64_t nonzero = counts.count() - counts.true_zero;
-    if (nonzero == 0) return 0.0;
-    return 100.0 * static_cast<double>(counts.flushed + counts.inf + counts.nan) /
-           static_cast<double>(nonzero);
+    return percent_of(counts.flushed + counts.inf + counts.nan, counts.count() - counts.true_zero);
 }
 
 std::vector<Stair> stairs_of(const LaneSnapshot& lane, StairOrder order) {
@@ -79,15 +77,7 @@ void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane) {
     ui.probe.item("staircase/order");
     item_tooltip(context.theme,
                  "by depth: from the input to the loss. worst first: what FP16 loses most of stands on top.");
-    const bool is_scaled = ui.gradient_view == GradientView::scaled;
-    flow_to(ImGui::CalcTextSize("unscaled").x + ImGui::GetStyle().FramePadding.x * 2);
-    if (ImGui::Button(is_scaled ? "scaled" : "unscaled"))
-        ui.gradient_view = is_scaled ? GradientView::unscaled : GradientView::scaled;
-    ui.probe.item("staircase/view");
-    item_tooltip(
-        context.theme,
-        "Gradients as they are stored, times S, or divided by S; FP16's bands move along, because what "
-        "is flushed is decided on the stored value.");
+    draw_view_choice(context.theme, ui, "staircase");
 }
 
 std::string caption_of(const PanelContext& context, const LaneSnapshot& lane,
@@ -125,7 +115,7 @@ void draw_half(const PanelContext& context, const Probe* probe, const char* labe
     const GradientView view = probe && probe->kind == ProbeKind::activation_gradient
                                   ? context.ui.gradient_view
                                   : GradientView::scaled;
-    const double shift = probe ? shown_shift(*probe, view) : 0.0;
+    const double shift = probe ? shown_shift(probe->scale, view) : 0.0;
     const BandEdges edges = BandEdges{}.shifted(shift);
     draw_bands(draw, theme, columns.axis, edges, top, bottom);
     if (!probe) {
@@ -137,15 +127,10 @@ void draw_half(const PanelContext& context, const Probe* probe, const char* labe
     draw->PushClipRect(ImVec2(columns.axis.left, top), ImVec2(columns.axis.right, bottom), true);
     draw_bars(draw, theme, columns.axis, edges, probe->counts.histogram, shift, top + theme.px(1), bottom);
     draw_range(draw, theme, *probe, columns.axis, shift, bottom - theme.px(3), theme.px(2.5f));
-    const ClassCounts& counts = probe->counts.fp16;
-    if (counts.true_zero == counts.count()) {
-        const bool is_lost = probe->kind == ProbeKind::activation_gradient;
-        draw_clipped_text(draw, ImVec2(columns.axis.left + theme.px(6), middle - line * 0.5f),
-                          columns.axis.right - columns.axis.left, is_lost ? theme.error : theme.text_dim,
-                          is_lost ? "all zero: nothing arrives here any more" : "all zero");
-    }
+    draw_all_zero(draw, theme, *probe, columns.axis, top, bottom);
     draw->PopClipRect();
-    draw_class_bar(draw, theme, counts, ShareOf::nonzero, ImVec2(columns.bar_left, top + theme.px(1)),
+    draw_class_bar(draw, theme, probe->counts.fp16, ShareOf::nonzero,
+                   ImVec2(columns.bar_left, top + theme.px(1)),
                    ImVec2(columns.bar_right, bottom - theme.px(1)));
 }
 
@@ -250,11 +235,8 @@ void draw_stairs(const PanelContext& context, const LaneSnapshot& lane, const st
 }  // namespace
 
 void draw_staircase_panel(const PanelContext& context) {
-    const LaneSnapshot* lane = selected_lane(context.snapshot, context.ui);
-    if (!lane) {
-        empty_state(context.theme, "No lane yet: add one under LANES.");
-        return;
-    }
+    const LaneSnapshot* lane = lane_to_show(context.theme, context.ui, context.snapshot);
+    if (!lane) return;
     draw_toolbar(context, *lane);
     const std::vector<Stair> stairs = stairs_of(*lane, context.ui.stair_order);
     if (stairs.empty()) {
@@ -264,11 +246,7 @@ void draw_staircase_panel(const PanelContext& context) {
         return;
     }
     const std::string caption = caption_of(context, *lane, stairs);
-    const float width = ImGui::GetContentRegionAvail().x;
-    draw_clipped_text(ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(), width, context.theme.text_dim,
-                      caption);
-    ImGui::Dummy(ImVec2(width, ImGui::GetTextLineHeight()));
-    item_tooltip(context.theme, caption);
+    caption_line(context.theme, caption);
     draw_stairs(context, *lane, stairs);
 }
 

@@ -8,6 +8,7 @@
 #include "gui/widgets/draw.h"
 #include "gui/widgets/range_histogram.h"
 #include "gui/widgets/tensor_row.h"
+#include "program/percent.h"
 
 namespace halfscope {
 namespace {
@@ -48,9 +49,8 @@ void draw_class_bar(ImDrawList* draw, const Theme& theme, const ClassCounts& cou
             draw_hatch(draw, from, to, look.style, with_opacity(look.solid, 0.8f), theme.px(6));
             draw_part_label(draw, theme, look.letter, percent, from, to);
         }
-        const double nan = 100.0 * static_cast<double>(counts.nan) / static_cast<double>(shares.denominator);
-        if (nan > 0) {
-            const auto [from, to] = part(nan);
+        if (shares.nan > 0) {
+            const auto [from, to] = part(shares.nan);
             draw->AddRectFilled(from, to, with_opacity(theme.error, 0.6f));
             if (to.x - from.x > ImGui::CalcTextSize("NaN").x)
                 draw->AddText(

@@ -117,6 +117,13 @@ void wrapped_dim_text(const Theme& theme, const char* text) {
     ImGui::PopStyleColor();
 }
 
+void caption_line(const Theme& theme, const std::string& text) {
+    const float width = ImGui::GetContentRegionAvail().x;
+    draw_clipped_text(ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(), width, theme.text_dim, text);
+    ImGui::Dummy(ImVec2(width, ImGui::GetTextLineHeight()));
+    item_tooltip(theme, text);
+}
+
 void empty_state(const Theme& theme, const char* text) {
     const ImVec2 room = ImGui::GetContentRegionAvail();
     const float width = std::min(room.x - theme.px(16), theme.px(420));

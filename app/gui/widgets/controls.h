@@ -30,6 +30,8 @@ void dim_text(const Theme& theme, const char* text);
 void coloured_text(ImU32 colour, const char* text);
 void mono_text(const Theme& theme, const char* text);
 void wrapped_dim_text(const Theme& theme, const char* text);
+/// A dim line over a panel's picture; where it is cut, hovering shows it whole.
+void caption_line(const Theme& theme, const std::string& text);
 /// What an empty panel says, centred: what it will show and what to do.
 void empty_state(const Theme& theme, const char* text);
 

@@ -1,6 +1,7 @@
 #include "gui/widgets/lane_choice.h"
 
 #include "gui/imgui_compat.h"
+#include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
 
 namespace halfscope {
@@ -8,6 +9,23 @@ namespace halfscope {
 void flow_to(float width) {
     const float right = ImGui::GetWindowPos().x + ImGui::GetWindowContentRegionMax().x;
     if (ImGui::GetItemRectMax().x + ImGui::GetStyle().ItemSpacing.x + width < right) ImGui::SameLine();
+}
+
+const LaneSnapshot* lane_to_show(const Theme& theme, const UiState& ui, const Snapshot& snapshot) {
+    const LaneSnapshot* lane = selected_lane(snapshot, ui);
+    if (!lane) empty_state(theme, "No lane yet: add one under LANES.");
+    return lane;
+}
+
+void draw_view_choice(const Theme& theme, UiState& ui, const std::string& panel) {
+    const bool is_scaled = ui.gradient_view == GradientView::scaled;
+    flow_to(ImGui::CalcTextSize("unscaled").x + ImGui::GetStyle().FramePadding.x * 2);
+    if (ImGui::Button(is_scaled ? "scaled" : "unscaled"))
+        ui.gradient_view = is_scaled ? GradientView::unscaled : GradientView::scaled;
+    ui.probe.item(panel + "/view");
+    item_tooltip(theme,
+                 "scaled: the values as they are stored, S times the gradient. unscaled: divided by S; "
+                 "FP16's bands move along, because what is flushed is decided on the stored value.");
 }
 
 void draw_lane_choice(const Theme& theme, UiState& ui, const Snapshot& snapshot, const LaneSnapshot& chosen,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gui/widgets/draw.h"
+#include "program/percent.h"
 
 namespace halfscope {
 namespace {
@@ -69,17 +70,13 @@ Band BandEdges::at(double exponent) const {
 
 ClassShares class_shares(const ClassCounts& counts, ShareOf share_of) {
     ClassShares shares;
-    if (counts.count() > 0) {
-        shares.true_zero =
-            100.0 * static_cast<double>(counts.true_zero) / static_cast<double>(counts.count());
-    }
+    shares.true_zero = percent_of(counts.true_zero, counts.count());
     shares.denominator = counts.count() - (share_of == ShareOf::nonzero ? counts.true_zero : 0);
-    if (shares.denominator == 0) return shares;
-    const double unit = 100.0 / static_cast<double>(shares.denominator);
-    shares.flushed = static_cast<double>(counts.flushed) * unit;
-    shares.subnormal = static_cast<double>(counts.subnormal) * unit;
-    shares.normal = static_cast<double>(counts.normal) * unit;
-    shares.overflow = static_cast<double>(counts.inf) * unit;
+    shares.flushed = percent_of(counts.flushed, shares.denominator);
+    shares.subnormal = percent_of(counts.subnormal, shares.denominator);
+    shares.normal = percent_of(counts.normal, shares.denominator);
+    shares.overflow = percent_of(counts.inf, shares.denominator);
+    shares.nan = percent_of(counts.nan, shares.denominator);
     return shares;
 }
 

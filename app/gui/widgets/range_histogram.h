@@ -28,8 +28,8 @@ struct BandEdges {
 
 /// What a row says beside its bars, as counted (never estimated).
 struct ClassShares {
-    double flushed = 0, subnormal = 0, normal = 0, overflow = 0;  ///< percent of the denominator
-    double true_zero = 0;                                         ///< percent of all elements
+    double flushed = 0, subnormal = 0, normal = 0, overflow = 0, nan = 0;  ///< percent of the denominator
+    double true_zero = 0;                                                  ///< percent of all elements
     std::uint64_t denominator = 0;
 };
 /// Shares of FP16's classes: of non-zero elements (NaN counts as non-zero), or of all. NaN is in none of the

@@ -7,6 +7,7 @@
 #include "gui/imgui_compat.h"
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
+#include "program/percent.h"
 
 namespace halfscope {
 namespace {
@@ -66,38 +67,20 @@ void draw_numbers(ImDrawList* draw, const Theme& theme, const Probe& probe, cons
         right += 2 * columns.number;
     }
     if (columns.swallowed) {
-        const double lost = probe.updates == 0 ? 0.0
-                                               : 100.0 * static_cast<double>(probe.swallowed) /
-                                                     static_cast<double>(probe.updates);
+        const double lost = percent_of(probe.swallowed, probe.updates);
         draw_right(draw, right, top, lost > 0 ? theme.band(Band::flushed).solid : theme.text_dim,
                    percent_text(lost));
     }
     if (theme.mono_font) ImGui::PopFont();
 }
 
-/// Where every value is an exact zero, the row says so: for a gradient that means that what came down from
-/// the layer above was flushed before it got here.
-void draw_all_zero(ImDrawList* draw, const Theme& theme, const Probe& probe, const ExponentAxis& axis,
-                   ImVec2 min, ImVec2 max) {
-    const ClassCounts& counts = probe.counts.fp16;
-    if (counts.count() == 0 || counts.true_zero != counts.count()) return;
-    const bool is_gradient =
-        probe.kind == ProbeKind::weight_gradient || probe.kind == ProbeKind::activation_gradient;
-    const char* text = is_gradient ? "all zero: nothing arrives here any more" : "all zero";
-    const float top = (min.y + max.y - ImGui::GetTextLineHeight()) * 0.5f;
-    draw_clipped_text(draw, ImVec2(axis.left + theme.px(6), top), axis.right - axis.left - theme.px(8),
-                      is_gradient ? theme.error : theme.text_dim, text);
-}
-
 /// "NaN 3%" and "inf 12%" over the bars: values that no axis can show.
 void draw_nonfinite(ImDrawList* draw, const Theme& theme, const ClassCounts& counts, const ExponentAxis& axis,
                     ImVec2 min) {
-    const auto whole = static_cast<double>(std::max<std::uint64_t>(1, counts.count()));
     std::string text;
-    if (counts.nan > 0)
-        text += "NaN " + percent_text(100.0 * static_cast<double>(counts.nan) / whole) + "%  ";
+    if (counts.nan > 0) text += "NaN " + percent_text(percent_of(counts.nan, counts.count())) + "%  ";
     if (counts.inf_incoming > 0) {
-        text += "inf came in " + percent_text(100.0 * static_cast<double>(counts.inf_incoming) / whole) + "%";
+        text += "inf came in " + percent_text(percent_of(counts.inf_incoming, counts.count())) + "%";
     }
     if (text.empty()) return;
     const ImVec2 size = ImGui::CalcTextSize(text.c_str());
@@ -108,16 +91,6 @@ void draw_nonfinite(ImDrawList* draw, const Theme& theme, const ClassCounts& cou
 }
 
 }  // namespace
-
-std::string percent_text(double percent) {
-    if (percent <= 0) return "0";
-    if (percent < 0.1) return "<0.1";
-    // 99.96 is not 100.
-    if (percent > 99.9 && percent < 100) return ">99.9";
-    char text[16];
-    std::snprintf(text, sizeof text, percent == 100 ? "%.0f" : "%.1f", percent);
-    return text;
-}
 
 RowColumns choose_columns(float width, float longest_name, ProbeKind kind, const Theme& theme) {
     RowColumns columns;
@@ -132,10 +105,29 @@ RowColumns choose_columns(float width, float longest_name, ProbeKind kind, const
     return columns;
 }
 
-double shown_shift(const Probe& probe, GradientView view) {
-    return view == GradientView::unscaled && probe.scale > 0 && std::isfinite(probe.scale)
-               ? -std::log2(probe.scale)
-               : 0.0;
+bool is_gradient(ProbeKind kind) {
+    return kind == ProbeKind::weight_gradient || kind == ProbeKind::activation_gradient;
+}
+
+bool is_all_zero(const Probe& probe) {
+    const ClassCounts& counts = probe.counts.fp16;
+    return counts.count() > 0 && counts.true_zero == counts.count();
+}
+
+double contained_log2(double scale) { return scale > 0 && std::isfinite(scale) ? std::log2(scale) : 0.0; }
+
+double shown_shift(double scale, GradientView view) {
+    return view == GradientView::unscaled ? -contained_log2(scale) : 0.0;
+}
+
+void draw_all_zero(ImDrawList* draw, const Theme& theme, const Probe& probe, const ExponentAxis& axis,
+                   float top, float bottom) {
+    if (!is_all_zero(probe)) return;
+    const bool is_lost = is_gradient(probe.kind);
+    const char* text = is_lost ? "all zero: nothing arrives here any more" : "all zero";
+    const float middle = (top + bottom - ImGui::GetTextLineHeight()) * 0.5f;
+    draw_clipped_text(draw, ImVec2(axis.left + theme.px(6), middle), axis.right - axis.left - theme.px(8),
+                      is_lost ? theme.error : theme.text_dim, text);
 }
 
 void draw_column_titles(ImDrawList* draw, const Theme& theme, const RowColumns& columns, float right,
@@ -161,7 +153,7 @@ void draw_tensor_row(ImDrawList* draw, const Theme& theme, const Probe& probe, c
                      const RowColumns& columns, GradientView view, ShareOf share_of, ImVec2 min, ImVec2 max) {
     const ClassShares shares = class_shares(probe.counts.fp16, share_of);
     const bool alarming = shares.flushed >= kAlarmingPercent;
-    const double shift = shown_shift(probe, view);
+    const double shift = shown_shift(probe.scale, view);
     const BandEdges edges = BandEdges{}.shifted(shift);
     const float line = ImGui::GetTextLineHeight(), middle = (min.y + max.y - line) * 0.5f;
     if (alarming) draw->AddRectFilled(min, max, with_opacity(theme.band(Band::flushed).solid, 0.08f));
@@ -172,7 +164,7 @@ void draw_tensor_row(ImDrawList* draw, const Theme& theme, const Probe& probe, c
     draw_bands(draw, theme, axis, edges, min.y, max.y - 1);
     draw->PushClipRect(ImVec2(axis.left, min.y), ImVec2(axis.right, max.y), true);
     draw_bars(draw, theme, axis, edges, probe.counts.histogram, shift, min.y + theme.px(2), max.y - 1);
-    draw_all_zero(draw, theme, probe, axis, min, max);
+    draw_all_zero(draw, theme, probe, axis, min.y, max.y);
     draw_nonfinite(draw, theme, probe.counts.fp16, axis, min);
     draw->PopClipRect();
     draw_numbers(draw, theme, probe, columns, shares, min, max);
@@ -184,8 +176,7 @@ void tensor_tooltip(const Theme& theme, const Probe& probe, std::int64_t step) {
                 count_text(step).c_str());
     const ClassCounts& counts = probe.counts.fp16;
     const auto line = [&](const char* name, std::uint64_t count) {
-        const double share = 100.0 * static_cast<double>(count) /
-                             static_cast<double>(std::max<std::uint64_t>(1, counts.count()));
+        const double share = percent_of(count, counts.count());
         char text[96];
         std::snprintf(text, sizeof text, "%-14s %12s  %6s%%", name,
                       count_text(static_cast<std::int64_t>(count)).c_str(), percent_text(share).c_str());

@@ -27,8 +27,15 @@ struct RowColumns {
 
 RowColumns choose_columns(float width, float longest_name, ProbeKind kind, const Theme& theme);
 
+bool is_gradient(ProbeKind kind);
+/// Whether every value is an exact zero. For a gradient that means that what came down from the layer above
+/// was flushed before it got here.
+bool is_all_zero(const Probe& probe);
+
+/// log2 of the loss scale that values contain; 0 where there is none.
+double contained_log2(double scale);
 /// What the exponents of a probe are shown with: nothing in the scaled view, -log2 S in the unscaled one.
-double shown_shift(const Probe& probe, GradientView view);
+double shown_shift(double scale, GradientView view);
 
 /// The header over the columns of numbers: letters of the bands, err, cos, lost.
 void draw_column_titles(ImDrawList* draw, const Theme& theme, const RowColumns& columns, float right,
@@ -38,10 +45,11 @@ void draw_column_titles(ImDrawList* draw, const Theme& theme, const RowColumns& 
 void draw_tensor_row(ImDrawList* draw, const Theme& theme, const Probe& probe, const ExponentAxis& axis,
                      const RowColumns& columns, GradientView view, ShareOf share_of, ImVec2 min, ImVec2 max);
 
+/// Says so over the bars where every value is an exact zero.
+void draw_all_zero(ImDrawList* draw, const Theme& theme, const Probe& probe, const ExponentAxis& axis,
+                   float top, float bottom);
+
 /// Exact counts, one line each.
 void tensor_tooltip(const Theme& theme, const Probe& probe, std::int64_t step);
-
-/// Percentages as the window writes them: "0", "<0.1", "31.2", "100".
-std::string percent_text(double percent);
 
 }  // namespace halfscope

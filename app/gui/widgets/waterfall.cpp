@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "gui/widgets/controls.h"
+#include "gui/widgets/tensor_row.h"
 
 namespace halfscope {
 namespace {
@@ -12,11 +13,6 @@ namespace {
 constexpr std::size_t kStoredBins = kWaterfallHighest - kWaterfallLowest + 1;
 // What follows the exponents in HistogramRow::share.
 constexpr std::size_t kZeroShare = kStoredBins, kInfShare = kStoredBins + 1, kNanShare = kStoredBins + 2;
-
-double shift_of(const HistogramRow& row, GradientView view) {
-    const bool has_scale = row.scale > 0 && std::isfinite(row.scale);
-    return view == GradientView::unscaled && has_scale ? -std::log2(row.scale) : 0.0;
-}
 
 float share_at(const HistogramRow& row, std::size_t place) {
     return place < row.share.size() ? row.share[place] : 0.0f;
@@ -50,10 +46,10 @@ void draw_edges(ImDrawList* draw, const Theme& theme, const std::vector<Histogra
          {std::pair{plain.subnormal, Band::flushed}, std::pair{plain.normal, Band::subnormal},
           std::pair{plain.overflow, Band::overflow}}) {
         const ImU32 colour = theme.band(band).solid;
-        float last_x = axis.x(edge + shift_of(rows.back(), view));
+        float last_x = axis.x(edge + shown_shift(rows.back().scale, view));
         float begin = top;
         for (std::size_t index = 1; index < rows.size(); ++index) {
-            const float x = axis.x(edge + shift_of(row_at(rows, index), view));
+            const float x = axis.x(edge + shown_shift(row_at(rows, index).scale, view));
             if (x == last_x) continue;
             const float y = top + height * static_cast<float>(index);
             draw->AddLine(ImVec2(last_x, begin), ImVec2(last_x, y), colour, theme.px(1.5f));
@@ -101,7 +97,7 @@ void draw_tooltip(const Theme& theme, const HistogramRow& row, const ExponentAxi
 
 std::vector<float> waterfall_bins(const HistogramRow& row, GradientView view, int low, int bins) {
     std::vector<float> shares(static_cast<std::size_t>(std::max(bins, 1)), 0.0f);
-    const int offset = kWaterfallLowest + static_cast<int>(std::lround(shift_of(row, view))) - low;
+    const int offset = kWaterfallLowest + static_cast<int>(std::lround(shown_shift(row.scale, view))) - low;
     for (std::size_t stored = 0; stored < kStoredBins; ++stored) {
         const int bin = std::clamp(static_cast<int>(stored) + offset, 0, static_cast<int>(shares.size()) - 1);
         shares[static_cast<std::size_t>(bin)] += share_at(row, stored);

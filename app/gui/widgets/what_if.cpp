@@ -8,13 +8,10 @@
 #include "gui/widgets/draw.h"
 #include "gui/widgets/scale_area.h"
 #include "gui/widgets/tensor_row.h"
+#include "program/percent.h"
 
 namespace halfscope {
 namespace {
-
-double contained_log2(const Probe& probe) {
-    return probe.scale > 0 && std::isfinite(probe.scale) ? std::log2(probe.scale) : 0.0;
-}
 
 bool is_power_of_two(double scale) {
     int exponent = 0;
@@ -69,7 +66,7 @@ void draw_curve(ImDrawList* draw, const Theme& theme, const std::vector<WhatIfPo
 
 /// The scale in use, and what was counted there: the prediction must run through it.
 void draw_now(ImDrawList* draw, const Theme& theme, const Probe& probe, const ScaleArea& area) {
-    const double exponent = contained_log2(probe);
+    const double exponent = contained_log2(probe.scale);
     if (exponent < kLowestSweptScale || exponent > kHighestSweptScale) return;
     draw_scale_mark(draw, theme, area, std::exp2(exponent), "now", 1);
     const float x = area.x(exponent);
@@ -77,10 +74,9 @@ void draw_now(ImDrawList* draw, const Theme& theme, const Probe& probe, const Sc
     const std::uint64_t overflowed = counts.inf - counts.inf_incoming;
     const std::uint64_t whole = counts.flushed + counts.subnormal + counts.normal + overflowed;
     if (whole == 0) return;
-    const double unit = 100.0 / static_cast<double>(whole);
-    draw_marker(draw, ImVec2(x, area.percent_y(static_cast<double>(counts.flushed) * unit)), theme.px(4),
+    draw_marker(draw, ImVec2(x, area.percent_y(percent_of(counts.flushed, whole))), theme.px(4),
                 MarkerShape::circle, theme.band(Band::flushed).solid);
-    draw_marker(draw, ImVec2(x, area.percent_y(static_cast<double>(overflowed) * unit)), theme.px(4),
+    draw_marker(draw, ImVec2(x, area.percent_y(percent_of(overflowed, whole))), theme.px(4),
                 MarkerShape::square, theme.band(Band::overflow).solid);
 }
 
@@ -122,16 +118,14 @@ void draw_tooltip(const Theme& theme, const std::vector<WhatIfPoint>& points, co
 
 std::vector<WhatIfPoint> what_if(const Probe& probe) {
     std::vector<WhatIfPoint> points;
-    const double contained = contained_log2(probe);
+    const double contained = contained_log2(probe.scale);
     for (int exponent = kLowestSweptScale; exponent <= kHighestSweptScale; ++exponent) {
         const int shift = static_cast<int>(std::lround(exponent - contained));
         const ExponentHistogram::Prediction predicted = probe.counts.histogram.predict(shift);
         const std::uint64_t whole =
             predicted.flushed + predicted.subnormal + predicted.normal + predicted.inf;
         if (whole == 0) return {};
-        const double unit = 100.0 / static_cast<double>(whole);
-        points.push_back({exponent, static_cast<double>(predicted.flushed) * unit,
-                          static_cast<double>(predicted.inf) * unit});
+        points.push_back({exponent, percent_of(predicted.flushed, whole), percent_of(predicted.inf, whole)});
     }
     return points;
 }
@@ -160,7 +154,7 @@ WhatIfWindow best_window(const std::vector<WhatIfPoint>& points) {
 
 Probe under_scale(const Probe& probe, int exponent) {
     Probe moved = probe;
-    const int shift = static_cast<int>(std::lround(exponent - contained_log2(probe)));
+    const int shift = static_cast<int>(std::lround(exponent - contained_log2(probe.scale)));
     moved.scale = std::exp2(exponent);
     moved.relative_error = -1;
     moved.cosine = -2;
