@@ -144,15 +144,18 @@ void draw_axes(ImDrawList* draw, const Theme& theme, const SumArea& area) {
                              std::clamp(y - line * 0.5f, area.min.y - theme.px(2), area.max.y - line * 0.8f)),
                       theme.text_dim, label.c_str());
     }
-    for (int part = 0; part <= 4; ++part) {
+    // From the right, where the axis has its name; one that would touch its neighbour is left out.
+    float free_until = area.max.x + theme.px(6);
+    for (int part = 4; part >= 0; --part) {
         const std::size_t k = area.length * static_cast<std::size_t>(part) / 4;
         const float x = area.min.x + (area.max.x - area.min.x) * static_cast<float>(part) / 4;
         const std::string label = part == 4 ? "k = " + count_text(static_cast<std::int64_t>(k))
                                             : count_text(static_cast<std::int64_t>(k));
         const float width = ImGui::CalcTextSize(label.c_str()).x;
-        draw->AddText(
-            ImVec2(std::clamp(x - width * 0.5f, area.min.x, area.max.x - width), area.max.y + theme.px(2)),
-            theme.text_dim, label.c_str());
+        const float left = std::clamp(x - width * 0.5f, area.min.x, area.max.x - width);
+        if (left + width + theme.px(6) > free_until) continue;
+        free_until = left;
+        draw->AddText(ImVec2(left, area.max.y + theme.px(2)), theme.text_dim, label.c_str());
     }
 }
 
@@ -199,28 +202,32 @@ void draw_sums(const PanelContext& context, const std::array<SummedUp, kSummatio
 void draw_table(const PanelContext& context, const std::array<SummedUp, kSummationCount>& sums) {
     const Theme& theme = context.theme;
     const double exact = sums[0].result;
-    const float row = ImGui::GetTextLineHeight() + theme.px(3), name = theme.px(150);
+    const float row = ImGui::GetTextLineHeight() + theme.px(3), names = theme.px(36);
+    float longest = 0;
+    for (const WayLook& way : kWays) longest = std::max(longest, ImGui::CalcTextSize(way.name).x);
+    const float results = names + longest + theme.px(6);
     ImDrawList* draw = ImGui::GetWindowDrawList();
     for (std::size_t i = 0; i < kWays.size(); ++i) {
         const ImVec2 at = ImGui::GetCursorScreenPos();
         const float width = ImGui::GetContentRegionAvail().x;
         ImGui::Dummy(ImVec2(width, row));
-        item_tooltip(theme, kWays[i].help);
+        item_tooltip(theme, std::string(kWays[i].help) + "; error: relative to the exact sum");
         const ImVec2 sample[2] = {ImVec2(at.x + theme.px(2), at.y + row * 0.5f),
                                   ImVec2(at.x + theme.px(28), at.y + row * 0.5f)};
         draw_styled_line(draw, sample, 2, way_colour(theme, kWays[i].way), theme.px(2), kWays[i].style,
                          theme.scale);
-        draw->AddText(ImVec2(at.x + theme.px(36), at.y), theme.text, kWays[i].name);
+        draw->AddText(ImVec2(at.x + names, at.y), theme.text, kWays[i].name);
         const double error = std::fabs(sums[i].result - exact) / std::max(std::fabs(exact), 1e-300);
         char text[96];
-        std::snprintf(text, sizeof text, "%14.7g", sums[i].result);
+        std::snprintf(text, sizeof text, "%13.7g", sums[i].result);
         if (theme.mono_font) compat::push_font(theme.mono_font);
-        draw->AddText(ImVec2(at.x + name, at.y), theme.text, text);
-        const float after = at.x + name + ImGui::CalcTextSize(text).x + theme.px(14);
+        draw->AddText(ImVec2(at.x + results, at.y), theme.text, text);
+        const float after = at.x + results + ImGui::CalcTextSize(text).x + theme.px(14);
         if (i > 0) {
-            std::snprintf(text, sizeof text, "error %.1e", error);
+            std::snprintf(text, sizeof text, sums[i].result == exact ? "0" : "%.1e", error);
+            const bool has_room = after + ImGui::CalcTextSize("error 1.0e-00").x <= at.x + width;
             draw->AddText(ImVec2(after, at.y), error < 0.01 ? theme.text_dim : theme.error,
-                          sums[i].result == exact ? "error 0" : text);
+                          (std::string(has_room ? "error " : "") + text).c_str());
         }
         if (theme.mono_font) ImGui::PopFont();
         if (kWays[i].way == Summation::each) {

@@ -373,9 +373,8 @@ void draw_detail(const PanelContext& context, const UpdatePeek& peek, std::size_
     draw_number_row(context, "next stored", peek.format, peek.next_stored[element],
                     "the stored weight after the step, under this lane's techniques");
     ImGui::Dummy(ImVec2(1, theme.px(2)));
-    dim_text(theme, ("w + d in " + std::string(format_info(peek.format).name) +
-                     ", bit by bit; hatched: below its last place")
-                        .c_str());
+    caption_line(theme, "w + d in " + std::string(format_info(peek.format).name) +
+                            ", bit by bit; hatched: below its last place");
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float width = ImGui::GetContentRegionAvail().x;
     const float height = draw_addition(ImGui::GetWindowDrawList(), theme, peek.format, peek.stored[element],

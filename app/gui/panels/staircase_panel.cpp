@@ -182,8 +182,11 @@ void draw_stair(const PanelContext& context, const LaneSnapshot& lane, const Sta
                    name_width, colour, name);
     if (is_worst && theme.bold_font) ImGui::PopFont();
     if (is_worst) {
+        // Never a cut number: it would be another one.
+        const std::string lost = percent_text(stair.lost) + "% lost";
+        const bool has_room = ImGui::CalcTextSize(("worst: " + lost).c_str()).x <= name_width;
         draw_clipped_text(draw, ImVec2(min.x + theme.px(6), middle), name_width, colour,
-                          "worst: " + percent_text(stair.lost) + "% lost");
+                          has_room ? "worst: " + lost : lost);
         compat::add_rectangle(draw, ImVec2(min.x + 1, min.y + 1), ImVec2(max.x - 1, max.y - 1), theme.error,
                               theme.px(3), theme.px(1.5f));
     }
