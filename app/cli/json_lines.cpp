@@ -14,7 +14,7 @@ constexpr int kLowestExponent = -149, kHighestExponent = 127;  // of any FP32 va
 constexpr double kRelativeErrorNotMeasured = -1.0, kCosineNotMeasured = -2.0;
 
 Json technique_json(const TechniqueKey& key, const std::string& text) {
-    if (key.kind == TechniqueKey::Kind::choice) return text;
+    if (key.kind != TechniqueKey::Kind::number) return text;
     double number = 0;
     const char* end = text.data() + text.size();
     const auto [stopped, error] = std::from_chars(text.data(), end, number);

@@ -82,10 +82,15 @@ Json parameter_json(const ScenarioParameter& parameter) {
         {"help", parameter.help}};
 }
 
-Json tensors_json(const Scenario& scenario) {
-    const auto workload = scenario.outline(resolve_settings(scenario.info(), {}));
+Json nodes_json(const Graph& graph) {
     Json list = Json::array();
-    for (const TensorInfo& tensor : workload->training_graph().tensors()) {
+    for (const Node& node : graph.nodes()) list.push_back({{"name", node.name}, {"op", op_name(node.op)}});
+    return list;
+}
+
+Json tensors_json(const Graph& graph) {
+    Json list = Json::array();
+    for (const TensorInfo& tensor : graph.tensors()) {
         const char* role = outside_role(tensor.role);
         if (!role) continue;
         Json shape = Json::array();
@@ -97,6 +102,8 @@ Json tensors_json(const Scenario& scenario) {
 
 Json scenario_json(const Scenario& scenario) {
     const ScenarioInfo& info = scenario.info();
+    const auto workload = scenario.outline(resolve_settings(info, {}));
+    const Graph& graph = workload->training_graph();
     Json parameters = Json::array();
     for (const ScenarioParameter& parameter : info.parameters)
         parameters.push_back(parameter_json(parameter));
@@ -114,16 +121,20 @@ Json scenario_json(const Scenario& scenario) {
             {"reads_images", info.reads_images},
             {"parameters", std::move(parameters)},
             {"lanes", std::move(lanes)},
-            {"tensors", tensors_json(scenario)}};
+            {"nodes", nodes_json(graph)},
+            {"tensors", tensors_json(graph)}};
 }
 
 Json key_json(const TechniqueKey& key) {
-    const bool choice = key.kind == TechniqueKey::Kind::choice;
+    using Kind = TechniqueKey::Kind;
+    const bool number = key.kind == Kind::number;
     return {{"key", key.name},
-            {"kind", choice ? "choice" : "number"},
-            {"values", choice ? Json(key.choices) : Json(nullptr)},
-            {"minimum", choice ? Json(nullptr) : json_number(key.minimum)},
-            {"maximum", choice ? Json(nullptr) : json_number(key.maximum)},
+            {"kind", number                    ? "number"
+                     : key.kind == Kind::nodes ? "nodes"
+                                               : "choice"},
+            {"values", key.kind == Kind::choice ? Json(key.choices) : Json(nullptr)},
+            {"minimum", number ? json_number(key.minimum) : Json(nullptr)},
+            {"maximum", number ? json_number(key.maximum) : Json(nullptr)},
             {"meaning", key.meaning},
             {"source", key.source}};
 }
@@ -172,9 +183,10 @@ void print_list() {
         std::printf("  %-12s %s\n", preset.name.c_str(), preset.description.c_str());
     std::printf("\nTechnique keys (for --lane NAME=PRESET,key=value)\n");
     for (const TechniqueKey& key : technique_keys()) {
-        const std::string range = key.kind == TechniqueKey::Kind::choice
-                                      ? joined(key.choices)
-                                      : number_text(key.minimum) + " to " + number_text(key.maximum);
+        const std::string range =
+            key.kind == TechniqueKey::Kind::number
+                ? number_text(key.minimum) + " to " + number_text(key.maximum)
+                : joined(key.choices) + (key.kind == TechniqueKey::Kind::nodes ? ", or fc1+op:gru" : "");
         std::printf("  %s = %s\n      %s (%s)\n", key.name.c_str(), range.c_str(), key.meaning.c_str(),
                     key.source.c_str());
     }

@@ -23,7 +23,6 @@ bool has_numbers(TensorRole role) { return role != TensorRole::tokens && !is_alw
 // rnn_compat) agree on every operation that there is here. Batch norm takes FP16 activations beside FP32
 // parameters in both.
 OpClass op_class(OpPolicy policy, OpKind op) {
-    if (!casts_parameters(policy)) return OpClass::by_input;
     switch (op) {
         case OpKind::linear:
         case OpKind::conv2d:
@@ -32,7 +31,7 @@ OpClass op_class(OpPolicy policy, OpKind op) {
         case OpKind::softmax_cross_entropy:
         case OpKind::mean_squared_error:
         case OpKind::layer_norm:
-            return OpClass::fp32;
+            return casts_parameters(policy) ? OpClass::fp32 : OpClass::by_input;
         case OpKind::bias_add:
         case OpKind::relu:
         case OpKind::sigmoid:
@@ -50,6 +49,23 @@ OpClass op_class(OpPolicy policy, OpKind op) {
     return OpClass::by_input;
 }
 
+bool is_kept_fp32(const PrecisionPolicy& policy, const Node& node) {
+    const std::string whole_op = std::string(kOpPrefix) + op_name(node.op);
+    return std::any_of(policy.kept_fp32.begin(), policy.kept_fp32.end(),
+                       [&](const std::string& kept) { return kept == node.name || kept == whole_op; });
+}
+
+std::string unknown_kept_node(const PrecisionPolicy& policy, const Graph& graph) {
+    for (const std::string& kept : policy.kept_fp32) {
+        const PrecisionPolicy alone{policy.storage, policy.op_policy, policy.arithmetic, {kept}};
+        const auto& nodes = graph.nodes();
+        if (std::none_of(nodes.begin(), nodes.end(),
+                         [&](const Node& node) { return is_kept_fp32(alone, node); }))
+            return kept;
+    }
+    return {};
+}
+
 FormatAssignment::FormatAssignment(const Graph& graph, const PrecisionPolicy& policy)
     : values(graph.tensors().size(), policy.storage), has_cast(graph.tensors().size(), false) {
     const bool casts = casts_parameters(policy.op_policy);
@@ -59,9 +75,19 @@ FormatAssignment::FormatAssignment(const Graph& graph, const PrecisionPolicy& po
         if (is_always_fp32(role) || waits_for_cast) values[id] = Format::fp32;
     }
     const auto value = [this](TensorId id) -> Format& { return values[static_cast<std::size_t>(id)]; };
+    // Before any node is looked at: another one may read the same weight, and then reads a copy.
     for (const Node& node : graph.nodes()) {
+        is_kept.push_back(is_kept_fp32(policy, node));
+        if (!is_kept.back()) continue;
+        for (TensorId id : node.inputs) {
+            const TensorRole role = graph.tensor(id).role;
+            if (role == TensorRole::parameter || role == TensorRole::input) value(id) = Format::fp32;
+        }
+    }
+    for (std::size_t index = 0; index < graph.nodes().size(); ++index) {
+        const Node& node = graph.nodes()[index];
         std::vector<bool> copies(node.inputs.size(), false);
-        const OpClass kind = op_class(policy.op_policy, node.op);
+        const OpClass kind = is_kept[index] ? OpClass::fp32 : op_class(policy.op_policy, node.op);
         if (policy.op_policy == OpPolicy::norm_fp32 && is_norm(node.op)) {
             for (TensorId id : node.inputs)
                 if (graph.tensor(id).role == TensorRole::parameter) value(id) = Format::fp32;

@@ -3,8 +3,13 @@
 //
 // A node that wants a wider format than its input has needs no copy: values widen exactly on loading, and the
 // gradient it stores into the narrow tensor is rounded once, as a cast's backward does.
+//
+// A node that is kept in FP32 (PrecisionPolicy::kept_fp32) has its parameters, its output, what it saves and
+// the gradients of all of these in FP32, and so is what it reads of the batch. What other nodes make and it
+// reads stays as they make it; matrix products of 16 bits that read its output read a cast copy.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "graph/graph.h"
@@ -20,6 +25,11 @@ enum class OpClass : std::uint8_t {
 };
 OpClass op_class(OpPolicy policy, OpKind op);
 
+/// Whether the policy keeps this node in FP32.
+bool is_kept_fp32(const PrecisionPolicy& policy, const Node& node);
+/// The first entry of PrecisionPolicy::kept_fp32 that means no node of the graph; empty: there is none.
+std::string unknown_kept_node(const PrecisionPolicy& policy, const Graph& graph);
+
 struct FormatAssignment {
     FormatAssignment(const Graph& graph, const PrecisionPolicy& policy);
 
@@ -29,6 +39,7 @@ struct FormatAssignment {
     std::vector<bool> has_cast;
     /// By node, then input: whether it reads the copy.
     std::vector<std::vector<bool>> reads_cast;
+    std::vector<bool> is_kept;  ///< by node: whether it is kept in FP32
 };
 
 }  // namespace halfscope

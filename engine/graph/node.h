@@ -34,6 +34,8 @@ enum class OpKind : std::uint8_t {
     concat         // (a, b) -> y                   along the innermost axis
 };
 
+inline constexpr int kOpKindCount = static_cast<int>(OpKind::concat) + 1;
+
 /// The op's name in files, the command line and the window.
 const char* op_name(OpKind kind);
 /// Whether backward makes the first input's gradient element by element from the output's and reads that for

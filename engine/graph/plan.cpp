@@ -70,6 +70,14 @@ Plan::Plan(const Graph& graph, const PrecisionPolicy& policy, PlanPasses passes,
     }
 }
 
+Arithmetic Plan::arithmetic(std::size_t node) const {
+    Arithmetic arithmetic = policy_.arithmetic;
+    if (!formats_.is_kept[node]) return arithmetic;
+    arithmetic.accumulate = Accumulate::fp32;
+    arithmetic.matmul_operands = arithmetic.reduction_format = arithmetic.eps_format = Format::fp32;
+    return arithmetic;
+}
+
 /// Gradients of activations, contributions to them and workspaces pass: where their lifetimes allow it they
 /// lie in the same memory, as in the frameworks. Less memory, and what was just written is read from a cache.
 void Plan::plan_gradients(const Graph& graph) {

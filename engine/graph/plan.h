@@ -70,6 +70,8 @@ class Plan {
     const PlannedBuffer& cast_gradient(TensorId id) const {
         return cast_gradients_[static_cast<std::size_t>(id)];
     }
+    /// How node `node` (index) computes: the policy's arithmetic, or that of FP32 where it is kept in it.
+    Arithmetic arithmetic(std::size_t node) const;
     /// Whether input `input` of node `node` (indices) reads the copy.
     bool reads_cast(std::size_t node, std::size_t input) const { return formats_.reads_cast[node][input]; }
     /// Where a tensor with several readers receives the contributions of all but the first, to be added; not

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "graph/arithmetic.h"
 
@@ -22,6 +24,8 @@ struct PrecisionPolicy {
     Format storage = Format::fp32;  ///< compute weights, activations and their gradients, weight gradients
     OpPolicy op_policy = OpPolicy::uniform;
     Arithmetic arithmetic;
+    /// What stays in FP32 whatever the above says: nodes by name ("fc1"), or all of an operation ("op:gru").
+    std::vector<std::string> kept_fp32;
 
     bool operator==(const PrecisionPolicy&) const = default;
 };
@@ -30,5 +34,8 @@ struct PrecisionPolicy {
 inline bool casts_parameters(OpPolicy policy) {
     return policy == OpPolicy::autocast || policy == OpPolicy::apex_o1;
 }
+
+/// What stands before an operation's name where all of its nodes are meant.
+inline constexpr const char* kOpPrefix = "op:";
 
 }  // namespace halfscope

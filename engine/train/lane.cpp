@@ -78,6 +78,10 @@ std::string master_story(const Techniques& before, const Techniques& after) {
     }
     if (!after.keeps_fp32_weights() && before.storage != after.storage)
         return "weights were rounded once to " + to;
+    if (!after.keeps_fp32_weights() && before.keep_fp32 != after.keep_fp32) {
+        return "weights of nodes newly kept in FP32 start as rounded to " + to +
+               ", those no longer kept were rounded once";
+    }
     return {};
 }
 

@@ -128,7 +128,8 @@ TensorView LaneBuffers::compute_value(TensorId id) const {
 }
 
 Format LaneBuffers::rounded_gradient_format(TensorId id) const {
-    return plan_.cast_gradient(id).bytes != 0 ? plan_.cast_gradient(id).format : plan_.gradient(id).format;
+    const bool is_of_copy = plan_.cast_gradient(id).bytes != 0 && graph_->readers(id) == 1;
+    return is_of_copy ? plan_.cast_gradient(id).format : plan_.gradient(id).format;
 }
 
 void LaneBuffers::alias(TensorId id, const TensorView& elsewhere) {
@@ -190,7 +191,7 @@ void LaneBuffers::gather_inputs(std::size_t index, const PassSettings& settings,
     for (TensorId id : node.saved) call.saved.push_back(value(id));
     call.op = OpCall{};
     call.op.node = &node;
-    call.op.arithmetic = plan_.policy().arithmetic;
+    call.op.arithmetic = plan_.arithmetic(index);
     call.op.mode = settings.mode;
     call.op.random = random_key(settings.seed, "mask", node.name, 0);
     call.op.values = reinterpret_cast<const PassValues*>(values_.data());

@@ -45,7 +45,7 @@ class LaneBuffers {
     TensorView gradient(TensorId id) const;
     /// The value as operations read it: the copy in storage format where there is one.
     TensorView compute_value(TensorId id) const;
-    /// The format in which a tensor's gradient is rounded: that of the copy where there is one.
+    /// The format in which a tensor's gradient is counted: that of the copy where its one reader reads that.
     Format rounded_gradient_format(TensorId id) const;
     /// 1 x n views of a parameter (index in Graph::parameters()): value, gradient, extra buffer of the
     /// optimizer.

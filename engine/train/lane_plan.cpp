@@ -49,9 +49,30 @@ bool shadow_is_meaningful(const Techniques& techniques) {
            techniques.scaler.scaling != LossScaling::off || techniques.subnormals != Subnormals::keep;
 }
 
+namespace {
+
+/// Throws InputError where the techniques name a node that the network does not have.
+void require_nodes(const Workload& workload, const Techniques& techniques) {
+    const Graph& graph = workload.training_graph();
+    const std::string unknown = unknown_kept_node(techniques.policy(), graph);
+    if (unknown.empty()) return;
+    std::vector<std::string> names;
+    for (const Node& node : graph.nodes()) {
+        names.push_back(node.name);
+        names.push_back(std::string(kOpPrefix) + op_name(node.op));
+    }
+    const std::string near = closest(unknown, names);
+    throw InputError(
+        "keep_fp32: scenario '" + workload.info().name + "' has no node '" + unknown + "'" +
+        (near.empty() ? "; halfscope-cli list --json names its nodes." : ", did you mean '" + near + "'?"));
+}
+
+}  // namespace
+
 LanePlans plan_lane(const Workload& workload, const Techniques& techniques) {
     const Graph& graph = workload.training_graph();
     const Graph& evaluation_graph = workload.evaluation_graph();
+    require_nodes(workload, techniques);
     try {
         StateSlots slots = state_slots(workload, techniques);
         Plan training(graph, techniques.policy(), PlanPasses::forward_and_backward, slots.buffers);

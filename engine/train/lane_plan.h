@@ -46,7 +46,7 @@ struct LanePlans {
                probe_bytes;
     }
 };
-/// Throws InputError where sizes are absurd (beyond 2^62 bytes).
+/// Throws InputError where sizes are absurd (beyond 2^62 bytes), or a node to keep in FP32 is not there.
 LanePlans plan_lane(const Workload& workload, const Techniques& techniques);
 
 /// Throws InputError with the figures where `needed_bytes` exceed `available_bytes`. `who`: "lane 'mixed'".

@@ -112,7 +112,7 @@ std::vector<Probe> Lane::State::assemble_probes(const ProbeCounts& counts, doubl
             training->plan().value(node.output).format, 1.0);
         if (training->plan().gradient(node.output).bytes == 0) continue;
         add(node.output, node.name, ProbeKind::activation_gradient, counts.gradient(node.output),
-            training->plan().gradient(node.output).format, scale);
+            training->rounded_gradient_format(node.output), scale);
     }
     return probes;
 }

@@ -29,8 +29,9 @@ std::vector<SweptTensor> swept_tensors(const LaneBuffers& training) {
                 add(id, node, ProbeKind::weight_gradient, training.rounded_gradient_format(id));
         }
         if (graph.tensor(node.output).role != TensorRole::activation) continue;
-        const PlannedBuffer& gradient = training.plan().gradient(node.output);
-        if (gradient.bytes != 0) add(node.output, node, ProbeKind::activation_gradient, gradient.format);
+        if (training.plan().gradient(node.output).bytes != 0)
+            add(node.output, node, ProbeKind::activation_gradient,
+                training.rounded_gradient_format(node.output));
     }
     return tensors;
 }

@@ -1,11 +1,14 @@
 #include "train/technique_keys.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <set>
 #include <utility>
 
+#include "graph/node.h"
 #include "train/loss_scaler.h"
 
 namespace halfscope {
@@ -137,6 +140,66 @@ TechniqueEntry number(const char* name, NumberRange range, Place place, const ch
         }
         place(techniques) = static_cast<Field>(*value);
         return {};
+    };
+    return entry;
+}
+
+/// Whether there is an operation of that name; if not, `near` is what may have been meant.
+bool is_op_name(std::string_view name, std::string& near) {
+    std::vector<std::string> names;
+    for (int op = 0; op < kOpKindCount; ++op) names.emplace_back(op_name(static_cast<OpKind>(op)));
+    if (std::find(names.begin(), names.end(), name) != names.end()) return true;
+    near = closest(name, names);
+    return false;
+}
+
+std::string joined_nodes(const std::vector<std::string>& nodes) {
+    std::string text;
+    for (const std::string& node : nodes) text += (text.empty() ? "" : "+") + node;
+    return text.empty() ? "none" : text;
+}
+
+/// A key whose value is a list of nodes, "fc1+op:batch_norm", or none. Whether the network has such nodes is
+/// judged where the network is known.
+std::string set_nodes(const TechniqueKey& key, std::vector<std::string>& nodes, std::string_view text) {
+    const std::string_view op_prefix = kOpPrefix;
+    std::set<std::string> wanted;
+    std::string_view rest = text == "none" ? std::string_view() : text;
+    if (rest.empty() && text != "none")
+        return key.name + " is empty; write none, or nodes of the network as in fc1+fc2.";
+    while (!rest.empty()) {
+        const std::size_t plus = rest.find('+');
+        const std::string_view part = rest.substr(0, plus);
+        if (part.empty() || plus + 1 == rest.size())
+            return key.name + " cannot be " + quoted(text) +
+                   "; between two '+' stands one node, as in fc1+fc2.";
+        std::string near;
+        if (part.starts_with(op_prefix) && !is_op_name(part.substr(op_prefix.size()), near)) {
+            const std::string sentence = key.name + " knows no operation " + quoted(part);
+            return near.empty() ? sentence + "; halfscope-cli list --json names them."
+                                : sentence + ", did you mean " + quoted(kOpPrefix + near) + "?";
+        }
+        wanted.emplace(part);
+        rest = plus == std::string_view::npos ? std::string_view() : rest.substr(plus + 1);
+    }
+    nodes.assign(wanted.begin(), wanted.end());
+    return {};
+}
+
+template <class Place>
+TechniqueEntry node_list(const char* name, Place place, const char* meaning, const char* source) {
+    TechniqueEntry entry;
+    entry.key.name = name;
+    entry.key.kind = TechniqueKey::Kind::nodes;
+    entry.key.choices = {"none"};
+    entry.key.meaning = meaning;
+    entry.key.source = source;
+    entry.get = [place](const Techniques& techniques) -> std::string {
+        Techniques copy = techniques;
+        return joined_nodes(place(copy));
+    };
+    entry.set = [place, key = entry.key](Techniques& techniques, std::string_view text) -> std::string {
+        return set_nodes(key, place(techniques), text);
     };
     return entry;
 }
@@ -312,6 +375,12 @@ void add_arithmetic_keys(std::vector<TechniqueEntry>& entries) {
         "storage the "
         "sum is rounded after each.",
         "PyTorch: .grad has its parameter's type"));
+    entries.push_back(node_list(
+        "keep_fp32", [](Techniques& t) -> std::vector<std::string>& { return t.keep_fp32; },
+        "Nodes of the network that stay in FP32: parameters, outputs, their gradients and arithmetic; "
+        "op:NAME "
+        "means all of an operation.",
+        "torch.autocast(enabled=False) around a layer"));
 }
 
 }  // namespace

@@ -81,6 +81,7 @@ PrecisionPolicy Techniques::policy() const {
     policy.arithmetic.eps_format = eps_format == FormatChoice::storage ? storage : Format::fp32;
     policy.arithmetic.loss_reduction = loss_reduction;
     policy.arithmetic.subnormals = subnormals;
+    policy.kept_fp32 = keep_fp32;
     return policy;
 }
 
@@ -130,6 +131,10 @@ std::string refusal(const Techniques& techniques) {
     if (techniques.gradient_accumulation == FormatChoice::storage && techniques.storage == Format::fp32) {
         return "gradient_accumulation=storage has no effect with storage=fp32; set "
                "gradient_accumulation=fp32 first.";
+    }
+    if (!techniques.keep_fp32.empty() && techniques.storage == Format::fp32) {
+        return "keep_fp32=" + technique_value(techniques, "keep_fp32") +
+               " has no effect with storage=fp32; set keep_fp32=none first.";
     }
     if (techniques.update_rounding != UpdateRounding::nearest) {
         const std::string rounding = "update_rounding=" + technique_value(techniques, "update_rounding");

@@ -42,6 +42,9 @@ struct Techniques {
     LossReduction loss_reduction = LossReduction::mean;
     Subnormals subnormals = Subnormals::keep;
     FormatChoice gradient_accumulation = FormatChoice::fp32;
+    /// Nodes of the network by name, and all of an operation as "op:NAME", in ascending order without
+    /// repetition: parameters, output and arithmetic in FP32.
+    std::vector<std::string> keep_fp32;
 
     bool operator==(const Techniques&) const = default;
 
@@ -66,10 +69,14 @@ struct Techniques {
 
 /// One key as the window and the command line present it.
 struct TechniqueKey {
-    enum class Kind : std::uint8_t { choice, number };
+    enum class Kind : std::uint8_t {
+        choice,
+        number,
+        nodes  ///< nodes of the network, and operations as "op:NAME", joined by '+'
+    };
     std::string name;
     Kind kind = Kind::choice;
-    std::vector<std::string> choices;  ///< of a choice, in the order of techniques.md
+    std::vector<std::string> choices;  ///< of a choice, in the order of techniques.md; "none" where allowed
     double minimum = 0, maximum = 0;   ///< of a number
     std::string meaning;               ///< one sentence for the tooltip
     std::string source;                ///< "paper 3.2", "PyTorch GradScaler", ...

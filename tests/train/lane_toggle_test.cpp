@@ -185,7 +185,7 @@ TEST_F(LaneToggle, EveryKeyMayChangeBetweenAnyTwoSteps) {
     const char* scales[] = {"1", "8", "2^10", "2^24", "2^-6"};
     int taken = 0;
     std::vector<int> taken_by_key(technique_keys().size(), 0);
-    for (int step = 0; step < 3000; ++step) {
+    for (int step = 0; step < 6000; ++step) {
         const std::size_t index = random() % technique_keys().size();
         const TechniqueKey& key = technique_keys()[index];
         const std::size_t choice = random();
@@ -193,6 +193,11 @@ TEST_F(LaneToggle, EveryKeyMayChangeBetweenAnyTwoSteps) {
         std::string value;
         if (key.kind == TechniqueKey::Kind::choice) {
             value = key.choices[choice % key.choices.size()];
+        } else if (key.kind == TechniqueKey::Kind::nodes) {
+            // Mostly none: with any, storage=fp32 is refused.
+            const char* nodes[] = {"none", "none", "none", "none", "op:linear", "op:sigmoid+op:layer_norm",
+                                   "head"};
+            value = nodes[choice % std::size(nodes)];
         } else if (key.name == "loss_scale" || key.name == "min_scale" || key.name == "max_scale") {
             value = choice % 4 == 0 && !key.choices.empty() ? "none" : scales[choice % std::size(scales)];
         } else if (key.name == "backoff_factor") {

@@ -8,7 +8,7 @@
 namespace halfscope {
 namespace {
 
-// The keys of techniques.md, in its order, and one more.
+// The keys of techniques.md, in its order, and two more.
 constexpr const char* kKeys[] = {"storage",          "op_policy",       "matmul_input",
                                  "accumulate",       "reductions",      "master_weights",
                                  "update_rounding",  "scaler",          "loss_scaling",
@@ -17,7 +17,8 @@ constexpr const char* kKeys[] = {"storage",          "op_policy",       "matmul_
                                  "hysteresis",       "at_floor",        "on_nonfinite",
                                  "clip_norm",        "clip_order",      "decay_order",
                                  "schedule_on_skip", "optimizer_state", "eps_format",
-                                 "loss_reduction",   "subnormals",      "gradient_accumulation"};
+                                 "loss_reduction",   "subnormals",      "gradient_accumulation",
+                                 "keep_fp32"};
 
 TEST(TechniqueKeys, AreAllThereAndExplained) {
     ASSERT_EQ(technique_keys().size(), std::size(kKeys));
@@ -118,6 +119,15 @@ TEST(TechniqueKeys, BadNumbersAreRefusedAndChangeNothing) {
     EXPECT_NE(set_technique(techniques, "backoff_factor", "1"), "");
     EXPECT_NE(set_technique(techniques, "growth_factor", "0.5"), "");
     EXPECT_NE(set_technique(techniques, "loss_scale", "none"), "");
+    EXPECT_EQ(techniques, Techniques{});
+}
+
+TEST(TechniqueKeys, NodesAreAListWithoutOrderOrRepetition) {
+    Techniques techniques;
+    EXPECT_EQ(set_technique(techniques, "keep_fp32", "fc2+op:gru+fc1+fc2"), "");
+    EXPECT_EQ(technique_value(techniques, "keep_fp32"), "fc1+fc2+op:gru");
+    EXPECT_EQ(techniques, parse_techniques("mixed,keep_fp32=op:gru+fc1+fc2"));
+    EXPECT_EQ(set_technique(techniques, "keep_fp32", "none"), "");
     EXPECT_EQ(techniques, Techniques{});
 }
 
