@@ -58,6 +58,13 @@ struct StepRecord {
     double shadow_ms = 0;     ///< the shadow pass and the comparison with it
 };
 
+/// A weight gradient against the shadow pass.
+struct GradientError {
+    std::string tensor;
+    double relative_error = -1;  ///< ||g - s|| / max(||s||, 1e-12), g unscaled in FP32
+    double cosine = -2;
+};
+
 struct StepRequest {
     bool probe = false;
     bool shadow = false;
@@ -124,6 +131,9 @@ class Lane {
     /// running statistics stay too. `step` keys dropout masks. Throws std::invalid_argument where the batch
     /// does not fit the training graph.
     LossAndGradients gradients(const Batch& batch, std::int64_t step = 0);
+    /// The error of every weight gradient of the step on these batches, in the order of Graph::parameters():
+    /// its passes and the shadow pass, without an update. Changes nothing that later steps depend on.
+    std::vector<GradientError> gradient_errors(std::int64_t step, std::span<const Batch> batches);
     /// Begins a sweep over loss scales at the present weights, on these batches (scale_sweep.h): the shadow
     /// pass. `step` keys dropout masks. Changes nothing that later steps depend on, and nor does the next.
     ScaleSweep begin_sweep(std::int64_t step, std::span<const Batch> batches);

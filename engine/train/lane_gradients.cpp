@@ -1,4 +1,4 @@
-// Passes of a lane without an update: loss and gradients as a step would see them.
+// Passes of a lane without an update: loss and gradients as a step would see them, and how wrong they are.
 #include "train/lane_state.h"
 #include "train/loss_scaler.h"
 
@@ -26,6 +26,25 @@ CheckedPasses Lane::State::run_checked(std::int64_t step, std::span<const Batch>
     backend.begin_check(gradients, update_values());
     passes.checks = backend.finish_check(gradients.size());
     return passes;
+}
+
+std::vector<GradientError> Lane::gradient_errors(std::int64_t step, std::span<const Batch> batches) {
+    State& state = *state_;
+    const float scale = state.scaler.scale;
+    state.run_shadow(step, batches);
+    {
+        const KeptStatistics kept(state.backend, *state.training);
+        state.run_batches(*state.training, state.slots.accumulated, step, batches, scale, nullptr, nullptr);
+    }
+    const std::vector<ShadowFinding> findings =
+        state.compare_with_shadow(batches.size() > 1, inverse_of_scale(scale));
+    const Graph& graph = state.training->graph();
+    std::vector<GradientError> errors;
+    for (std::size_t p = 0; p < findings.size(); ++p) {
+        errors.push_back(
+            {graph.tensor(graph.parameters()[p]).name, findings[p].relative_error, findings[p].cosine});
+    }
+    return errors;
 }
 
 LossAndGradients Lane::gradients(const Batch& batch, std::int64_t step) {
