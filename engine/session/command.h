@@ -24,7 +24,7 @@ struct SeedCommand {
     std::uint64_t seed = 0;
 };                        ///< restart with another seed
 struct CancelCommand {};  ///< ends the opening that is going on; what was open before goes on, or else the
-                          ///< default scenario. Ends a sweep too
+                          ///< default scenario. Ends a measurement too
 struct OpenScenarioCommand {  ///< another scenario or other settings; lanes as given or defaults
     std::string scenario;
     ScenarioSettings settings;
@@ -83,6 +83,12 @@ struct SetHistoryCommand {
 struct SweepScalesCommand {
     std::string lane;
 };
+/// Searches for layers to keep in FP32 so that no weight gradient's relative error is above `threshold`
+/// (train/precision_search.h); training waits. Ended by CancelCommand.
+struct SearchPrecisionCommand {
+    std::string lane;
+    double threshold = 0.01;
+};
 /// Looks at the update that the next step would make of a parameter (train/update_peek.h).
 struct PeekUpdateCommand {
     std::string lane, tensor;
@@ -102,13 +108,13 @@ struct CaptureDotCommand {
 /// After the device was lost: from the kept copy of the run, on the processor.
 struct GoOnOnCpuCommand {};
 
-using Command =
-    std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand, CancelCommand,
-                 OpenScenarioCommand, SetTechniqueCommand, SetPresetCommand, AddLaneCommand,
-                 RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand, SetCadenceCommand,
-                 SetStepDelayCommand, SaveCheckpointCommand, OpenCheckpointCommand, LoadWeightsCommand,
-                 GoToStepCommand, UndoCommand, RedoCommand, SetHistoryCommand, SweepScalesCommand,
-                 PeekUpdateCommand, ExamineOverflowCommand, CaptureDotCommand, GoOnOnCpuCommand>;
+using Command = std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand,
+                             CancelCommand, OpenScenarioCommand, SetTechniqueCommand, SetPresetCommand,
+                             AddLaneCommand, RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand,
+                             SetCadenceCommand, SetStepDelayCommand, SaveCheckpointCommand,
+                             OpenCheckpointCommand, LoadWeightsCommand, GoToStepCommand, UndoCommand,
+                             RedoCommand, SetHistoryCommand, SweepScalesCommand, SearchPrecisionCommand,
+                             PeekUpdateCommand, ExamineOverflowCommand, CaptureDotCommand, GoOnOnCpuCommand>;
 
 /// Whether it changes the course of the run from the present step on, so that making the run again needs it.
 bool changes_run(const Command& command);

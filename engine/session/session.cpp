@@ -226,7 +226,7 @@ void Session::measure_models(std::int64_t done_step, bool pausing, ObservationCo
     cost_ms.views = elapsed_ms(validated, SteadyClock::now());
 }
 
-void Session::work() { is_sweeping() ? sweep_on() : step(); }
+void Session::work() { is_measuring() ? measure_on() : step(); }
 
 /// Runs a piece of work of the device; what it throws becomes a message and state failed or lost. `what`:
 /// "step", "measuring at step".

@@ -61,10 +61,10 @@ class Session {
     bool running() const { return state_ == RunState::running; }
     RunState state() const { return state_; }
     /// Whether work() is to be called.
-    bool has_work() const { return running() || is_sweeping(); }
+    bool has_work() const { return running() || is_measuring(); }
     /// The next step, or the next piece of a measurement, during which training waits. Never throws.
     void work();
-    bool is_sweeping() const { return sweep_.has_value(); }
+    bool is_measuring() const { return measurement_.has_value(); }
     /// One step of all lanes with what is due at it. Never throws: a failure becomes a message and state
     /// failed or paused.
     void step();
@@ -85,6 +85,7 @@ class Session {
         std::int64_t probe_step = -1;
         std::int64_t shadow_step = -1;
         std::shared_ptr<const ScaleSweep> sweep;
+        std::shared_ptr<const PrecisionSearch> search;
         std::shared_ptr<const UpdatePeek> peek;
         std::shared_ptr<const OverflowReport> overflow;
         std::shared_ptr<const DotCapture> dot;
@@ -155,18 +156,21 @@ class Session {
     void apply_command(const RedoCommand& command);
     void apply_command(const SetHistoryCommand& command);
 
-    // session_sweep.cpp
-    /// What a sweep goes over: the next step's batches, at one lane's present weights.
-    struct Sweep {
+    // session_measure.cpp
+    /// What is measured pass by pass: on the next step's batches, at one lane's present weights.
+    struct Measurement {
         int lane_id = 0;
         std::int64_t run = 0;
         Techniques techniques;
         std::vector<Batch> batches;
-        std::optional<ScaleSweep> found;
+        std::unique_ptr<PrecisionSearcher> search;  ///< null: a sweep
+        std::optional<ScaleSweep> sweep;            ///< of which nothing is measured yet where it is empty
     };
+    Measurement begin_measurement(const std::string& lane);
     void apply_command(const SweepScalesCommand& command);
-    void sweep_on();
-    void end_outdated_sweep();
+    void apply_command(const SearchPrecisionCommand& command);
+    void measure_on();
+    void end_outdated_measurement();
 
     // session_peek.cpp
     void apply_command(const PeekUpdateCommand& command);
@@ -242,7 +246,7 @@ class Session {
     std::int64_t keep_every_ = 1;  // steps
     std::optional<std::int64_t> going_to_;
 
-    std::optional<Sweep> sweep_;
+    std::optional<Measurement> measurement_;
     std::optional<KeptCopy> kept_;
     bool is_lost_ = false;
 

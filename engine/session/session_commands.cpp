@@ -41,7 +41,7 @@ void Session::apply(const Command& command) {
         std::visit([this](const auto& kind) { apply_command(kind); }, command);
         if (changes_run(command)) note_change(command);
     });
-    end_outdated_sweep();
+    end_outdated_measurement();
 }
 
 Experiment& Session::experiment() {
@@ -131,7 +131,7 @@ void Session::apply_command(const SeedCommand& command) {
 
 /// It comes after the preparation that it ended; where nothing was going on, there is nothing to say.
 void Session::apply_command(const CancelCommand&) {
-    sweep_.reset();
+    measurement_.reset();
     if (given_up_.empty()) return;
     const std::string what = std::exchange(given_up_, {});
     if (experiment_) {
@@ -159,6 +159,7 @@ void Session::set_lane_techniques(Lane& lane, const Techniques& techniques) {
     state.plain_steps.clear();
     state.probed_steps.clear();
     state.sweep.reset();  // of other formats
+    state.search.reset();
     state.peek.reset();
     state.dot.reset();
     if (state_ == RunState::paused) state.signature = lane.signature();

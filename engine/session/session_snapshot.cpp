@@ -39,6 +39,7 @@ LaneSnapshot Session::lane_snapshot(std::size_t index) const {
     shown.probe_step = state.probe_step;
     shown.shadow_step = state.shadow_step;
     shown.sweep = state.sweep;
+    shown.search = state.search;
     shown.peek = state.peek;
     shown.overflow = state.overflow;
     shown.dot = state.dot;
@@ -65,7 +66,10 @@ Snapshot Session::make_snapshot() {
     snapshot.can_undo = !undo_.empty();
     snapshot.can_redo = !redo_.empty();
     if (experiment_) snapshot.reached_step = std::max(reached_, experiment_->next_step());
-    if (sweep_) snapshot.sweeping_lane = sweep_->lane_id;
+    if (measurement_) {
+        snapshot.measured_lane = measurement_->lane_id;
+        snapshot.measured = measurement_->search ? Measured::layers : Measured::scales;
+    }
     const SteadyClock::time_point now = SteadyClock::now();
     if (energy_.is_due(now)) {
         const std::optional<double> joules = backend_->joules();

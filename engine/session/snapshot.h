@@ -17,6 +17,7 @@
 #include "train/dot_capture.h"
 #include "train/lane.h"
 #include "train/overflow_report.h"
+#include "train/precision_search.h"
 #include "train/scale_sweep.h"
 #include "train/scenario.h"
 #include "train/techniques.h"
@@ -25,6 +26,9 @@
 namespace halfscope {
 
 enum class RunState : std::uint8_t { loading, running, paused, failed };
+
+/// What is measured while training waits: a sweep over loss scales, a search for layers to keep in FP32.
+enum class Measured : std::uint8_t { nothing, scales, layers };
 
 /// A list of probes shared by many snapshots: reads like a const std::vector<Probe>, copies like a pointer
 /// (one probe holds kilobytes of histogram, and snapshots are published up to 60 times a second).
@@ -75,6 +79,9 @@ struct LaneSnapshot {
     std::int64_t shadow_step = -1;
     /// The latest sweep over loss scales, as far as it has come; null: none yet.
     std::shared_ptr<const ScaleSweep> sweep;
+    /// The latest search for layers to keep in FP32, as far as it has come; null: none yet, or of other
+    /// formats.
+    std::shared_ptr<const PrecisionSearch> search;
     /// The latest look at an update that was not made; null: none yet, or of other formats.
     std::shared_ptr<const UpdatePeek> peek;
     /// The latest sum taken from a layer; null: none yet, or of other formats.
@@ -109,7 +116,8 @@ struct Snapshot {
     std::uint64_t kept_bytes = 0, most_kept_bytes = 0;
     int changes_ahead = 0;  ///< of techniques and lanes, which running on makes again
     bool can_undo = false, can_redo = false;
-    int sweeping_lane = -1;  ///< id of the lane whose scales are being swept, while training waits; -1: none
+    int measured_lane = -1;  ///< id of the lane that is measured while training waits; -1: none
+    Measured measured = Measured::nothing;
     ScenarioInfo scenario;
     ScenarioSettings settings;
     std::int64_t next_step = 0;  ///< steps done so far

@@ -154,7 +154,7 @@ void Trainer::State::train(Session& session) {
         const SteadyClock::time_point now = SteadyClock::now();
         if (!session.has_work()) {
             if (!wait(std::nullopt)) return;
-        } else if (now < next_step && !session.is_sweeping()) {
+        } else if (now < next_step && !session.is_measuring()) {
             if (!wait(next_step)) return;
         } else {
             session.work();

@@ -92,7 +92,8 @@ TEST_F(InstrumentTest, TheSweepIsAskedForAndShownAsMeasured) {
     const auto* command = std::get_if<SweepScalesCommand>(&fixture_.sink.commands.front());
     ASSERT_TRUE(command);
     EXPECT_EQ(command->lane, "fp16");
-    fixture_.snapshot.sweeping_lane = lane().id;
+    fixture_.snapshot.measured_lane = lane().id;
+    fixture_.snapshot.measured = Measured::scales;
     fixture_.click("scale_sweep/cancel");
     ASSERT_EQ(fixture_.sink.commands.size(), 2u);
     EXPECT_TRUE(std::holds_alternative<CancelCommand>(fixture_.sink.commands.back()));

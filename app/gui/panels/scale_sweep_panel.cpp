@@ -19,7 +19,8 @@ void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane) {
     UiState& ui = context.ui;
     draw_lane_choice(context.theme, ui, context.snapshot, lane, "scale_sweep");
     const ScaleSweep* sweep = lane.sweep.get();
-    const bool is_measuring = context.snapshot.sweeping_lane == lane.id;
+    const bool is_measuring =
+        context.snapshot.measured_lane == lane.id && context.snapshot.measured == Measured::scales;
     flow_to(ImGui::CalcTextSize("Measure again").x + ImGui::GetStyle().FramePadding.x * 2);
     if (is_measuring) {
         if (ImGui::Button("Cancel")) context.commands.send(CancelCommand{});
