@@ -128,6 +128,7 @@ struct UiState {
     Microscope microscope;
     AccumulatorLab accumulator;
     StairOrder stair_order = StairOrder::depth;
+    double search_threshold = 0.01;  ///< of the search for layers to keep in FP32
     PictureView picture_view = PictureView::picture;
     std::set<int> hidden_lanes;  ///< ids; legend entries and the lanes panel toggle them
 

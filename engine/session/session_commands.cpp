@@ -152,6 +152,10 @@ void Session::set_lane_techniques(Lane& lane, const Techniques& techniques) {
     const std::string sentence = refusal(techniques);
     if (!sentence.empty()) throw InputError(sentence);
     LaneState& state = lanes_[lane_index(lane.name())];
+    Techniques but_for_kept = techniques;
+    but_for_kept.keep_fp32 = lane.techniques().keep_fp32;
+    // A search is over what is kept, and outlives taking its result over.
+    if (but_for_kept != lane.techniques()) state.search.reset();
     for (const Event& event : lane.set_techniques(techniques, experiment_->next_step())) {
         timeline_.record_event(state.id, event);
     }
@@ -159,7 +163,6 @@ void Session::set_lane_techniques(Lane& lane, const Techniques& techniques) {
     state.plain_steps.clear();
     state.probed_steps.clear();
     state.sweep.reset();  // of other formats
-    state.search.reset();
     state.peek.reset();
     state.dot.reset();
     if (state_ == RunState::paused) state.signature = lane.signature();

@@ -79,8 +79,8 @@ struct LaneSnapshot {
     std::int64_t shadow_step = -1;
     /// The latest sweep over loss scales, as far as it has come; null: none yet.
     std::shared_ptr<const ScaleSweep> sweep;
-    /// The latest search for layers to keep in FP32, as far as it has come; null: none yet, or of other
-    /// formats.
+    /// The latest search for layers to keep in FP32, as far as it has come; null: none yet, or under other
+    /// techniques than keep_fp32.
     std::shared_ptr<const PrecisionSearch> search;
     /// The latest look at an update that was not made; null: none yet, or of other formats.
     std::shared_ptr<const UpdatePeek> peek;

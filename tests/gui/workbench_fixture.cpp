@@ -32,6 +32,8 @@ WorkbenchFixture::WorkbenchFixture(int steps) {
     session.apply(PeekUpdateCommand{"fp16", "fc1.weight"});
     session.apply(CaptureDotCommand{"fp16", {DotKind::weight_gradient, "fc2", 8, 8, 64}, 1, 2});
     while (session.has_work()) session.work();
+    session.apply(SearchPrecisionCommand{"fp16", 1e-4});
+    while (session.has_work()) session.work();
     snapshot = session.make_snapshot();
     snapshot.target.reset();
     for (LaneSnapshot& lane : snapshot.lanes) lane.view.reset();

@@ -22,8 +22,8 @@ class RecordingSink : public CommandSink {
 
 class WorkbenchFixture {
   public:
-    /// `steps` of the spiral on a tiny network, everything probed, and a sweep of lane fp16; pictures are
-    /// taken away, because they need OpenGL.
+    /// `steps` of the spiral on a tiny network, everything probed, a sweep and a search of lane fp16;
+    /// pictures are taken away, because they need OpenGL.
     explicit WorkbenchFixture(int steps);
     ~WorkbenchFixture();
 

@@ -8,7 +8,9 @@
 #include "gui/imgui_compat.h"
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
+#include "gui/widgets/kept_nodes.h"
 #include "gui/widgets/lane_choice.h"
+#include "gui/widgets/precision_search_view.h"
 #include "gui/widgets/tensor_row.h"
 #include "program/percent.h"
 
@@ -99,11 +101,11 @@ struct Rows {
 };
 
 /// From the node that writes a tensor to the one that reads it: straight to the next row, around the rows
-/// between.
-void draw_edge(const Theme& theme, const Rows& rows, int from, int to, ImU32 colour, float half,
-               float outside) {
+/// between. What is stored in FP32 is twice as thick as what is stored in 16 bits.
+void draw_edge(const Theme& theme, const Rows& rows, int from, int to, ImU32 colour, Format format,
+               float half, float outside) {
     ImDrawList* draw = ImGui::GetWindowDrawList();
-    const float thickness = theme.px(2);
+    const float thickness = theme.px(format == Format::fp32 ? 5.0f : 2.0f);
     if (to == from + 1) {
         const float x = rows.left + theme.px(26);
         draw->AddLine(ImVec2(x, rows.middle(from) + half), ImVec2(x, rows.middle(to) - half), colour,
@@ -122,15 +124,58 @@ void draw_edge(const Theme& theme, const Rows& rows, int from, int to, ImU32 col
                             ImVec2(rows.left - theme.px(6), rows.middle(to) + theme.px(4)), colour);
 }
 
+void send_kept(const PanelContext& context, const LaneSnapshot& lane, const std::string& value) {
+    context.commands.send(SetTechniqueCommand{lane.name, "keep_fp32", value});
+    context.ui.edits.sent_technique = {lane.id, "keep_fp32", context.snapshot.next_step, ImGui::GetTime()};
+}
+
+/// The switch of a node at the right end of its box. Returns its left end.
+float draw_keep_switch(const PanelContext& context, const LaneSnapshot& lane, const OutlineNode& node,
+                       ImVec2 min, ImVec2 max) {
+    const Theme& theme = context.theme;
+    const std::vector<OutlineNode>& outline = *context.snapshot.outline;
+    const Keep kept = is_node_kept(lane.techniques, node) ? Keep::yes : Keep::no;
+    const bool is_fp32 = lane.techniques.storage == Format::fp32;
+    const float left = max.x - ImGui::CalcTextSize("fp32").x - theme.px(16);
+    ImGui::SetCursorScreenPos(ImVec2(left, min.y + theme.px(4)));
+    ImGui::PushID(node.name.c_str());
+    ImGui::BeginDisabled(is_fp32);
+    const Keep other = kept == Keep::yes ? Keep::no : Keep::yes;
+    if (toggle_button(theme, "fp32", kept == Keep::yes || is_fp32 ? ToggleLook::on : ToggleLook::off))
+        send_kept(context, lane, value_with_node(lane.techniques, outline, node, other));
+    ImGui::EndDisabled();
+    context.ui.probe.item("network/keep/" + node.name);
+    item_tooltip(theme, is_fp32 ? "This lane stores everything in FP32."
+                                : (kept == Keep::yes ? "Kept in FP32: " : "Keep in FP32: ") + node.name +
+                                      " with its parameters, its output, their gradients and its arithmetic. "
+                                      "Right click: all nodes of its operation.");
+    if (!is_fp32 && ImGui::IsItemClicked(ImGuiMouseButton_Right)) ImGui::OpenPopup("operation");
+    if (ImGui::BeginPopup("operation")) {
+        const Keep all = is_op_kept(lane.techniques, outline, node.op) ? Keep::no : Keep::yes;
+        const std::string label =
+            (all == Keep::yes ? "Keep every " : "No longer keep every ") + node.op + " in FP32";
+        if (ImGui::MenuItem(label.c_str()))
+            send_kept(context, lane, value_with_op(lane.techniques, outline, node.op, all));
+        context.ui.probe.item("network/keep_op/" + node.op);
+        ImGui::EndPopup();
+    }
+    ImGui::PopID();
+    context.ui.probe.value("network/kept/" + node.name, kept == Keep::yes ? "yes" : "no");
+    return left;
+}
+
 void draw_node(const PanelContext& context, const LaneSnapshot& lane, const OutlineNode& node,
                const Rows& rows, int index, float half) {
     const Theme& theme = context.theme;
     ImDrawList* draw = ImGui::GetWindowDrawList();
     const float y = rows.middle(index), line = ImGui::GetTextLineHeight();
     const ImVec2 min(rows.left, y - half), max(rows.box_right, y + half);
-    draw->AddRectFilled(min, max, theme.window_background, theme.px(4));
-    compat::add_rectangle(draw, min, max, theme.panel_border, theme.px(4), 1);
-    draw_name_text(draw, ImVec2(min.x + theme.px(8), y - line), max.x - min.x - theme.px(12), theme.text,
+    draw->AddRectFilled(min, max, theme.plot_background, theme.px(4));
+    const bool is_kept = is_node_kept(lane.techniques, node);
+    compat::add_rectangle(draw, min, max, is_kept ? theme.accent : theme.panel_border, theme.px(4),
+                          is_kept ? theme.px(2) : 1.0f);
+    const float keep_left = draw_keep_switch(context, lane, node, min, max);
+    draw_name_text(draw, ImVec2(min.x + theme.px(8), y - line), keep_left - min.x - theme.px(12), theme.text,
                    node.name);
     const Probe* activation = find_probe(lane, node.output, ProbeKind::activation);
     const std::string what = node.op + ", " + node.shape +
@@ -171,9 +216,10 @@ void draw_graph(const PanelContext& context, const LaneSnapshot& lane,
     float longest = theme.px(110);
     for (std::size_t i = 0; i < outline.size(); ++i) {
         for (const int source : outline[i].sources) has_detours |= source + 1 != static_cast<int>(i);
-        longest =
-            std::max({longest, ImGui::CalcTextSize(outline[i].name.c_str()).x,
-                      ImGui::CalcTextSize((outline[i].op + ", " + outline[i].shape + ", fp16").c_str()).x});
+        longest = std::max(
+            {longest,
+             ImGui::CalcTextSize(outline[i].name.c_str()).x + ImGui::CalcTextSize("fp32").x + theme.px(18),
+             ImGui::CalcTextSize((outline[i].op + ", " + outline[i].shape + ", fp16").c_str()).x});
     }
     Rows rows;
     rows.left = origin.x + (has_detours ? theme.px(34) : theme.px(4));
@@ -186,8 +232,9 @@ void draw_graph(const PanelContext& context, const LaneSnapshot& lane,
             const Probe* gradient = find_probe(lane, outline[static_cast<std::size_t>(source)].output,
                                                ProbeKind::activation_gradient);
             const ImU32 colour = gradient ? worst_colour(theme, *gradient) : theme.text_dim;
+            const Format format = gradient ? gradient->own_format : lane.techniques.storage;
             const int skipped = static_cast<int>(i) - source - 1;
-            draw_edge(theme, rows, source, static_cast<int>(i), colour, half,
+            draw_edge(theme, rows, source, static_cast<int>(i), colour, format, half,
                       theme.px(10) + theme.px(4) * static_cast<float>(std::min(skipped, 5)));
         }
     }
@@ -213,8 +260,13 @@ void draw_network_panel(const PanelContext& context) {
         "from the batch (top) to the loss; each tensor with its worst class in % of non-zero, as counted at "
         "step " +
         (lane->probe_step < 0 ? std::string("-") : count_text(lane->probe_step)) +
-        "; lines: the gradient between two nodes. Click: select, double click: its histogram";
+        "; lines: the gradient between two nodes, thick where stored in FP32. Click: select, double click: "
+        "its histogram";
     caption_line(theme, caption);
+    const SearchAsk ask = draw_precision_search(theme, context.ui, context.snapshot, *lane);
+    if (ask.cancel) context.commands.send(CancelCommand{});
+    if (ask.search_below) context.commands.send(SearchPrecisionCommand{lane->name, *ask.search_below});
+    if (ask.keep) send_kept(context, *lane, *ask.keep);
     draw_graph(context, *lane, *context.snapshot.outline);
 }
 

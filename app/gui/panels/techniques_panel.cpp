@@ -8,6 +8,7 @@
 
 #include "gui/imgui_compat.h"
 #include "gui/widgets/controls.h"
+#include "gui/widgets/kept_nodes.h"
 #include "gui/widgets/preset_match.h"
 #include "gui/widgets/row_label.h"
 
@@ -25,8 +26,9 @@ constexpr std::array<const char*, 4> kWeightKeys{"storage", "master_weights", "u
 constexpr std::array<const char*, 4> kScaleKeys{"loss_scaling", "loss_scale", "on_nonfinite", "scaler"};
 constexpr std::array<const char*, 7> kDynamicKeys{
     "growth_factor", "backoff_factor", "growth_interval", "min_scale", "max_scale", "hysteresis", "at_floor"};
-constexpr std::array<const char*, 6> kArithmeticKeys{"op_policy",    "reductions", "gradient_accumulation",
-                                                     "matmul_input", "subnormals", "loss_reduction"};
+constexpr std::array<const char*, 7> kArithmeticKeys{
+    "op_policy",    "keep_fp32",  "reductions",    "gradient_accumulation",
+    "matmul_input", "subnormals", "loss_reduction"};
 // What is switched most stands first; keys of no group come last, so that none is ever missing.
 constexpr std::array<KeyGroup, 4> kGroups{{{"FORMATS AND WEIGHTS", kWeightKeys},
                                            {"LOSS SCALING", kScaleKeys},
@@ -79,6 +81,7 @@ std::string idle_because(const Techniques& techniques, const std::string& key) {
     if (key == "update_rounding" && techniques.has_master()) return "the master copy takes the updates";
     if (key == "clip_order" && techniques.clip_norm == 0.0f) return "clip norm is none";
     if (key == "matmul_input" && !is_fp32) return "storage is not fp32";
+    if (key == "keep_fp32" && is_fp32) return "storage is fp32";
     return {};
 }
 
@@ -133,6 +136,46 @@ void draw_choice(const Row& row) {
         row.context.ui.probe.item("techniques/" + row.key.name + "/" + choice);
         item_tooltip(row.context.theme, refused);
     }
+    ImGui::EndCombo();
+}
+
+/// Nodes and whole operations as check boxes.
+void draw_nodes(const Row& row) {
+    const auto& shared = row.context.snapshot.outline;
+    if (!shared) return;
+    const std::vector<OutlineNode>& outline = *shared;
+    const Techniques& techniques = row.lane.techniques;
+    const std::size_t count = kept_count(techniques, outline);
+    const std::string label =
+        count == 0 ? "none" : std::to_string(count) + " of " + std::to_string(outline.size()) + " nodes";
+    const std::string refused =
+        techniques.storage == Format::fp32 ? why_refused(techniques, row.key.name, outline[0].name) : "";
+    ImGui::SetNextItemWidth(-1);
+    const bool is_open = ImGui::BeginCombo("##value", label.c_str(), ImGuiComboFlags_HeightLarge);
+    row.context.ui.probe.item("techniques/" + row.key.name);
+    item_tooltip(row.context.theme, refused);
+    if (!is_open) return;
+    const std::string prefix = "techniques/" + row.key.name + "/";
+    if (ImGui::Selectable("none", count == 0) && count > 0) send(row, "none");
+    row.context.ui.probe.item(prefix + "none");
+    ImGui::BeginDisabled(!refused.empty());
+    ImGui::PushStyleColor(ImGuiCol_FrameBg,
+                          row.context.theme.plot_background);  // the key may glow, these not
+    for (const std::string& op : ops_of(outline)) {
+        bool is_kept = is_op_kept(techniques, outline, op);
+        if (ImGui::Checkbox(("every " + op).c_str(), &is_kept))
+            send(row, value_with_op(techniques, outline, op, is_kept ? Keep::yes : Keep::no));
+        row.context.ui.probe.item(prefix + kOpPrefix + op);
+    }
+    ImGui::Separator();
+    for (const OutlineNode& node : outline) {
+        bool is_kept = is_node_kept(techniques, node);
+        if (ImGui::Checkbox(node.name.c_str(), &is_kept))
+            send(row, value_with_node(techniques, outline, node, is_kept ? Keep::yes : Keep::no));
+        row.context.ui.probe.item(prefix + node.name);
+    }
+    ImGui::PopStyleColor();
+    ImGui::EndDisabled();
     ImGui::EndCombo();
 }
 
@@ -207,7 +250,9 @@ void draw_number(const Row& row) {
 std::string help_of(const Row& row, const std::string& idle) {
     const TechniqueKey& key = row.key;
     std::string text = key.meaning + "\n" + key.name + ": ";
-    if (key.kind == TechniqueKey::Kind::choice) {
+    if (key.kind == TechniqueKey::Kind::nodes) {
+        text += row.value;
+    } else if (key.kind == TechniqueKey::Kind::choice) {
         for (std::size_t index = 0; index < key.choices.size(); ++index) {
             text += (index == 0 ? "" : ", ") + key.choices[index];
         }
@@ -259,6 +304,8 @@ void draw_row(const Row& row, float label_width) {
     const bool is_switch = row.key.choices == std::vector<std::string>{"on", "off"};
     if (row.key.kind == TechniqueKey::Kind::number) {
         draw_number(row);
+    } else if (row.key.kind == TechniqueKey::Kind::nodes) {
+        draw_nodes(row);
     } else if (is_switch) {
         draw_checkbox(row);
     } else {
