@@ -158,6 +158,25 @@ ResumedRun resume_run(Backend& backend, const CheckpointFile& file, Timeline& ti
     return run;
 }
 
+SavedRun read_saved_run(const std::string& path) {
+    const CheckpointFile file = read_checkpoint(path);
+    const ExperimentRecord record = read_experiment_record(file);
+    const RunProgress progress = read_progress(file, record.lanes.size());
+    const auto history = std::make_shared<Timeline>();
+    history->restore(file, record.next_step);
+    SavedRun run;
+    run.path = path;
+    run.scenario = record.scenario;
+    run.settings = record.settings;
+    run.next_step = record.next_step;
+    for (std::size_t index = 0; index < record.lanes.size(); ++index) {
+        run.lanes.push_back(
+            {progress.lanes[index].id, record.lanes[index].name, record.lanes[index].techniques});
+    }
+    run.history = history;
+    return run;
+}
+
 ExperimentRecord check_checkpoint(const CheckpointFile& file) {
     ExperimentRecord record = read_experiment_record(file);
     read_progress(file, record.lanes.size());

@@ -60,6 +60,23 @@ struct ResumedRun {
 /// Throws InputError, and leaves `timeline` as it is, where the file does not hold a whole run.
 ResumedRun resume_run(Backend& backend, const CheckpointFile& file, Timeline& timeline);
 
+/// The history of a run in a file, to be laid over another run's: no tensors, no data.
+struct SavedRun {
+    struct SavedLane {
+        int id = 0;  ///< in `history`, and of the lane's look
+        std::string name;
+        Techniques techniques;
+    };
+    std::string path;
+    std::string scenario;
+    ScenarioSettings settings;
+    std::int64_t next_step = 0;
+    std::vector<SavedLane> lanes;
+    std::shared_ptr<const Timeline> history;
+};
+/// Throws InputError where the file is no checkpoint of a whole run.
+SavedRun read_saved_run(const std::string& path);
+
 /// What can be said of a file without a device: everything but the tensors and the data. Throws InputError.
 ExperimentRecord check_checkpoint(const CheckpointFile& file);
 

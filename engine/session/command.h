@@ -66,6 +66,10 @@ struct SaveCheckpointCommand {
 struct OpenCheckpointCommand {  ///< the run as it was when the checkpoint was written
     std::string path;
 };
+struct OverlayRunCommand {  ///< the history in a checkpoint is shown beside the present one's
+    std::string path;
+};
+struct RemoveOverlaysCommand {};
 struct LoadWeightsCommand {  ///< from step 0, every lane of the present scenario with these weights
     std::string path;        ///< safetensors
 };
@@ -108,13 +112,14 @@ struct CaptureDotCommand {
 /// After the device was lost: from the kept copy of the run, on the processor.
 struct GoOnOnCpuCommand {};
 
-using Command = std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand,
-                             CancelCommand, OpenScenarioCommand, SetTechniqueCommand, SetPresetCommand,
-                             AddLaneCommand, RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand,
-                             SetCadenceCommand, SetStepDelayCommand, SaveCheckpointCommand,
-                             OpenCheckpointCommand, LoadWeightsCommand, GoToStepCommand, UndoCommand,
-                             RedoCommand, SetHistoryCommand, SweepScalesCommand, SearchPrecisionCommand,
-                             PeekUpdateCommand, ExamineOverflowCommand, CaptureDotCommand, GoOnOnCpuCommand>;
+using Command =
+    std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand, CancelCommand,
+                 OpenScenarioCommand, SetTechniqueCommand, SetPresetCommand, AddLaneCommand,
+                 RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand, SetCadenceCommand,
+                 SetStepDelayCommand, SaveCheckpointCommand, OpenCheckpointCommand, OverlayRunCommand,
+                 RemoveOverlaysCommand, LoadWeightsCommand, GoToStepCommand, UndoCommand, RedoCommand,
+                 SetHistoryCommand, SweepScalesCommand, SearchPrecisionCommand, PeekUpdateCommand,
+                 ExamineOverflowCommand, CaptureDotCommand, GoOnOnCpuCommand>;
 
 /// Whether it changes the course of the run from the present step on, so that making the run again needs it.
 bool changes_run(const Command& command);

@@ -95,6 +95,8 @@ void Session::install(std::unique_ptr<Experiment> experiment, std::shared_ptr<co
     matrix_work_ = std::make_shared<const MatrixWork>(std::move(work));
     dot_sources_ = std::make_shared<const std::vector<DotSource>>(dot_sources(workload->training_graph()));
     outline_ = std::make_shared<const std::vector<OutlineNode>>(outline_of(workload->training_graph()));
+    // Losses of another scenario are no scale for this one's.
+    if (workload_ && workload_->info().name != workload->info().name) overlays_.clear();
     experiment_ = std::move(experiment);
     workload_ = std::move(workload);
     target_ = std::move(target);

@@ -31,6 +31,9 @@ std::int64_t validation_interval(std::int64_t schedule_steps);
 /// What states to go back to may take, where nobody chose otherwise.
 inline constexpr std::uint64_t kHistoryBytes = std::uint64_t{256} << 20;
 
+/// How many saved runs can be laid over one.
+inline constexpr std::size_t kMostOverlays = 4;
+
 /// How many steps a workload's schedule has: its parameter `steps` where it has one, else the scenario's
 /// default.
 std::int64_t schedule_steps(const Workload& workload);
@@ -225,6 +228,8 @@ class Session {
     RunProgress progress() const;
     void adopt(ResumedRun run, Timeline& history, RunState state_then);
     void open_checkpoint(const std::string& path, RunState state_then);
+    void apply_command(const OverlayRunCommand& command);
+    void apply_command(const RemoveOverlaysCommand& command);
 
     // session_snapshot.cpp
     LaneSnapshot lane_snapshot(std::size_t index) const;
@@ -252,7 +257,8 @@ class Session {
 
     std::shared_ptr<const Workload> workload_;
     std::unique_ptr<Experiment> experiment_;
-    std::vector<LaneState> lanes_;  // as experiment_->lanes()
+    std::vector<LaneState> lanes_;                           // as experiment_->lanes()
+    std::vector<std::shared_ptr<const SavedRun>> overlays_;  // of the workload's scenario
     std::shared_ptr<const ModelView> target_;
     std::shared_ptr<const MatrixWork> matrix_work_;
     std::shared_ptr<const std::vector<DotSource>> dot_sources_;

@@ -62,6 +62,22 @@ void Session::apply_command(const OpenCheckpointCommand& command) {
     open_checkpoint(command.path, state_ == RunState::paused ? RunState::paused : RunState::running);
 }
 
+void Session::apply_command(const OverlayRunCommand& command) {
+    const std::string& scenario = experiment().workload().info().name;
+    if (overlays_.size() == kMostOverlays)
+        throw InputError("there are " + std::to_string(kMostOverlays) +
+                         " runs laid over this one already; take them away first");
+    SavedRun run = read_saved_run(command.path);
+    if (run.scenario != scenario)
+        throw InputError("the run in '" + command.path + "' is of scenario " + run.scenario + "; open " +
+                         run.scenario + " first, and it can be laid over that");
+    say(Message::Kind::note, "laid over: " + command.path + ", " + std::to_string(run.next_step) +
+                                 " steps of " + std::to_string(run.lanes.size()) + " lanes");
+    overlays_.push_back(std::make_shared<const SavedRun>(std::move(run)));
+}
+
+void Session::apply_command(const RemoveOverlaysCommand&) { overlays_.clear(); }
+
 void Session::apply_command(const LoadWeightsCommand& command) {
     experiment();
     const std::vector<NamedValues> weights = read_named_values(command.path);

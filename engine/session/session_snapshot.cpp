@@ -85,6 +85,7 @@ Snapshot Session::make_snapshot() {
         snapshot.dot_sources = dot_sources_;
         for (std::size_t index = 0; index < lanes_.size(); ++index)
             snapshot.lanes.push_back(lane_snapshot(index));
+        snapshot.overlays = overlays_;
         snapshot.target = target_;
     }
     snapshot.steps_per_second = steps_.per_second();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "graph/matrix_work.h"
+#include "session/checkpoint.h"
 #include "session/energy_window.h"
 #include "session/graph_outline.h"
 #include "session/rate_window.h"
@@ -128,6 +129,8 @@ struct Snapshot {
     /// The sums that a step makes, which can be taken from a lane; null before anything is open.
     std::shared_ptr<const std::vector<DotSource>> dot_sources;
     std::vector<LaneSnapshot> lanes;
+    /// Runs from files whose histories are laid over this one's, of the same scenario.
+    std::vector<std::shared_ptr<const SavedRun>> overlays;
     std::shared_ptr<const ModelView> target;  ///< the reference beside the lanes; null or empty: none
     double steps_per_second = 0;              ///< of the whole experiment
     ObservationCost observation_percent;      ///< shares of wall time, last seconds

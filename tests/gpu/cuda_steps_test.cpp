@@ -50,6 +50,19 @@ TEST_F(CudaSteps, EveryPresetOneAfterTheOther) {
     }
 }
 
+// Nodes of FP32 beside nodes of 16 bits: products of mixed operands, casts, and the step recorded anew.
+TEST_F(CudaSteps, NodesKeptInFp32) {
+    for (const char* preset : {"mixed", "fp16-scaled", "autocast", "bf16"}) {
+        LanePair pair(*gpu, *cpu, tiny(), parse_techniques(preset));
+        for (const char* kept : {"fc1", "op:linear", "head+sigmoid1", "op:layer_norm+op:dropout", "none"}) {
+            SCOPED_TRACE(std::string(preset) + " " + kept);
+            pair.toggle(std::string(preset) + ",keep_fp32=" + kept);
+            pair.steps(7);
+            if (HasFatalFailure()) return;
+        }
+    }
+}
+
 TEST_F(CudaSteps, EveryTechniqueSwitchedDuringTheRun) {
     LanePair pair(*gpu, *cpu, tiny(), parse_techniques("mixed"));
     for (const TechniqueKey& key : technique_keys()) {

@@ -346,8 +346,8 @@ TEST(Checkpoint, WhatCannotBeOpenedLeavesTheRunAlone) {
     damaged[damaged.size() / 2] ^= 4;
     expect_refused(damaged, "checksum");
     std::string newer = bytes;
-    newer[8] = 2;
-    expect_refused(newer, "version 2");
+    newer[8] = 9;
+    expect_refused(newer, "version 9");
     expect_refused(changed([](File& f) { f.groups["experiment"]["scenario"] = "spiral"; }),
                    "unknown scenario");
     expect_refused(changed([](File& f) { f.groups["experiment"]["scenario"] = std::string(5000, '\n'); }),
@@ -409,6 +409,61 @@ TEST(Checkpoint, WeightsAreLoadedIntoEveryLaneFromStepZero) {
     write_safetensors(path.get(), tensors, {});
     opened.session.apply(LoadWeightsCommand{path.get()});
     EXPECT_NE(opened.said().find("does not fit spiral-mlp"), std::string::npos) << opened.said();
+}
+
+// A history laid over another run is the one that was saved, point by point.
+TEST(SavedRun, IsTheHistoryOfTheRunThatWasSaved) {
+    const CheckpointPath path;
+    FailingBackend backend;
+    Timeline timeline;
+    Session session(
+        backend, timeline, [](int, const StepRecord&) {}, [] {});
+    session.begin(small_scenario(), RunState::paused);
+    session.apply(StepCommand{9});
+    while (session.running()) session.step();
+    session.apply(SaveCheckpointCommand{path.get()});
+    std::vector<std::vector<SeriesPoint>> saved;
+    for (int lane = 0; lane < 2; ++lane)
+        saved.push_back(timeline.series(lane, SeriesKind::loss, 0, 100, 1000));
+    ASSERT_EQ(saved[0].size(), 9u);
+
+    session.apply(RestartCommand{});
+    session.apply(SetTechniqueCommand{"mixed", "storage", "bf16"});
+    session.apply(StepCommand{4});
+    while (session.running()) session.step();
+    session.apply(OverlayRunCommand{path.get()});
+    const Snapshot snapshot = session.make_snapshot();
+    ASSERT_EQ(snapshot.overlays.size(), 1u);
+    const SavedRun& run = *snapshot.overlays[0];
+    EXPECT_EQ(run.next_step, 9);
+    ASSERT_EQ(run.lanes.size(), 2u);
+    EXPECT_EQ(run.lanes[1].name, "mixed");
+    EXPECT_EQ(run.lanes[1].techniques.storage, Format::fp16);
+    for (std::size_t lane = 0; lane < 2; ++lane) {
+        const auto points = run.history->series(run.lanes[lane].id, SeriesKind::loss, 0, 100, 1000);
+        ASSERT_EQ(points.size(), saved[lane].size());
+        for (std::size_t i = 0; i < points.size(); ++i) {
+            EXPECT_EQ(points[i].first_step, saved[lane][i].first_step);
+            EXPECT_EQ(points[i].last, saved[lane][i].last);
+        }
+    }
+    EXPECT_EQ(snapshot.next_step, 4) << "the run itself goes on";
+    EXPECT_EQ(snapshot.lanes[1].techniques.storage, Format::bf16);
+
+    session.apply(RemoveOverlaysCommand{});
+    EXPECT_TRUE(session.make_snapshot().overlays.empty());
+    for (std::size_t i = 0; i < kMostOverlays + 1; ++i) session.apply(OverlayRunCommand{path.get()});
+    EXPECT_EQ(session.make_snapshot().overlays.size(), kMostOverlays);
+    EXPECT_NE(session.make_snapshot().messages.back().text.find("take them away first"), std::string::npos);
+    session.apply(OpenScenarioCommand{"image-fit", {}, {}});
+    EXPECT_TRUE(session.make_snapshot().overlays.empty()) << "its losses are no scale for this scenario's";
+    session.apply(OverlayRunCommand{path.get()});
+    EXPECT_NE(session.make_snapshot().messages.back().text.find("open spiral-mlp first"), std::string::npos)
+        << session.make_snapshot().messages.back().text;
+    path.write("no checkpoint");
+    session.apply(OverlayRunCommand{path.get()});
+    EXPECT_NE(session.make_snapshot().messages.back().text.find(path.get()), std::string::npos);
+    EXPECT_EQ(session.make_snapshot().state, RunState::paused);
 }
 
 }  // namespace
