@@ -144,8 +144,8 @@ class Application {
     }
     bool must_go_on() {
         return frames_to_draw_ > 0 || window_.has_input_waiting() ||
-               workbench_.ui().messages.is_animating() || !options_.screenshot.empty() ||
-               (driver_ && driver_->is_waiting());
+               workbench_.ui().messages.is_animating() || workbench_.ui().requests.another_frame ||
+               !options_.screenshot.empty() || (driver_ && driver_->is_waiting());
     }
 
     /// Sleeps until something happens, at most until the next frame may be drawn.

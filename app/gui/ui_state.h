@@ -3,6 +3,7 @@
 // It must not hold anything of a Snapshot but names and ids, because lanes and tensors come and go.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "gui/ui_probe.h"
 #include "gui/widgets/plot_state.h"
 #include "session/snapshot.h"
+#include "train/retained_values.h"
 
 namespace halfscope {
 
@@ -25,6 +27,8 @@ enum class ThemeKind : std::uint8_t { light, dark };
 enum class GradientView : std::uint8_t { scaled, unscaled };
 /// What a share of flushed elements is a share of.
 enum class ShareOf : std::uint8_t { nonzero, all };
+/// What a row of gradients stands for: a tensor, or a layer with all its parameters.
+enum class GradientRows : std::uint8_t { tensors, layers };
 /// In which order the staircase lists the layers.
 enum class StairOrder : std::uint8_t { depth, worst_first };
 /// What the model view shows of a fitted picture: itself, or how far it is from the target.
@@ -91,6 +95,21 @@ struct AccumulatorLab {
     AskedLook asked;
 };
 
+/// Which format values are shown as stored in.
+enum class WhatIfKind : std::uint8_t { counted, fp16, bf16, e4m3, e5m2, custom };
+struct WhatIfFormat {
+    WhatIfKind kind = WhatIfKind::counted;
+    int exponent_bits = 6, mantissa_bits = 9;  ///< of custom
+};
+
+/// What formats are asked of values that were kept (train/retained_values.h), and how far measuring has come:
+/// under the scale in use, and under the dragged one.
+struct FormatWhatIf {
+    WhatIfFormat choice;
+    std::array<ErrorMeasurement, 2> errors;
+    AskedLook asked;
+};
+
 /// What is being edited and is not yet, or not quite, part of the run.
 struct Edits {
     ScenarioEdit scenario;
@@ -113,6 +132,7 @@ struct UiRequests {
     bool screenshot = false;      ///< of the whole window, to the working directory
     bool export_history = false;  ///< CSV of every series of every lane
     std::vector<ImageRequest> images;
+    bool another_frame = false;                  ///< something on the screen is not worked out yet
     std::optional<std::int64_t> go_to_step;      ///< of the run
     std::optional<std::int64_t> branch_at_step;  ///< of the selected lane
 };
@@ -125,6 +145,8 @@ struct UiState {
     GradientView gradient_view = GradientView::scaled;
     ShareOf share_of = ShareOf::nonzero;
     std::optional<int> what_if_scale;  ///< gradients are shown as under S = 2^this; none: as counted
+    GradientRows gradient_rows = GradientRows::tensors;
+    FormatWhatIf format_what_if;  ///< of the selected gradient
     Microscope microscope;
     AccumulatorLab accumulator;
     StairOrder stair_order = StairOrder::depth;
