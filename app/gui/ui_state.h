@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -17,6 +18,7 @@
 #include "gui/message_log.h"
 #include "gui/ui_probe.h"
 #include "gui/widgets/plot_state.h"
+#include "program/tensor_reader.h"
 #include "session/snapshot.h"
 #include "train/retained_values.h"
 
@@ -110,6 +112,27 @@ struct FormatWhatIf {
     AskedLook asked;
 };
 
+/// What a file of tensors is opened for: to be looked at, or, where it holds the network's weights, for
+/// these.
+enum class TensorPurpose : std::uint8_t { look, decide };
+
+/// The view of a tensor file. Its tensors are selected by their place in the file.
+struct TensorFileView {
+    std::shared_ptr<TensorReader> reader;  ///< null: no file is open
+    TensorPurpose purpose = TensorPurpose::look;
+    std::int64_t drawn_version = 0;
+    std::string said_error;  ///< of the file, as it was put among the messages
+    std::optional<std::size_t> selected, kept_wish;
+    StairOrder order = StairOrder::depth;  ///< of the file
+    std::optional<int> what_if_scale;
+    FormatWhatIf what_if{{WhatIfKind::fp16}, {}, {}};
+
+    /// Whether there is something to show that was not drawn yet, or will be.
+    bool needs_frame() const {
+        return reader && (reader->is_busy() || reader->reading()->version != drawn_version);
+    }
+};
+
 /// What is being edited and is not yet, or not quite, part of the run.
 struct Edits {
     ScenarioEdit scenario;
@@ -121,7 +144,8 @@ struct Edits {
 
 struct Dialogs {
     bool keys = false, about = false, paper = false, log = false, open_data = false;
-    bool open_checkpoint = false, save_checkpoint = false;
+    bool open_checkpoint = false, save_checkpoint = false, open_tensors = false, dump_help = false;
+    std::string tensors_path;     ///< edited in open_tensors
     std::string data_path;        ///< edited in open_data
     std::string checkpoint_path;  ///< edited in the two others; where Ctrl S saves, empty: nowhere yet
 };
@@ -168,6 +192,7 @@ struct UiState {
     LayoutState layout;
 
     Edits edits;
+    TensorFileView tensors;
     std::optional<double> loading_since_s;  ///< ImGui's clock, while something is being loaded
     Dialogs dialogs;
     UiRequests requests;

@@ -276,11 +276,15 @@ void draw_parts(const Theme& theme, UiState& ui, const FormatLook& look, FormatW
     draw_table(theme, ui, format, columns, table_min, table_max);
     table_tooltip(theme, format, table_min, table_max);
     const std::string best = best_scale_text(theme, look, format);
-    draw_clipped_text(draw, ImVec2(min.x, table_max.y), width, theme.text, best);
     ui.probe.value(look.id + "/best", best);
+    // Beside the table the curves go on below it where there is room, and the best scale stays under it.
+    const bool is_long = parts.is_beside && max.y - table_max.y > 4 * line;
+    draw->AddText(ImGui::GetFont(), ImGui::GetFontSize(), ImVec2(min.x, table_max.y), theme.text,
+                  best.c_str(), nullptr, is_long ? parts.table_width : width);
     const ImVec2 curves_min = parts.is_beside ? ImVec2(table_max.x + theme.px(10), y)
                                               : ImVec2(min.x, table_max.y + line + theme.px(4));
-    const ImVec2 curves_max(max.x, parts.is_beside ? table_max.y : max.y);
+    const float long_end = std::min(max.y, y + theme.px(280));
+    const ImVec2 curves_max(max.x, !parts.is_beside ? max.y : is_long ? long_end : table_max.y);
     draw_curves(theme, ui, look, columns.front(), format, name, dragged, curves_min, curves_max);
 }
 
