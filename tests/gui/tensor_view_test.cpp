@@ -11,6 +11,7 @@
 #include "data/safetensors.h"
 #include "data/temporary_folder.h"
 #include "gui/files.h"
+#include "gui/keys.h"
 #include "gui/workbench_fixture.h"
 #include "numerics/rounding.h"
 #include "support/array_samples.h"
@@ -123,6 +124,9 @@ TEST_F(TensorViewTest, EveryTensorIsARowAndTheSelectedOneIsShownInEveryFormat) {
     fixture_.frames();
     expect_drawn("tensors/layer.weight", counted(Format::fp16, 0));
     EXPECT_FALSE(ui().what_if_scale) << "the run's own what-if is another";
+    handle_key({256, 0}, fixture_.workbench.context(fixture_.snapshot, fixture_.timeline, fixture_.sink));
+    fixture_.frames();
+    EXPECT_FALSE(ui().probe.find_value("tensors/state")) << "Escape closes it";
 }
 
 TEST_F(TensorViewTest, TheBestStaticScaleIsTheLargestWithoutOverflow) {

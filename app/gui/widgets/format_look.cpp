@@ -162,7 +162,8 @@ void draw_table(const Theme& theme, const UiState& ui, NumberFormat format,
         "largest of one", theme.text, [](const Column& column) { return column.error_largest; }, plain);
 }
 
-void table_tooltip(const Theme& theme, NumberFormat format, ImVec2 min, ImVec2 max) {
+void table_tooltip(const Theme& theme, const RetainedValues& values, NumberFormat format, ImVec2 min,
+                   ImVec2 max) {
     if (!ImGui::IsWindowHovered() || !ImGui::IsMouseHoveringRect(min, max)) return;
     begin_tooltip(theme);
     ImGui::TextUnformatted("Counted value by value: x times S, rounded once, nearest even.");
@@ -171,6 +172,13 @@ void table_tooltip(const Theme& theme, NumberFormat format, ImVec2 min, ImVec2 m
         "one: the same of the single value that fares worst; 1 where it was flushed.");
     if (format.beyond == Beyond::largest)
         dim_text(theme, "No infinity: what is beyond the largest number is stored as that, and is in N too.");
+    if (values.infinities > 0) {
+        const std::string count = count_text(static_cast<std::int64_t>(values.infinities));
+        dim_text(theme,
+                 format.beyond == Beyond::largest
+                     ? (count + " values were infinite already: stored as the largest number, in N.").c_str()
+                     : (count + " of the infinite ones were so already.").c_str());
+    }
     end_tooltip();
 }
 
@@ -274,7 +282,7 @@ void draw_parts(const Theme& theme, UiState& ui, const FormatLook& look, FormatW
     y += histogram + theme.px(4);
     const ImVec2 table_min(min.x, y), table_max(min.x + parts.table_width, y + parts.table_height);
     draw_table(theme, ui, format, columns, table_min, table_max);
-    table_tooltip(theme, format, table_min, table_max);
+    table_tooltip(theme, *look.values, format, table_min, table_max);
     const std::string best = best_scale_text(theme, look, format);
     ui.probe.value(look.id + "/best", best);
     // Beside the table the curves go on below it where there is room, and the best scale stays under it.
