@@ -99,6 +99,7 @@ class Application {
             driver_ = std::make_unique<Driver>(&Window::wake);
         }
         window_.start_imgui();
+        if (!options.open_path.empty()) window_.drop({options.open_path});
     }
 
     int run() {
@@ -144,7 +145,8 @@ class Application {
     }
     bool must_go_on() {
         return frames_to_draw_ > 0 || window_.has_input_waiting() ||
-               workbench_.ui().messages.is_animating() || !options_.screenshot.empty() ||
+               workbench_.ui().messages.is_animating() || workbench_.ui().requests.another_frame ||
+               workbench_.ui().tensors.needs_frame() || !options_.screenshot.empty() ||
                (driver_ && driver_->is_waiting());
     }
 
@@ -249,7 +251,7 @@ class Application {
         const bool failed = snapshot.state == RunState::failed;
         const bool stepped = snapshot.next_step >= options_.until_step || options_.paused;
         if (frames_drawn_ < options_.frames || !(stepped || failed)) return;
-        if (!failed && snapshot.state == RunState::loading) return;
+        if (!failed && (snapshot.state == RunState::loading || workbench_.ui().tensors.needs_frame())) return;
         const bool written = export_png(workbench_.ui(), options_.screenshot, whole_window());
         if (!written || failed) {
             throw std::runtime_error(workbench_.ui().messages.entries().back().text);

@@ -4,6 +4,8 @@
 
 #include "data/checkpoint_file.h"
 #include "data/image_source.h"
+#include "data/tensor_file.h"
+#include "gui/tensor_view.h"
 #include "gui/widgets/export.h"
 #include "program/scenario_file.h"
 #include "train/input_error.h"
@@ -22,9 +24,9 @@ bool has_extension(const std::string& path, const char* extension) {
 void open_file(const PanelContext& context, const std::string& path) {
     if (looks_like_checkpoint(path) || has_extension(path, ".checkpoint")) {
         open_checkpoint(context, path);
-    } else if (has_extension(path, ".safetensors")) {
-        context.commands.send(LoadWeightsCommand{path});
-        context.ui.messages.note("loading " + path);
+    } else if (is_tensor_file_name(path)) {
+        const bool may_be_weights = has_extension(path, ".safetensors");
+        open_tensors(context, path, may_be_weights ? TensorPurpose::decide : TensorPurpose::look);
     } else if (is_scenario_file(path)) {
         open_scenario_file(context, path);
     } else {

@@ -8,8 +8,9 @@
 
 namespace halfscope {
 
-/// A checkpoint is opened, a .safetensors file loaded into all lanes of the present scenario, a .toml file is
-/// an experiment described; anything else is data to train on: digits-cnn on a folder or an IDX file of
+/// A checkpoint is opened; a .safetensors file of the present network's weights is loaded into all lanes, any
+/// other file of tensors is shown (tensor_view.h), a pickled one refused; a .toml file is an experiment
+/// described; anything else is data to train on: digits-cnn on a folder or an IDX file of
 /// pictures, char-gru on a text, with the present lanes where the scenario stays.
 void open_file(const PanelContext& context, const std::string& path);
 void open_scenario_file(const PanelContext& context, const std::string& path);

@@ -38,6 +38,8 @@ void close_everything(UiState& ui) {
     const Dialogs before = std::exchange(ui.dialogs, {});
     ui.dialogs.data_path = before.data_path;
     ui.dialogs.checkpoint_path = before.checkpoint_path;
+    ui.dialogs.tensors_path = before.tensors_path;
+    ui.tensors.reader.reset();
     for (MessageLog::Entry& entry : ui.messages.entries()) entry.dismissed = true;
 }
 

@@ -11,10 +11,14 @@ namespace halfscope {
 namespace {
 
 void draw_file_menu(UiState& ui) {
-    if (!ImGui::BeginMenu("File")) return;
+    const bool is_open = ImGui::BeginMenu("File");
+    ui.probe.item("menu/file");
+    if (!is_open) return;
     if (ImGui::MenuItem("Open data or scenario...", "Ctrl O")) ui.dialogs.open_data = true;
     if (ImGui::MenuItem("Open checkpoint...")) ui.dialogs.open_checkpoint = true;
     ui.probe.item("menu/open_checkpoint");
+    if (ImGui::MenuItem("Open tensors...")) ui.dialogs.open_tensors = true;
+    ui.probe.item("menu/open_tensors");
     if (ImGui::MenuItem("Save checkpoint...", "Ctrl S")) ui.dialogs.save_checkpoint = true;
     ui.probe.item("menu/save_checkpoint");
     ImGui::Separator();
@@ -111,9 +115,13 @@ void draw_view_menu(UiState& ui) {
 }
 
 void draw_help_menu(UiState& ui) {
-    if (!ImGui::BeginMenu("Help")) return;
+    const bool is_open = ImGui::BeginMenu("Help");
+    ui.probe.item("menu/help");
+    if (!is_open) return;
     if (ImGui::MenuItem("Keys", "F1")) ui.dialogs.keys = true;
     if (ImGui::MenuItem("What the paper found")) ui.dialogs.paper = true;
+    if (ImGui::MenuItem("Your gradients from PyTorch")) ui.dialogs.dump_help = true;
+    ui.probe.item("menu/dump_help");
     if (ImGui::MenuItem("Messages so far")) ui.dialogs.log = true;
     if (ImGui::MenuItem("About Halfscope")) ui.dialogs.about = true;
     ImGui::EndMenu();

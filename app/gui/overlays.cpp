@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 
+#include "gui/dialog.h"
 #include "gui/files.h"
 #include "gui/imgui_compat.h"
 #include "gui/keys.h"
+#include "gui/tensor_view.h"
 #include "gui/widgets/controls.h"
 
 namespace halfscope {
@@ -131,26 +133,6 @@ void draw_rescue(const PanelContext& context) {
     ImGui::SameLine();
     dim_text(theme, "Return");
     end_notice();
-}
-
-/// A window in the middle with a close button. End it with ImGui::End() whatever this returns.
-bool begin_dialog(const PanelContext& context, const char* title, bool& open, float width) {
-    const ImVec2 size = ImGui::GetIO().DisplaySize;
-    ImGui::SetNextWindowPos(ImVec2(size.x * 0.5f, size.y * 0.5f), ImGuiCond_Appearing, ImVec2(0.5f, 0.5f));
-    const float shown_width = std::min(context.theme.px(width), size.x * 0.95f);
-    ImGui::SetNextWindowSizeConstraints(ImVec2(shown_width, 0), ImVec2(shown_width, size.y * 0.9f));
-    ImGui::PushStyleColor(ImGuiCol_WindowBg, context.theme.panel_background);
-    ImGui::PushStyleColor(ImGuiCol_TitleBgActive, context.theme.panel_background);
-    ImGui::PushStyleColor(ImGuiCol_TitleBg, context.theme.panel_background);
-    ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, context.theme.px(1));
-    ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, context.theme.px(6));
-    ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(context.theme.px(16), context.theme.px(12)));
-    const bool shown = ImGui::Begin(
-        title, &open,
-        ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_AlwaysAutoResize);
-    ImGui::PopStyleVar(3);
-    ImGui::PopStyleColor(3);
-    return shown;
 }
 
 void draw_keys(const PanelContext& context) {
@@ -297,11 +279,53 @@ void draw_open_checkpoint(const PanelContext& context) {
             context, "Open a checkpoint", dialogs.open_checkpoint, dialogs.checkpoint_path,
             "A whole run as it was when it was saved, here or by halfscope-cli train --checkpoint: it goes "
             "on "
-            "bit for bit as it would have gone on. A .safetensors file of weights starts every lane of the "
+            "bit for bit as it would have gone on. A .safetensors file of its weights starts every lane of "
+            "the "
             "present scenario from them. Both can also be dropped on the window.",
             "Open it", "open_checkpoint")) {
         open_file(context, dialogs.checkpoint_path);
     }
+}
+
+void draw_open_tensors(const PanelContext& context) {
+    Dialogs& dialogs = context.ui.dialogs;
+    if (draw_path_dialog(
+            context, "Open tensors", dialogs.open_tensors, dialogs.tensors_path,
+            "Tensors of any training, as .npy, .npz or .safetensors, each against the range of FP16 and of "
+            "other formats, with the loss scale that would be best. Help says how to write gradients from "
+            "PyTorch. The file can also be dropped on the window.",
+            "Open it", "open_tensors")) {
+        open_tensors(context, dialogs.tensors_path, TensorPurpose::look);
+    }
+}
+
+constexpr const char* kDumpLines =
+    "from safetensors.torch import save_file\n"
+    "# after loss.backward(), before optimizer.step()\n"
+    "save_file({name: p.grad for name, p in model.named_parameters()\n"
+    "           if p.grad is not None}, \"grads.safetensors\")\n";
+
+void draw_dump_help(const PanelContext& context) {
+    if (begin_dialog(context, "Your gradients from PyTorch", context.ui.dialogs.dump_help, 640)) {
+        ImGui::TextWrapped(
+            "These lines write the gradients of a step of your own training. Drop the file on this window, "
+            "or open it with File > Open tensors..., and see what FP16 and other formats make of them.");
+        ImGui::Dummy(ImVec2(0, context.theme.px(4)));
+        mono_text(context.theme, kDumpLines);
+        if (ImGui::Button("Copy these lines")) {
+            ImGui::SetClipboardText(kDumpLines);
+            context.ui.messages.note("copied to the clipboard");
+        }
+        context.ui.probe.item("dump_help/copy");
+        item_tooltip(context.theme, "to the clipboard");
+        wrapped_dim_text(
+            context.theme,
+            "With a GradScaler the gradients contain its scale until scaler.unscale_(optimizer). One array "
+            "alone: numpy.save(\"grad.npy\", p.grad.float().cpu().numpy()). Pickled files (.pt, .pth, .bin) "
+            "are programs and are not read.");
+        context.ui.probe.value("dialog", "dump_help");
+    }
+    ImGui::End();
 }
 
 void draw_save_checkpoint(const PanelContext& context) {
@@ -320,6 +344,7 @@ void draw_save_checkpoint(const PanelContext& context) {
 
 void draw_overlays(const PanelContext& context) {
     Dialogs& dialogs = context.ui.dialogs;
+    draw_tensor_view(context);
     draw_loading(context);
     draw_rescue(context);
     if (dialogs.keys) draw_keys(context);
@@ -329,6 +354,8 @@ void draw_overlays(const PanelContext& context) {
     if (dialogs.open_data) draw_open_data(context);
     if (dialogs.open_checkpoint) draw_open_checkpoint(context);
     if (dialogs.save_checkpoint) draw_save_checkpoint(context);
+    if (dialogs.open_tensors) draw_open_tensors(context);
+    if (dialogs.dump_help) draw_dump_help(context);
     draw_toasts(context);
 }
 

@@ -3,8 +3,10 @@
 // It must not hold anything of a Snapshot but names and ids, because lanes and tensors come and go.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,7 +18,9 @@
 #include "gui/message_log.h"
 #include "gui/ui_probe.h"
 #include "gui/widgets/plot_state.h"
+#include "program/tensor_reader.h"
 #include "session/snapshot.h"
+#include "train/retained_values.h"
 
 namespace halfscope {
 
@@ -25,6 +29,8 @@ enum class ThemeKind : std::uint8_t { light, dark };
 enum class GradientView : std::uint8_t { scaled, unscaled };
 /// What a share of flushed elements is a share of.
 enum class ShareOf : std::uint8_t { nonzero, all };
+/// What a row of gradients stands for: a tensor, or a layer with all its parameters.
+enum class GradientRows : std::uint8_t { tensors, layers };
 /// In which order the staircase lists the layers.
 enum class StairOrder : std::uint8_t { depth, worst_first };
 /// What the model view shows of a fitted picture: itself, or how far it is from the target.
@@ -91,6 +97,42 @@ struct AccumulatorLab {
     AskedLook asked;
 };
 
+/// Which format values are shown as stored in.
+enum class WhatIfKind : std::uint8_t { counted, fp16, bf16, e4m3, e5m2, custom };
+struct WhatIfFormat {
+    WhatIfKind kind = WhatIfKind::counted;
+    int exponent_bits = 6, mantissa_bits = 9;  ///< of custom
+};
+
+/// What formats are asked of values that were kept (train/retained_values.h), and how far measuring has come:
+/// under the scale in use, and under the dragged one.
+struct FormatWhatIf {
+    WhatIfFormat choice;
+    std::array<ErrorMeasurement, 2> errors;
+    AskedLook asked;
+};
+
+/// What a file of tensors is opened for: to be looked at, or, where it holds the network's weights, for
+/// these.
+enum class TensorPurpose : std::uint8_t { look, decide };
+
+/// The view of a tensor file. Its tensors are selected by their place in the file.
+struct TensorFileView {
+    std::shared_ptr<TensorReader> reader;  ///< null: no file is open
+    TensorPurpose purpose = TensorPurpose::look;
+    std::int64_t drawn_version = 0;
+    std::string said_error;  ///< of the file, as it was put among the messages
+    std::optional<std::size_t> selected, kept_wish;
+    StairOrder order = StairOrder::depth;  ///< of the file
+    std::optional<int> what_if_scale;
+    FormatWhatIf what_if{{WhatIfKind::fp16}, {}, {}};
+
+    /// Whether there is something to show that was not drawn yet, or will be.
+    bool needs_frame() const {
+        return reader && (reader->is_busy() || reader->reading()->version != drawn_version);
+    }
+};
+
 /// What is being edited and is not yet, or not quite, part of the run.
 struct Edits {
     ScenarioEdit scenario;
@@ -102,7 +144,8 @@ struct Edits {
 
 struct Dialogs {
     bool keys = false, about = false, paper = false, log = false, open_data = false;
-    bool open_checkpoint = false, save_checkpoint = false;
+    bool open_checkpoint = false, save_checkpoint = false, open_tensors = false, dump_help = false;
+    std::string tensors_path;     ///< edited in open_tensors
     std::string data_path;        ///< edited in open_data
     std::string checkpoint_path;  ///< edited in the two others; where Ctrl S saves, empty: nowhere yet
 };
@@ -113,6 +156,7 @@ struct UiRequests {
     bool screenshot = false;      ///< of the whole window, to the working directory
     bool export_history = false;  ///< CSV of every series of every lane
     std::vector<ImageRequest> images;
+    bool another_frame = false;                  ///< something on the screen is not worked out yet
     std::optional<std::int64_t> go_to_step;      ///< of the run
     std::optional<std::int64_t> branch_at_step;  ///< of the selected lane
 };
@@ -125,6 +169,8 @@ struct UiState {
     GradientView gradient_view = GradientView::scaled;
     ShareOf share_of = ShareOf::nonzero;
     std::optional<int> what_if_scale;  ///< gradients are shown as under S = 2^this; none: as counted
+    GradientRows gradient_rows = GradientRows::tensors;
+    FormatWhatIf format_what_if;  ///< of the selected gradient
     Microscope microscope;
     AccumulatorLab accumulator;
     StairOrder stair_order = StairOrder::depth;
@@ -147,6 +193,7 @@ struct UiState {
     LayoutState layout;
 
     Edits edits;
+    TensorFileView tensors;
     std::optional<double> loading_since_s;  ///< ImGui's clock, while something is being loaded
     Dialogs dialogs;
     UiRequests requests;

@@ -14,6 +14,7 @@ namespace halfscope {
 struct WindowOptions {
     ExperimentOptions experiment;
     std::string resume_path;         ///< a checkpoint to open; empty: none
+    std::string open_path;           ///< a file to open as if it were dropped on the window; empty: none
     std::string screenshot;          ///< PNG to write and end; empty: none
     std::int64_t frames = 0;         ///< draw at least so many frames before the screenshot
     std::int64_t until_step = 0;     ///< and wait until so many steps are done

@@ -188,6 +188,7 @@ void Workbench::draw_fold(const Layout& layout) {
 
 void Workbench::draw(const PanelContext& context, double now_s) {
     ui_.probe.begin_frame();
+    ui_.requests.another_frame = false;
     ui_.messages.set_clock(now_s);
     follow(context.snapshot);
     ui_.hovered_step = ui_.next_hovered_step;

@@ -61,6 +61,12 @@ std::unique_ptr<TensorFile> open_tensor_file(const std::string& path) {
     throw DataError("tensor file '" + path + "' is none of those that are read; give a " + kKinds + " file");
 }
 
+bool is_tensor_file_name(const std::string& path) {
+    const std::string extension = extension_of(path);
+    return extension == ".npy" || extension == ".npz" || extension == ".safetensors" ||
+           is_name_of_pickle(extension);
+}
+
 void refuse_pickled(const std::string& kind, const std::string& file) {
     throw DataError(
         kind + " '" + file +

@@ -52,6 +52,10 @@ class TensorFile {
 /// and for pickled Python objects (.pt, .pth, .bin of PyTorch, arrays of objects), which are programs.
 std::unique_ptr<TensorFile> open_tensor_file(const std::string& path);
 
+/// Whether the name ends as those of files do that open_tensor_file() reads, or refuses because pickle wrote
+/// them.
+bool is_tensor_file_name(const std::string& path);
+
 /// Throws DataError: "KIND 'FILE' holds pickled Python objects ..." and how to save the tensors instead.
 [[noreturn]] void refuse_pickled(const std::string& kind, const std::string& file);
 

@@ -109,6 +109,13 @@ struct CaptureDotCommand {
     DotSource source;
     std::int64_t row = 0, column = 0;
 };
+/// Keeps the gradients that a lane's next step would make of these tensors, together
+/// (train/retained_values.h).
+struct RetainGradientsCommand {
+    std::string lane;
+    ProbeKind kind = ProbeKind::weight_gradient;
+    std::vector<std::string> tensors;
+};
 /// After the device was lost: from the kept copy of the run, on the processor.
 struct GoOnOnCpuCommand {};
 
@@ -116,10 +123,7 @@ using Command =
     std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand, CancelCommand,
                  OpenScenarioCommand, SetTechniqueCommand, SetPresetCommand, AddLaneCommand,
                  RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand, SetCadenceCommand,
-                 SetStepDelayCommand, SaveCheckpointCommand, OpenCheckpointCommand, OverlayRunCommand,
-                 RemoveOverlaysCommand, LoadWeightsCommand, GoToStepCommand, UndoCommand, RedoCommand,
-                 SetHistoryCommand, SweepScalesCommand, SearchPrecisionCommand, PeekUpdateCommand,
-                 ExamineOverflowCommand, CaptureDotCommand, GoOnOnCpuCommand>;
+                 SetStepDelayCommand, SaveCheckpointCommand, OpenCheckpointCommand, OverlayRunCommand, RemoveOverlaysCommand, LoadWeightsCommand, GoToStepCommand, UndoCommand, RedoCommand, SetHistoryCommand, SweepScalesCommand, SearchPrecisionCommand, PeekUpdateCommand, ExamineOverflowCommand, CaptureDotCommand, RetainGradientsCommand, GoOnOnCpuCommand>;
 
 /// Whether it changes the course of the run from the present step on, so that making the run again needs it.
 bool changes_run(const Command& command);

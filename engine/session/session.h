@@ -92,6 +92,7 @@ class Session {
         std::shared_ptr<const UpdatePeek> peek;
         std::shared_ptr<const OverflowReport> overflow;
         std::shared_ptr<const DotCapture> dot;
+        std::shared_ptr<const RetainedGradients> retained;
         std::shared_ptr<const ModelView> view;
         std::int64_t view_step = -1;
         std::string signature;
@@ -179,6 +180,7 @@ class Session {
     void apply_command(const PeekUpdateCommand& command);
     void apply_command(const ExamineOverflowCommand& command);
     void apply_command(const CaptureDotCommand& command);
+    void apply_command(const RetainGradientsCommand& command);
 
     // session_commands.cpp
     bool attempt(const std::function<void()>& change);

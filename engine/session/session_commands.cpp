@@ -165,6 +165,7 @@ void Session::set_lane_techniques(Lane& lane, const Techniques& techniques) {
     state.sweep.reset();  // of other formats
     state.peek.reset();
     state.dot.reset();
+    state.retained.reset();
     if (state_ == RunState::paused) state.signature = lane.signature();
 }
 

@@ -1,5 +1,6 @@
 // Looking closely between two steps: at an update before it is made (train/update_peek.h), at one sum of a
-// layer (train/dot_capture.h), and at a step of the past that was not finite (train/overflow_report.h).
+// layer (train/dot_capture.h), at whole gradients (train/retained_values.h), and at a step of the past that
+// was not finite (train/overflow_report.h).
 #include <cstdint>
 #include <utility>
 
@@ -42,6 +43,17 @@ void Session::apply_command(const CaptureDotCommand& command) {
     const std::int64_t step = experiment_->next_step();
     lanes_[index].dot = std::make_shared<const DotCapture>(experiment_->lanes()[index].capture_dot(
         command.source, command.row, command.column, step, experiment_->batches_of(step)));
+    last_step_end_ = {};  // this was no step
+}
+
+void Session::apply_command(const RetainGradientsCommand& command) {
+    const std::size_t index = lane_index(command.lane);
+    if (state_ == RunState::failed)
+        throw InputError("the run has failed; restart it before its gradients are kept");
+    const std::int64_t step = experiment_->next_step();
+    lanes_[index].retained =
+        std::make_shared<const RetainedGradients>(experiment_->lanes()[index].retain_gradients(
+            command.kind, command.tensors, step, experiment_->batches_of(step)));
     last_step_end_ = {};  // this was no step
 }
 

@@ -43,6 +43,7 @@ LaneSnapshot Session::lane_snapshot(std::size_t index) const {
     shown.peek = state.peek;
     shown.overflow = state.overflow;
     shown.dot = state.dot;
+    shown.retained = state.retained;
     shown.view = state.view;
     shown.view_step = state.view_step;
     shown.signature = state.signature;

@@ -19,6 +19,7 @@
 #include "train/lane.h"
 #include "train/overflow_report.h"
 #include "train/precision_search.h"
+#include "train/retained_values.h"
 #include "train/scale_sweep.h"
 #include "train/scenario.h"
 #include "train/techniques.h"
@@ -87,6 +88,8 @@ struct LaneSnapshot {
     std::shared_ptr<const UpdatePeek> peek;
     /// The latest sum taken from a layer; null: none yet, or of other formats.
     std::shared_ptr<const DotCapture> dot;
+    /// The gradients kept last; null: none yet, or of other formats.
+    std::shared_ptr<const RetainedGradients> retained;
     /// The latest examination of a step that was not finite; null: none yet.
     std::shared_ptr<const OverflowReport> overflow;
     std::shared_ptr<const ModelView> view;  ///< latest picture, map or text; null: none yet

@@ -81,6 +81,7 @@ struct UpdatePeek;
 struct DotCapture;
 struct DotSource;
 struct OverflowReport;
+struct RetainedGradients;
 
 class Lane {
   public:
@@ -150,6 +151,11 @@ class Lane {
     /// Where values of the step on these batches are not finite, and which loss scale would be small enough:
     /// its passes once more, without an update. Changes nothing that later steps depend on.
     OverflowReport examine_overflow(std::int64_t step, std::span<const Batch> batches);
+    /// The gradients that the step on these batches would make of these tensors without rounding and loss
+    /// scale: the shadow pass. Of activations: those of the last of the batches. Changes nothing that later
+    /// steps depend on. Throws InputError where there is no such gradient, or more than kMostRetained values.
+    RetainedGradients retain_gradients(ProbeKind kind, std::span<const std::string> tensors,
+                                       std::int64_t step, std::span<const Batch> batches);
     /// Everything that later steps depend on beside the techniques, bit for bit.
     LaneRecord record() const;
     /// Goes on from there. Throws InputError, and changes nothing, where a buffer is missing, surplus or not

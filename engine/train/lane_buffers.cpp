@@ -307,9 +307,10 @@ void LaneBuffers::backward(const PassSettings& settings) {
     std::vector<int> received(graph_->tensors().size(), 0);
     for (std::size_t index = graph_->nodes().size(); index-- > 0;) {
         const Node& node = graph_->nodes()[index];
-        if (settings.watch && node.output == settings.watch->id) {
+        for (GradientWatch& watch : settings.watches) {
+            if (node.output != watch.id) continue;
             const TensorView whole = gradient(node.output);
-            settings.watch->values = download_floats(*backend_, whole.reshaped(1, whole.elements()));
+            watch.values = download_floats(*backend_, whole.reshaped(1, whole.elements()));
         }
         gather_inputs(index, settings, call);
         gather_gradients(index, settings, received, call);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "backend/backend.h"
@@ -23,8 +24,8 @@ struct GradientWatch {
 struct PassSettings {
     RunMode mode = RunMode::training;
     std::uint64_t seed = 0;
-    ProbeCounts* counts = nullptr;   ///< null: nothing is counted
-    GradientWatch* watch = nullptr;  ///< not in a pass that a device records
+    ProbeCounts* counts = nullptr;          ///< null: nothing is counted
+    std::span<GradientWatch> watches = {};  ///< not in a pass that a device records
 };
 
 /// A key of the counter-based generator for one purpose, so that no two uses share random bits.

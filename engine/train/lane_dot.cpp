@@ -41,8 +41,9 @@ DotCapture Lane::capture_dot(const DotSource& source, std::int64_t row, std::int
     const auto node = std::find_if(graph.nodes().begin(), graph.nodes().end(),
                                    [&](const Node& other) { return other.name == source.layer; });
     GradientWatch watch{node->output, {}};
+    const bool needs_gradient = source.kind == DotKind::weight_gradient;
     const KeptStatistics kept(state.backend, training);
-    state.run_watched(step, batches, source.kind == DotKind::weight_gradient ? &watch : nullptr);
+    state.run_watched(training, step, batches, state.scaler.scale, std::span(&watch, needs_gradient ? 1 : 0));
 
     DotCapture capture;
     capture.source = source;
@@ -101,13 +102,14 @@ DotCapture Lane::capture_dot(const DotSource& source, std::int64_t row, std::int
     return capture;
 }
 
-/// The last batch's passes at the present scale. `watch`: a gradient to be brought home while it is there.
-void Lane::State::run_watched(std::int64_t step, std::span<const Batch> batches, GradientWatch* watch) {
+/// The last batch's passes; backward only where gradients are to be brought home while they are there.
+void Lane::State::run_watched(LaneBuffers& buffers, std::int64_t step, std::span<const Batch> batches,
+                              float scale, std::span<GradientWatch> watches) {
     const auto count = static_cast<std::int64_t>(batches.size());
-    training->feed(batches.back(), pass_values(step, count - 1, count, scaler.scale));
-    const PassSettings settings{RunMode::training, seed(), nullptr, watch};
-    training->forward(settings);
-    if (watch) training->backward(settings);
+    buffers.feed(batches.back(), pass_values(step, count - 1, count, scale));
+    const PassSettings settings{RunMode::training, seed(), nullptr, watches};
+    buffers.forward(settings);
+    if (!watches.empty()) buffers.backward(settings);
 }
 
 }  // namespace halfscope

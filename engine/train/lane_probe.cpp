@@ -46,7 +46,7 @@ void Lane::State::count_weights(ProbeCounts& counts) const {
     backend.convert_each(conversions);
 }
 
-void Lane::State::run_shadow(std::int64_t step, std::span<const Batch> batches, ProbeCounts* counts) {
+LaneBuffers& Lane::State::loaded_shadow() {
     const Graph& graph = training->graph();
     if (!shadow) {
         shadow =
@@ -63,7 +63,11 @@ void Lane::State::run_shadow(std::int64_t step, std::span<const Batch> batches, 
         conversions.push_back({shadow->flat_value(p), compute.reshaped(1, compute.elements())});
     }
     backend.convert_each(conversions);
-    run_batches(*shadow, batches.size() > 1 ? 0 : -1, step, batches, 1.0f, counts, nullptr);
+    return *shadow;
+}
+
+void Lane::State::run_shadow(std::int64_t step, std::span<const Batch> batches, ProbeCounts* counts) {
+    run_batches(loaded_shadow(), batches.size() > 1 ? 0 : -1, step, batches, 1.0f, counts, nullptr);
 }
 
 std::vector<ShadowFinding> Lane::State::compare_with_shadow(bool is_accumulated, float inverse_scale) {

@@ -2,7 +2,8 @@
 // lane_probe.cpp (measuring), lane_transfer.cpp (weights from one plan to another), lane_parameters.cpp
 // (weights by name), lane_record.cpp (checkpoints), lane_gradients.cpp (a pass without an update),
 // lane_sweep.cpp (many of them), lane_peek.cpp (an update that is not made), lane_examine.cpp (where a NaN
-// or infinity came from) and lane_dot.cpp (one sum, addend by addend). Nobody else includes it.
+// or infinity came from), lane_dot.cpp (one sum, addend by addend) and lane_retain.cpp (gradients, kept
+// whole). Nobody else includes it.
 #pragma once
 
 #include <chrono>
@@ -140,6 +141,8 @@ struct Lane::State {
     /// The same, all zero.
     ProbeCounts& cleared_counts();
     void count_weights(ProbeCounts& counts) const;
+    /// The shadow's buffers, made at first use, with the compute weights in them.
+    LaneBuffers& loaded_shadow();
     /// FP32 passes at the compute weights; counted where `counts` is given.
     void run_shadow(std::int64_t step, std::span<const Batch> batches, ProbeCounts* counts = nullptr);
     /// The training gradients against those of the shadow pass that has run.
@@ -148,7 +151,8 @@ struct Lane::State {
                                        const std::vector<ShadowFinding>& shadow_findings) const;
 
     // lane_dot.cpp
-    void run_watched(std::int64_t step, std::span<const Batch> batches, GradientWatch* watch);
+    void run_watched(LaneBuffers& buffers, std::int64_t step, std::span<const Batch> batches, float scale,
+                     std::span<GradientWatch> watches);
 
     // lane_examine.cpp
     bool note_overflow(OverflowReport& report, TensorId id, const std::string& layer, ProbeKind kind,

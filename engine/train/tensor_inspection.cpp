@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "data/data_error.h"
+#include "data/printable_text.h"
 #include "numerics/tensor_tally.h"
 #include "train/input_error.h"
 
@@ -74,18 +75,50 @@ std::optional<InspectedTensor> TensorInspection::count(std::size_t index, const 
     if (heading.type == ElementType::other)
         throw std::invalid_argument("no numbers to count in " + heading.name);
     TensorCounter counter(heading);
+    if (!read(index, stop, [&](std::string_view piece) { counter.add(piece); })) return std::nullopt;
+    return counter.result();
+}
+
+std::optional<RetainedValues> TensorInspection::keep(std::size_t index, const StopInspection& stop) {
+    const TensorHeading& heading = tensors().at(index);
+    const std::string name = quoted_name(heading.name);
+    if (heading.type == ElementType::other)
+        throw InputError(name + " holds " + heading.not_read + ", no floating-point numbers");
+    if (heading.count > kMostRetained) {
+        throw InputError(name + " has " + std::to_string(heading.count) + " values; at most " +
+                         std::to_string(kMostRetained) + " are kept to be looked at in other formats");
+    }
+    std::vector<float> values;
+    values.reserve(static_cast<std::size_t>(heading.count));
+    LostDoubles lost;
+    const bool is_whole = read(index, stop, [&](std::string_view piece) {
+        const std::size_t before = values.size();
+        values.resize(before + piece.size() / element_bytes(heading.type));
+        widen_elements(heading.type, heading.order, piece, values.data() + before, lost);
+    });
+    if (!is_whole) return std::nullopt;
+    RetainedValues kept = retain_values(values);
+    kept.infinities -= lost.to_inf;
+    kept.lost_to_infinity = lost.to_inf;
+    kept.zeros -= lost.to_zero;
+    kept.lost_to_zero = lost.to_zero;
+    return kept;
+}
+
+/// Hands over the tensor's pieces; false where it was stopped.
+bool TensorInspection::read(std::size_t index, const StopInspection& stop,
+                            const std::function<void(std::string_view)>& take) {
     bool stopped = false;
     try {
         file_->read(index, [&](std::string_view piece) {
             stopped = stop && stop();
-            if (!stopped) counter.add(piece);
+            if (!stopped) take(piece);
             return !stopped;
         });
     } catch (const DataError& error) {
         throw InputError(error.what());
     }
-    if (stopped) return std::nullopt;
-    return counter.result();
+    return !stopped;
 }
 
 }  // namespace halfscope

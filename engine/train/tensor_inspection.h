@@ -1,7 +1,7 @@
 // What FP16 would make of the tensors of a file: counts as a probe takes them, and the largest loss scale
 // that none of them overflows at. Used by the programs: `halfscope-cli inspect`, files dropped on the window.
-// The formats are data/tensor_file.h's, the counts numerics'; it must keep no elements, and defines no class
-// of its own.
+// The formats are data/tensor_file.h's, the counts numerics'; counting keeps no elements, and it defines no
+// class of its own.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/tensor_file.h"
 #include "numerics/tensor_counts.h"
+#include "train/retained_values.h"
 
 namespace halfscope {
 
@@ -57,7 +59,14 @@ class TensorInspection {
     /// out to be cut off or damaged.
     std::optional<InspectedTensor> count(std::size_t index, const StopInspection& stop = {});
 
+    /// Reads the tensor and keeps its values; nothing where it was stopped. Throws InputError where the file
+    /// is cut off or damaged, holds no numbers there, or more than kMostRetained.
+    std::optional<RetainedValues> keep(std::size_t index, const StopInspection& stop = {});
+
   private:
+    bool read(std::size_t index, const StopInspection& stop,
+              const std::function<void(std::string_view)>& take);
+
     std::unique_ptr<TensorFile> file_;
 };
 

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "gui/driven_window.h"
+#include "support/array_samples.h"
 
 namespace halfscope {
 namespace {
@@ -223,6 +224,41 @@ TEST(Window, ADroppedTextIsTrainedOn) {
     EXPECT_EQ(window.snapshot()["text"], path);
     window.wait_step(2);
     std::filesystem::remove(path);
+    EXPECT_EQ(window.quit(), 0);
+}
+
+TEST(Window, TensorsAreOpenedCountedBesideTheFramesAndShownInAnotherFormat) {
+    NEEDS_A_WINDOW();
+    const std::string stem =
+        (std::filesystem::temp_directory_path() / ("halfscope-" + std::to_string(getpid()))).string();
+    const std::string small = stem + "-small.npy", endless = stem + "-endless.npy";
+    std::ofstream(small, std::ios::binary)
+        << samples::npy("<f4", "(4,)", samples::bytes_of<float>({1e-9f, 1e-5f, 1.0f, 0.0f}));
+    const std::uint64_t count = std::uint64_t{1} << 34;
+    std::ofstream(endless, std::ios::binary) << samples::npy("<f2", "(" + std::to_string(count) + ",)", "");
+    std::filesystem::resize_file(endless, std::filesystem::file_size(endless) + 2 * count);
+    const std::string name = std::filesystem::path(small).stem().string();
+
+    DrivenWindow window(small_spiral({"--paused", "--open", small}));
+    window.wait_value("tensors/state", "complete");
+    EXPECT_EQ(window.number("tensors/" + name + "/flushed"), 1);
+    EXPECT_EQ(window.number("tensors/" + name + "/subnormal"), 1);
+    window.click("tensors/" + name);
+    window.click("tensors/format");
+    window.click("tensors/format/e4m3");
+    window.wait_value("tensors/format/now/flushed", "2");
+    window.click("tensors/format/curves");
+    window.wait_value("tensors/format/dragged/scale", "1024");
+    EXPECT_EQ(window.number("tensors/format/dragged/flushed"), 1);
+
+    // 32 GiB of zeros that are not there: frames go on while they are read, and Cancel answers.
+    window.ask("drop " + endless);
+    window.wait_value("tensors/state", "counting");
+    window.wait_frames(20);
+    window.click("tensors/cancel");
+    window.wait_value("tensors/state", "cancelled");
+    std::filesystem::remove(small);
+    std::filesystem::remove(endless);
     EXPECT_EQ(window.quit(), 0);
 }
 

@@ -31,6 +31,8 @@ WorkbenchFixture::WorkbenchFixture(int steps) {
     session.apply(SweepScalesCommand{"fp16"});
     session.apply(PeekUpdateCommand{"fp16", "fc1.weight"});
     session.apply(CaptureDotCommand{"fp16", {DotKind::weight_gradient, "fc2", 8, 8, 64}, 1, 2});
+    session.apply(RetainGradientsCommand{"fp16", ProbeKind::weight_gradient, {"fc1.weight", "fc1.bias"}});
+    session.apply(RetainGradientsCommand{"mixed", ProbeKind::weight_gradient, {"fc1.weight"}});
     while (session.has_work()) session.work();
     session.apply(SearchPrecisionCommand{"fp16", 1e-4});
     while (session.has_work()) session.work();

@@ -228,9 +228,6 @@ TEST(Files, GoWhereTheyBelong) {
     open("run.checkpoint");
     ASSERT_NE(only_command<OpenCheckpointCommand>(fixture.sink), nullptr);
     EXPECT_EQ(only_command<OpenCheckpointCommand>(fixture.sink)->path, "run.checkpoint");
-    open("weights.safetensors");
-    ASSERT_NE(only_command<LoadWeightsCommand>(fixture.sink), nullptr);
-    EXPECT_EQ(only_command<LoadWeightsCommand>(fixture.sink)->path, "weights.safetensors");
     open("some.txt");
     ASSERT_NE(only_command<OpenScenarioCommand>(fixture.sink), nullptr);
     EXPECT_EQ(only_command<OpenScenarioCommand>(fixture.sink)->settings.text_path, "some.txt");

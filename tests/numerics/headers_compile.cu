@@ -4,6 +4,7 @@
 #include "numerics/exponent_histogram.h"
 #include "numerics/format.h"
 #include "numerics/math.h"
+#include "numerics/number_format.h"
 #include "numerics/portability.h"
 #include "numerics/random.h"
 #include "numerics/rounding.h"

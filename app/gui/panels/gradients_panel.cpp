@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <deque>
 
+#include "gui/gradient_detail.h"
 #include "gui/imgui_compat.h"
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
@@ -11,7 +13,6 @@
 #include "gui/widgets/lane_choice.h"
 #include "gui/widgets/probe_csv.h"
 #include "gui/widgets/tensor_row.h"
-#include "gui/widgets/waterfall.h"
 #include "gui/widgets/what_if.h"
 
 namespace halfscope {
@@ -31,11 +32,6 @@ const char* kind_name(ProbeKind kind) {
     return std::find_if(kKinds.begin(), kKinds.end(),
                         [kind](const KindName& entry) { return entry.kind == kind; })
         ->name;
-}
-
-/// Unscaled makes no difference where values contain no scale.
-GradientView shown_view(const UiState& ui) {
-    return is_gradient(ui.probe_kind) ? ui.gradient_view : GradientView::scaled;
 }
 
 using ProbePointers = std::vector<const Probe*>;
@@ -63,11 +59,28 @@ void draw_kind_choice(const PanelContext& context) {
     ImGui::EndCombo();
 }
 
+void draw_rows_choice(const PanelContext& context) {
+    UiState& ui = context.ui;
+    const bool by_tensor = ui.gradient_rows == GradientRows::tensors;
+    flow_to(ImGui::CalcTextSize("by tensor").x + ImGui::GetStyle().FramePadding.x * 2);
+    if (ImGui::Button(by_tensor ? "by tensor" : "by layer"))
+        ui.gradient_rows = by_tensor ? GradientRows::layers : GradientRows::tensors;
+    ui.probe.item("gradients/rows");
+    ui.probe.value("gradients/rows", by_tensor ? "tensors" : "layers");
+    item_tooltip(
+        context.theme,
+        "by tensor: a row for each. by layer: weight, bias and what else a layer has as one row. The "
+        "last row is all of them. The what-if below is of the row that is selected.");
+}
+
 void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane) {
     UiState& ui = context.ui;
     draw_lane_choice(context.theme, ui, context.snapshot, lane, "gradients");
     draw_kind_choice(context);
-    if (is_gradient(ui.probe_kind)) draw_view_choice(context.theme, ui, "gradients");
+    if (is_gradient(ui.probe_kind)) {
+        draw_rows_choice(context);
+        draw_view_choice(context.theme, ui, "gradients");
+    }
     if (ui.what_if_scale && is_gradient(ui.probe_kind)) {
         const std::string label = "what if S = " + context.theme.power_of_two(*ui.what_if_scale) + "  x";
         flow_to(ImGui::CalcTextSize(label.c_str()).x + ImGui::GetStyle().FramePadding.x * 2);
@@ -162,21 +175,22 @@ void report_row(UiState& ui, const Probe& probe) {
     ui.probe.value(id + "/denominator", static_cast<double>(shares.denominator));
 }
 
-/// One tensor's line: a click opens or closes its detail.
-void draw_row(const PanelContext& context, const LaneSnapshot& lane, const Probe& probe,
+/// One row's line: a click opens or closes its detail.
+enum class RowState { plain, selected };
+void draw_row(const PanelContext& context, const LaneSnapshot& lane, const Probe& probe, RowState state,
               const ExponentAxis& axis, const RowColumns& columns, ImVec2 size) {
     UiState& ui = context.ui;
     const ImVec2 min = ImGui::GetCursorScreenPos(), max(min.x + size.x, min.y + size.y);
     ImGui::PushID(probe.tensor.c_str());
     ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(0, 0));
     if (ImGui::InvisibleButton("row", size)) {
-        ui.selected_tensor = ui.selected_tensor == probe.tensor ? "" : probe.tensor;
+        ui.selected_tensor = state == RowState::selected ? "" : probe.tensor;
     }
     ImGui::PopStyleVar();
     ImGui::PopID();
     report_row(ui, probe);
     if (!ImGui::IsItemVisible()) return;
-    const bool hovered = ImGui::IsItemHovered(), is_selected = ui.selected_tensor == probe.tensor;
+    const bool hovered = ImGui::IsItemHovered(), is_selected = state == RowState::selected;
     ImDrawList* draw = ImGui::GetWindowDrawList();
     if (hovered || is_selected) draw->AddRectFilled(min, max, context.theme.accent_soft);
     draw_tensor_row(draw, context.theme, probe, axis, columns, shown_view(ui), ui.share_of, min, max);
@@ -189,7 +203,7 @@ void draw_row(const PanelContext& context, const LaneSnapshot& lane, const Probe
 /// All tensors of the kind, one row each; they share out the height and scroll where they are many. Returns
 /// the axis, for the detail below.
 ExponentAxis draw_rows(const PanelContext& context, const LaneSnapshot& lane, const ProbePointers& probes,
-                       float height) {
+                       std::size_t selected, float height) {
     const Theme& theme = context.theme;
     const ImVec2 origin = ImGui::GetCursorScreenPos();
     const float width = ImGui::GetContentRegionAvail().x, line = ImGui::GetTextLineHeight();
@@ -210,112 +224,69 @@ ExponentAxis draw_rows(const PanelContext& context, const LaneSnapshot& lane, co
     ImGui::SetCursorScreenPos(ImVec2(origin.x, origin.y + header));
     const ImVec2 size(std::max(1.0f, right - origin.x), row_height);
     compat::begin_child("rows", ImVec2(width, std::max(1.0f, height - header)), compat::ChildBorder::none);
-    for (const Probe* probe : probes) draw_row(context, lane, *probe, axis, columns, size);
+    for (std::size_t index = 0; index < probes.size(); ++index) {
+        const RowState state = index == selected ? RowState::selected : RowState::plain;
+        draw_row(context, lane, *probes[index], state, axis, columns, size);
+    }
     ImGui::EndChild();
     return axis;
 }
 
-/// The selected tensor over time, on the rows' own axis, with the steps of its ends where the names are.
-void draw_history(const PanelContext& context, const LaneSnapshot& lane, const Probe& probe,
-                  const ExponentAxis& axis, float left, float top, float bottom) {
-    const Theme& theme = context.theme;
-    const GradientView view = shown_view(context.ui);
-    const float line = ImGui::GetTextLineHeight(), names = axis.left - left - theme.px(8);
-    ImDrawList* draw = ImGui::GetWindowDrawList();
-    draw_clipped_text(draw, ImVec2(left, top), axis.right - left, theme.text,
-                      probe.tensor + " over time, newest on top, " +
-                          (view == GradientView::scaled ? "as stored" : "unscaled"));
-    const float header = top + line, area = header + 2 * line + theme.px(6);
-    draw_exponent_axis(draw, theme, axis, BandEdges{}.shifted(shown_shift(probe.scale, view)), header, area);
-    if (bottom - area < theme.px(8)) return;
-    const std::vector<HistogramRow> rows = context.timeline.waterfall(lane.id, probe.tensor, probe.kind);
-    if (rows.empty()) return;
-    // Everything that changes the picture: probes, axis, view and theme. The axis counts by itself, because
-    // this snapshot may be older than the newest probe of the timeline.
-    const std::int64_t look =
-        (view == GradientView::scaled ? 0 : 2) + (theme.kind == ThemeKind::dark ? 0 : 1);
-    const std::int64_t version = (context.snapshot.run << 48) + (rows.back().step + 1) * 1024 +
-                                 (static_cast<std::int64_t>(axis.low) + 128) * 4 + look;
-    draw_waterfall(draw, theme, context.textures,
-                   "waterfall/" + std::to_string(lane.id) + "/" + probe.tensor + "/" + kind_name(probe.kind),
-                   version, rows, axis, view, area, bottom);
-    draw_clipped_text(draw, ImVec2(left, area), names, theme.text_dim,
-                      "step " + count_text(rows.back().step));
-    if (bottom - area > 2 * line) {
-        draw_clipped_text(draw, ImVec2(left, bottom - line), names, theme.text_dim,
-                          "step " + count_text(rows.front().step));
+/// Rows of tensors or layers, and all of them together last. `sums` keeps what is of several tensors.
+std::vector<GradientRow> rows_of(const ProbePointers& probes, GradientRows kind, std::deque<Probe>& sums) {
+    std::vector<std::pair<std::string, ProbePointers>> groups;
+    for (const Probe* probe : probes) {
+        const auto same = [&](const auto& group) { return group.first == probe->layer; };
+        const auto group =
+            kind == GradientRows::layers ? std::find_if(groups.begin(), groups.end(), same) : groups.end();
+        group == groups.end() ? groups.push_back({probe->layer, {probe}}) : group->second.push_back(probe);
     }
-    context.ui.probe.rectangle("gradients/waterfall", ImVec2(axis.left, area), ImVec2(axis.right, bottom));
+    std::vector<GradientRow> rows;
+    const auto add = [&](const ProbePointers& members, const std::string& name) {
+        GradientRow& row = rows.emplace_back();
+        row.probe = members.size() == 1 ? members.front() : &sums.emplace_back(total_of(members, name));
+        for (const Probe* member : members) row.tensors.push_back(member->tensor);
+    };
+    for (const auto& [layer, members] : groups) add(members, layer);
+    if (probes.size() > 1 && is_gradient(probes.front()->kind))
+        add(probes, "all " + std::to_string(probes.size()) + " tensors");
+    return rows;
 }
 
-/// A drag over the curves shows every histogram as it would be under the scale below the mouse; a double
-/// click ends it.
-void drag_scale(const PanelContext& context, const ScaleArea& area) {
-    if (area.max.x - area.min.x < 20 || area.max.y - area.min.y < 20) return;
-    ImGui::SetCursorScreenPos(area.min);
-    ImGui::InvisibleButton("what_if", ImVec2(area.max.x - area.min.x, area.max.y - area.min.y));
-    context.ui.probe.item("gradients/what_if/curves");
-    if (ImGui::IsItemHovered()) ImGui::SetMouseCursor(ImGuiMouseCursor_ResizeEW);
-    if (ImGui::IsItemActive()) context.ui.what_if_scale = area.exponent_at(ImGui::GetIO().MousePos.x);
-    if (ImGui::IsItemHovered() && ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left))
-        context.ui.what_if_scale.reset();
-}
-
-/// The selected tensor over time, and under other scales: beside it where the columns of numbers leave room,
-/// else below.
-void draw_detail(const PanelContext& context, const LaneSnapshot& lane, const Probe& probe,
-                 const ExponentAxis& axis) {
-    const Theme& theme = context.theme;
-    const ImVec2 origin = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
-    const ImVec2 end(origin.x + room.x, origin.y + room.y);
-    const bool has_what_if = is_gradient(probe.kind);
-    const float gap = theme.px(10);
-    const bool is_total = probe.layer.empty();  // which has no history
-    const bool is_beside = !is_total && end.x - axis.right - gap > theme.px(250);
-    const float bottom = has_what_if && !is_beside ? origin.y + room.y * 0.5f - gap * 0.5f : end.y;
-    if (!is_total)
-        draw_history(context, lane, probe, axis, origin.x, origin.y + theme.px(4), bottom - theme.px(2));
-    if (has_what_if) {
-        const ImVec2 min = is_total    ? ImVec2(origin.x, origin.y + theme.px(4))
-                           : is_beside ? ImVec2(axis.right + gap, origin.y + theme.px(4))
-                                       : ImVec2(origin.x, bottom + gap * 0.5f);
-        draw_what_if(ImGui::GetWindowDrawList(), theme, probe, lane.techniques, context.ui.what_if_scale, min,
-                     end);
-        drag_scale(context, what_if_area(theme, min, end));
-        context.ui.probe.rectangle("gradients/what_if", min, end);
-        if (context.ui.probe.enabled()) {
-            context.ui.probe.value("gradients/what_if/no_overflow_up_to",
-                                   static_cast<double>(largest_without_overflow(what_if(probe))));
-        }
-    }
-    ImGui::SetCursorScreenPos(origin);
-    ImGui::Dummy(ImVec2(std::max(1.0f, room.x), std::max(1.0f, room.y)));
+/// The row of the selected name, else the one with the tensor of that name among its own; none: the end.
+std::size_t selected_row(const std::vector<GradientRow>& rows, const std::string& name) {
+    const auto named = std::find_if(rows.begin(), rows.end(),
+                                    [&](const GradientRow& row) { return row.probe->tensor == name; });
+    const auto holds = [&](const GradientRow& row) {
+        return std::find(row.tensors.begin(), row.tensors.end(), name) != row.tensors.end();
+    };
+    const auto row = named != rows.end() ? named : std::find_if(rows.begin(), rows.end(), holds);
+    return static_cast<std::size_t>(row - rows.begin());
 }
 
 /// All rows, as counted or under another scale, the sum of all gradients last; and the selected one's detail.
 void draw_probes(const PanelContext& context, const LaneSnapshot& lane, const ProbePointers& counted) {
     const bool of_gradients = is_gradient(context.ui.probe_kind);
-    ProbePointers actual = counted;
-    Probe total;
-    if (of_gradients && counted.size() > 1) {
-        total = total_of(counted, "all " + std::to_string(counted.size()) + " tensors");
-        actual.push_back(&total);
-    }
+    std::deque<Probe> sums;
+    const std::vector<GradientRow> rows =
+        rows_of(counted, of_gradients ? context.ui.gradient_rows : GradientRows::tensors, sums);
+    ProbePointers shown;
     std::vector<Probe> moved;
-    ProbePointers shown = actual;
-    if (of_gradients && context.ui.what_if_scale) {
-        moved.reserve(actual.size());
-        for (std::size_t index = 0; index < actual.size(); ++index)
-            shown[index] = &moved.emplace_back(under_scale(*actual[index], *context.ui.what_if_scale));
+    moved.reserve(rows.size());
+    for (const GradientRow& row : rows) {
+        const bool is_moved = of_gradients && context.ui.what_if_scale;
+        shown.push_back(is_moved ? &moved.emplace_back(under_scale(*row.probe, *context.ui.what_if_scale))
+                                 : row.probe);
     }
     draw_caption(context, axis_caption(context, lane, shown));
-    const auto selected = std::find_if(actual.begin(), actual.end(), [&](const Probe* probe) {
-        return probe->tensor == context.ui.selected_tensor;
-    });
+    const std::size_t selected = selected_row(rows, context.ui.selected_tensor);
     const float left = ImGui::GetContentRegionAvail().y;
-    const bool has_detail = selected != actual.end() && left > context.theme.px(240);
-    const ExponentAxis axis = draw_rows(context, lane, shown, has_detail ? left * 0.52f : left);
-    if (has_detail) draw_detail(context, lane, **selected, axis);
+    const bool has_detail = selected < rows.size() && left > context.theme.px(240);
+    const bool has_format =
+        of_gradients && context.ui.format_what_if.choice.kind != WhatIfKind::counted && has_detail;
+    const ExponentAxis axis =
+        draw_rows(context, lane, shown, selected, has_detail ? left * (has_format ? 0.4f : 0.5f) : left);
+    if (has_detail) draw_gradient_detail(context, lane, rows[selected], axis);
 }
 
 void draw_menu(const PanelContext& context, const LaneSnapshot& lane, const ProbePointers& probes, ImVec2 min,

@@ -26,24 +26,18 @@ struct Stair {
     double lost = 0;                  ///< percent, of the worse of both
 };
 
-/// Percent of the non-zero elements that FP16 does not hold: flushed, infinite or NaN.
-double lost_percent(const Probe& probe) {
-    const ClassCounts& counts = probe.counts.fp16;
-    return percent_of(counts.flushed + counts.inf + counts.nan, counts.count() - counts.true_zero);
-}
-
 std::vector<Stair> stairs_of(const LaneSnapshot& lane, StairOrder order) {
     std::vector<Stair> stairs;
     for (const Probe& probe : lane.probes) {
         if (probe.kind == ProbeKind::activation) {
-            stairs.push_back({&probe, nullptr, lost_percent(probe)});
+            stairs.push_back({&probe, nullptr, lost_percent(probe.counts.fp16)});
         } else if (probe.kind == ProbeKind::activation_gradient) {
             const auto stair = std::find_if(stairs.begin(), stairs.end(), [&](const Stair& other) {
                 return other.forward->tensor == probe.tensor;
             });
             if (stair == stairs.end()) continue;
             stair->backward = &probe;
-            stair->lost = std::max(stair->lost, lost_percent(probe));
+            stair->lost = std::max(stair->lost, lost_percent(probe.counts.fp16));
         }
     }
     if (order == StairOrder::worst_first) {

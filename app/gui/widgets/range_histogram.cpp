@@ -80,6 +80,10 @@ ClassShares class_shares(const ClassCounts& counts, ShareOf share_of) {
     return shares;
 }
 
+double lost_percent(const ClassCounts& counts) {
+    return percent_of(counts.flushed + counts.inf + counts.nan, counts.count() - counts.true_zero);
+}
+
 void draw_bands(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges, float top,
                 float bottom) {
     const double borders[] = {axis.low, edges.subnormal, edges.normal, edges.overflow, axis.high};

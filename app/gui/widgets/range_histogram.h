@@ -35,6 +35,8 @@ struct ClassShares {
 /// Shares of FP16's classes: of non-zero elements (NaN counts as non-zero), or of all. NaN is in none of the
 /// four.
 ClassShares class_shares(const ClassCounts& counts, ShareOf share_of);
+/// Percent of the non-zero elements that the format does not hold: flushed, infinite or NaN.
+double lost_percent(const ClassCounts& counts);
 
 void draw_bands(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges, float top,
                 float bottom);

@@ -33,9 +33,13 @@ int ScaleArea::exponent_at(float pixel) const {
 }
 
 void draw_scale_grid(ImDrawList* draw, const Theme& theme, const ScaleArea& area) {
+    // Every second label where they would touch.
+    const float room = area.x(kGridStep) - area.x(0);
+    const bool is_tight = room < ImGui::CalcTextSize(theme.power_of_two(kLowestSweptScale).c_str()).x * 1.4f;
     for (int exponent = kLowestSweptScale; exponent <= kHighestSweptScale; exponent += kGridStep) {
         const float x = area.x(exponent);
         draw->AddLine(ImVec2(x, area.min.y), ImVec2(x, area.max.y), theme.grid);
+        if (is_tight && (exponent - kLowestSweptScale) % (2 * kGridStep) != 0) continue;
         const std::string label = theme.power_of_two(exponent);
         const float width = ImGui::CalcTextSize(label.c_str()).x;
         draw->AddText(

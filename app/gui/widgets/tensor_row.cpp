@@ -170,11 +170,8 @@ void draw_tensor_row(ImDrawList* draw, const Theme& theme, const Probe& probe, c
     draw_numbers(draw, theme, probe, columns, shares, min, max);
 }
 
-void tensor_tooltip(const Theme& theme, const Probe& probe, std::int64_t step) {
-    begin_tooltip(theme);
-    ImGui::Text("%s, %s, step %s", probe.tensor.c_str(), probe_kind_name(probe.kind),
-                count_text(step).c_str());
-    const ClassCounts& counts = probe.counts.fp16;
+void count_lines(const Theme& theme, const TensorCounts& counted) {
+    const ClassCounts& counts = counted.fp16;
     const auto line = [&](const char* name, std::uint64_t count) {
         const double share = percent_of(count, counts.count());
         char text[96];
@@ -192,8 +189,15 @@ void tensor_tooltip(const Theme& theme, const Probe& probe, std::int64_t step) {
     line("  came in so", counts.inf_incoming);
     line("NaN", counts.nan);
     ImGui::Text("smallest |x| %s, largest |x| %s",
-                number_text(static_cast<double>(probe.counts.min_abs), 3).c_str(),
-                number_text(static_cast<double>(probe.counts.max_abs), 3).c_str());
+                number_text(static_cast<double>(counted.min_abs), 3).c_str(),
+                number_text(static_cast<double>(counted.max_abs), 3).c_str());
+}
+
+void tensor_tooltip(const Theme& theme, const Probe& probe, std::int64_t step) {
+    begin_tooltip(theme);
+    ImGui::Text("%s, %s, step %s", probe.tensor.c_str(), probe_kind_name(probe.kind),
+                count_text(step).c_str());
+    count_lines(theme, probe.counts);
     if (probe.scale != 1.0)
         ImGui::Text("both contain the loss scale %s", scale_label(theme, probe.scale).c_str());
     if (probe.relative_error != -1) {

@@ -49,7 +49,9 @@ void draw_tensor_row(ImDrawList* draw, const Theme& theme, const Probe& probe, c
 void draw_all_zero(ImDrawList* draw, const Theme& theme, const Probe& probe, const ExponentAxis& axis,
                    float top, float bottom);
 
-/// Exact counts, one line each.
+/// Exact counts, one line each, for a tooltip.
+void count_lines(const Theme& theme, const TensorCounts& counts);
+/// The same with what else a probe tells.
 void tensor_tooltip(const Theme& theme, const Probe& probe, std::int64_t step);
 
 }  // namespace halfscope

@@ -64,20 +64,16 @@ void draw_curve(ImDrawList* draw, const Theme& theme, const std::vector<WhatIfPo
                   letter);
 }
 
-/// The scale in use, and what was counted there: the prediction must run through it.
-void draw_now(ImDrawList* draw, const Theme& theme, const Probe& probe, const ScaleArea& area) {
-    const double exponent = contained_log2(probe.scale);
+/// The scale in use, and what happens there: the curves must run through it.
+void draw_now(ImDrawList* draw, const Theme& theme, const WhatIfCurves& curves, const ScaleArea& area) {
+    const double exponent = contained_log2(curves.now_scale);
     if (exponent < kLowestSweptScale || exponent > kHighestSweptScale) return;
-    draw_scale_mark(draw, theme, area, std::exp2(exponent), "now", 1);
+    draw_scale_mark(draw, theme, area, curves.now_scale, curves.now_word, 1);
     const float x = area.x(exponent);
-    const ClassCounts& counts = probe.counts.fp16;
-    const std::uint64_t overflowed = counts.inf - counts.inf_incoming;
-    const std::uint64_t whole = counts.flushed + counts.subnormal + counts.normal + overflowed;
-    if (whole == 0) return;
-    draw_marker(draw, ImVec2(x, area.percent_y(percent_of(counts.flushed, whole))), theme.px(4),
-                MarkerShape::circle, theme.band(Band::flushed).solid);
-    draw_marker(draw, ImVec2(x, area.percent_y(percent_of(overflowed, whole))), theme.px(4),
-                MarkerShape::square, theme.band(Band::overflow).solid);
+    draw_marker(draw, ImVec2(x, area.percent_y(curves.now_flushed)), theme.px(4), MarkerShape::circle,
+                theme.band(Band::flushed).solid);
+    draw_marker(draw, ImVec2(x, area.percent_y(curves.now_overflow)), theme.px(4), MarkerShape::square,
+                theme.band(Band::overflow).solid);
 }
 
 /// For whom the prediction holds, in the title itself.
@@ -94,8 +90,8 @@ std::string title_of(const Probe& probe, const Techniques& techniques) {
 constexpr const char* kHonestLabel =
     "representation loss of these gradients; underflow upstream is not predicted";
 
-void draw_tooltip(const Theme& theme, const std::vector<WhatIfPoint>& points, const ScaleArea& area,
-                  float x) {
+void draw_tooltip(const Theme& theme, const WhatIfCurves& curves, const ScaleArea& area, float x) {
+    const std::vector<WhatIfPoint>& points = curves.points;
     const auto index = static_cast<std::size_t>(area.exponent_at(x) - kLowestSweptScale);
     const WhatIfPoint& point = points[index];
     const WhatIfWindow window = best_window(points);
@@ -108,9 +104,7 @@ void draw_tooltip(const Theme& theme, const std::vector<WhatIfPoint>& points, co
                     theme.power_of_two(window.first).c_str(), theme.power_of_two(window.last).c_str(),
                     percent_text(window.flushed).c_str());
     }
-    dim_text(theme,
-             "Exact for FP16, nearest even, subnormals kept, S a power of two. Circle and square: as counted "
-             "now. Representation loss of these gradients; underflow upstream is not predicted.");
+    dim_text(theme, curves.exactness.c_str());
     end_tooltip();
 }
 
@@ -126,6 +120,18 @@ std::vector<WhatIfPoint> what_if(const Probe& probe) {
             predicted.flushed + predicted.subnormal + predicted.normal + predicted.inf;
         if (whole == 0) return {};
         points.push_back({exponent, percent_of(predicted.flushed, whole), percent_of(predicted.inf, whole)});
+    }
+    return points;
+}
+
+std::vector<WhatIfPoint> what_if(const RetainedValues& values, NumberFormat format) {
+    std::vector<WhatIfPoint> points;
+    const std::uint64_t whole = values.magnitudes.size() + values.lost_to_infinity + values.lost_to_zero;
+    if (whole == 0) return points;
+    for (int exponent = kLowestSweptScale; exponent <= kHighestSweptScale; ++exponent) {
+        const FormatClasses found = classes_under(values, format, std::ldexp(1.0f, exponent));
+        points.push_back(
+            {exponent, percent_of(found.classes.flushed, whole), percent_of(found.overflowed(), whole)});
     }
     return points;
 }
@@ -192,35 +198,63 @@ ScaleArea what_if_area(const Theme& theme, ImVec2 min, ImVec2 max) {
             ImVec2(max.x - theme.px(6), max.y - line - label - theme.px(6))};
 }
 
-void draw_what_if(ImDrawList* draw, const Theme& theme, const Probe& probe, const Techniques& techniques,
-                  std::optional<int> shown, ImVec2 min, ImVec2 max) {
-    const float line = ImGui::GetTextLineHeight(), width = max.x - min.x;
-    const float label_height = ImGui::CalcTextSize(kHonestLabel, nullptr, false, width).y;
-    draw_clipped_text(draw, min, width, theme.text, title_of(probe, techniques));
-    const ScaleArea area = what_if_area(theme, min, max);
-    if (area.max.y - area.min.y < theme.px(24) || area.max.x - area.min.x < theme.px(60)) return;
+void draw_what_if_curves(ImDrawList* draw, const Theme& theme, const WhatIfCurves& curves,
+                         std::optional<int> shown, const ScaleArea& area) {
     draw->AddRectFilled(area.min, area.max, theme.plot_background);
-    const std::vector<WhatIfPoint> points = what_if(probe);
-    if (points.empty()) {
-        draw_clipped_text(draw, ImVec2(area.min.x + theme.px(6), (area.min.y + area.max.y - line) * 0.5f),
+    if (curves.points.empty()) {
+        const float middle = (area.min.y + area.max.y - ImGui::GetTextLineHeight()) * 0.5f;
+        draw_clipped_text(draw, ImVec2(area.min.x + theme.px(6), middle),
                           area.max.x - area.min.x - theme.px(8), theme.text_dim,
                           "no finite value but zeros: no scale brings them back");
         return;
     }
     draw_scale_grid(draw, theme, area);
     draw_percent_grid(draw, theme, area);
-    draw_window(draw, theme, points, area);
-    draw_curve(draw, theme, points, Band::flushed, area);
-    draw_curve(draw, theme, points, Band::overflow, area);
-    draw_now(draw, theme, probe, area);
+    draw_window(draw, theme, curves.points, area);
+    draw_curve(draw, theme, curves.points, Band::flushed, area);
+    draw_curve(draw, theme, curves.points, Band::overflow, area);
+    draw_now(draw, theme, curves, area);
     if (shown)
         draw_scale_mark(draw, theme, area, std::exp2(*shown), ("S = " + theme.power_of_two(*shown)).c_str(),
                         2);
     compat::add_rectangle(draw, area.min, area.max, theme.panel_border, 0, 1);
+    const ImVec2 mouse = ImGui::GetIO().MousePos;
+    if (area.contains(mouse) && ImGui::IsWindowHovered()) draw_tooltip(theme, curves, area, mouse.x);
+}
+
+void drag_what_if_scale(UiState& ui, const ScaleArea& area, std::optional<int>& scale,
+                        const std::string& id) {
+    if (area.max.x - area.min.x < 20 || area.max.y - area.min.y < 20) return;
+    ImGui::SetCursorScreenPos(area.min);
+    ImGui::InvisibleButton("what_if", ImVec2(area.max.x - area.min.x, area.max.y - area.min.y));
+    ui.probe.item(id);
+    if (ImGui::IsItemHovered()) ImGui::SetMouseCursor(ImGuiMouseCursor_ResizeEW);
+    if (ImGui::IsItemActive()) scale = area.exponent_at(ImGui::GetIO().MousePos.x);
+    if (ImGui::IsItemHovered() && ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) scale.reset();
+}
+
+void draw_what_if(ImDrawList* draw, const Theme& theme, const Probe& probe, const Techniques& techniques,
+                  std::optional<int> shown, ImVec2 min, ImVec2 max) {
+    const float width = max.x - min.x;
+    const float label_height = ImGui::CalcTextSize(kHonestLabel, nullptr, false, width).y;
+    draw_clipped_text(draw, min, width, theme.text, title_of(probe, techniques));
+    const ScaleArea area = what_if_area(theme, min, max);
+    if (area.max.y - area.min.y < theme.px(24) || area.max.x - area.min.x < theme.px(60)) return;
+    WhatIfCurves curves;
+    curves.points = what_if(probe);
+    curves.now_scale = probe.scale;
+    const ClassCounts& counts = probe.counts.fp16;
+    const std::uint64_t overflowed = counts.inf - counts.inf_incoming;
+    const std::uint64_t whole = counts.flushed + counts.subnormal + counts.normal + overflowed;
+    curves.now_flushed = percent_of(counts.flushed, whole);
+    curves.now_overflow = percent_of(overflowed, whole);
+    curves.exactness =
+        "Exact for FP16, nearest even, subnormals kept, S a power of two. Circle and square: as counted "
+        "now. Representation loss of these gradients; underflow upstream is not predicted.";
+    draw_what_if_curves(draw, theme, curves, shown, area);
+    if (curves.points.empty()) return;
     draw->AddText(ImGui::GetFont(), ImGui::GetFontSize(), ImVec2(min.x, max.y - label_height), theme.text_dim,
                   kHonestLabel, nullptr, width);
-    const ImVec2 mouse = ImGui::GetIO().MousePos;
-    if (area.contains(mouse) && ImGui::IsWindowHovered()) draw_tooltip(theme, points, area, mouse.x);
 }
 
 }  // namespace halfscope

@@ -10,7 +10,9 @@
 #include "gui/theme.h"
 #include "gui/ui_state.h"
 #include "gui/widgets/scale_area.h"
+#include "numerics/number_format.h"
 #include "session/snapshot.h"
+#include "train/retained_values.h"
 #include "train/scale_sweep.h"
 
 namespace halfscope {
@@ -39,6 +41,25 @@ struct WhatIfWindow {
     bool is_empty() const { return last < first; }
 };
 WhatIfWindow best_window(const std::vector<WhatIfPoint>& points);
+
+/// The same of values that were kept, in any format.
+std::vector<WhatIfPoint> what_if(const RetainedValues& values, NumberFormat format);
+
+/// What is drawn over the scales, and the one in use with what happens there.
+struct WhatIfCurves {
+    std::vector<WhatIfPoint> points;
+    double now_scale = 1;
+    double now_flushed = 0, now_overflow = 0;  ///< percent
+    const char* now_word = "now";
+    std::string exactness;  ///< for the tooltip: for what these figures hold
+};
+/// In the area, with its labels around it; hovering tells the figures. `shown`: a hypothetical scale that is
+/// marked, by its exponent.
+void draw_what_if_curves(ImDrawList* draw, const Theme& theme, const WhatIfCurves& curves,
+                         std::optional<int> shown, const ScaleArea& area);
+/// A drag over the area sets the scale below the mouse; a double click ends it. `id`:
+/// "gradients/what_if/curves", for UiProbe.
+void drag_what_if_scale(UiState& ui, const ScaleArea& area, std::optional<int>& scale, const std::string& id);
 
 /// Where in it scales are dragged.
 ScaleArea what_if_area(const Theme& theme, ImVec2 min, ImVec2 max);
