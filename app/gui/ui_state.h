@@ -16,6 +16,7 @@
 #include "gui/message_log.h"
 #include "gui/ui_probe.h"
 #include "gui/widgets/plot_state.h"
+#include "session/command.h"
 #include "session/snapshot.h"
 
 namespace halfscope {
@@ -91,6 +92,25 @@ struct AccumulatorLab {
     AskedLook asked;
 };
 
+/// A technique that the next ablation varies.
+struct AblationChoice {
+    std::string key;
+    std::vector<std::string> values;  ///< of a choice
+    std::string text;                 ///< of a number: "8, 2^10, 2^15"
+};
+
+/// What the ablation panel is set to, and which curves it shows.
+struct AblationView {
+    enum class Page : std::uint8_t { choose, results };
+    Page page = Page::choose;
+    std::vector<AblationChoice> choices{{"master_weights", {"on", "off"}, {}},
+                                        {"loss_scaling", {"off", "dynamic"}, {}}};
+    int seeds = 3;
+    int steps = 0;  ///< 0: the scenario's schedule
+    AblationFrom from = AblationFrom::scratch;
+    std::set<std::size_t> hidden_rows;
+};
+
 /// What is being edited and is not yet, or not quite, part of the run.
 struct Edits {
     ScenarioEdit scenario;
@@ -127,6 +147,7 @@ struct UiState {
     std::optional<int> what_if_scale;  ///< gradients are shown as under S = 2^this; none: as counted
     Microscope microscope;
     AccumulatorLab accumulator;
+    AblationView ablation;
     StairOrder stair_order = StairOrder::depth;
     PictureView picture_view = PictureView::picture;
     std::set<int> hidden_lanes;  ///< ids; legend entries and the lanes panel toggle them

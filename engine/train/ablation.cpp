@@ -172,7 +172,7 @@ class AblationRunner {
         Experiment experiment = experiment_of(row, workload);
         Lane& lane = experiment.lanes().front();
         const std::int64_t skipped_before = lane.skipped_steps();
-        const std::int64_t probe_every = std::max<std::int64_t>(1, plan_.steps / kAblationProbes);
+        const std::int64_t probe_every = ablation_probe_interval(plan_.steps);
         RunTally tally(plan_.steps, results_.bucket_steps);
         for (std::int64_t step = 0; step < plan_.steps; ++step) {
             StepRequest request;
@@ -198,6 +198,11 @@ class AblationRunner {
 };
 
 }  // namespace
+
+std::int64_t ablation_probe_interval(std::int64_t steps) {
+    constexpr std::int64_t kProbes = 20;
+    return std::max<std::int64_t>(1, steps / kProbes);
+}
 
 double AblationRun::flushed_percent() const { return percent(flushed, nonzero); }
 double AblationRun::swallowed_percent() const { return percent(swallowed, updates); }

@@ -46,8 +46,9 @@ inline constexpr std::size_t kMostCombinations = 256, kMostAblationSeeds = 64;
 inline constexpr std::int64_t kMostAblationSteps = 1'000'000;
 /// The final loss is the mean training loss of so many last steps (of all, where there are fewer).
 inline constexpr std::int64_t kFinalLossSteps = 10;
-/// Every tensor is probed so often in a run, evenly spread, the first step among them.
-inline constexpr std::int64_t kAblationProbes = 20;
+/// Every tensor is probed each so many steps, the first among them: at least 20 times in a run of as many
+/// steps.
+std::int64_t ablation_probe_interval(std::int64_t steps);
 inline constexpr std::int64_t kMostCurvePoints = 256;
 
 /// Throws InputError, one sentence: an unknown key or value, nothing to vary, too much of it, seeds twice, or
@@ -62,7 +63,7 @@ struct AblationRun {
     Metric validation;            ///< at the end
     std::uint64_t flushed = 0;    ///< of the probed gradients (activations' and weights'), when stored
     std::uint64_t nonzero = 0;    ///< of these, all but true zeros
-    std::uint64_t swallowed = 0;  ///< probed updates that did not move their weight
+    std::uint64_t swallowed = 0;  ///< probed updates too small for their weight in its storage format
     std::uint64_t updates = 0;    ///< all probed ones: neither update nor weight is zero
     std::int64_t skipped = 0;     ///< steps, of the run's
     double step_ms = 0;           ///< the median of steps without a probe (of all, where each has one)

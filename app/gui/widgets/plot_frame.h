@@ -1,5 +1,5 @@
 // The geometry of one plot in one frame: where its area lies, which steps and values it spans, and where the
-// ticks of its axes stand. Made by plot.cpp, used by the files plot_*.cpp alone; knows no data.
+// ticks of its axes stand. Made and used by the files plot*.cpp alone; knows no data.
 #pragma once
 
 #include <cmath>
@@ -52,5 +52,8 @@ std::vector<AxisTick> value_ticks(const PlotFrame& frame, AxisLabels labels, con
                                   float least_gap);
 /// Ticks of the step axis, whole steps.
 std::vector<AxisTick> step_ticks(const PlotFrame& frame, float least_gap);
+
+/// Background, grid, and labels left of the area and below it.
+void draw_axes(const PlotFrame& frame, AxisLabels labels, const Theme& theme);
 
 }  // namespace halfscope
