@@ -14,6 +14,7 @@ namespace {
 const char* const kAblateFooter =
     R"(Trains every combination of the values, each alone, under every seed, and compares them:
   --lane NAME=PRESET --vary master_weights=on,off --vary loss_scaling=off,dynamic --seeds 0,1,2
+Without --lane, what is not varied is as in the preset mixed.
 `halfscope-cli list` names the techniques and their values. Combinations that make no sense stand in the table with the
 reason. The table is Markdown, mean and sample standard deviation over seeds; seeds whose loss or metric is NaN or
 infinite are counted apart.

@@ -23,7 +23,7 @@ std::string short_text(double value, int digits) {
 }
 
 std::string plus_minus(double mean, double deviation) {
-    constexpr int kMostDecimals = 6;
+    constexpr int kMostDecimals = 4;
     constexpr double kLargestPlain = 1e7;
     if (!(deviation > 0) || std::isinf(deviation)) {
         const std::string text =
@@ -32,7 +32,7 @@ std::string plus_minus(double mean, double deviation) {
     }
     const int decimals = std::max(0, 1 - static_cast<int>(std::floor(std::log10(deviation))));
     if (decimals > kMostDecimals || std::abs(mean) >= kLargestPlain)
-        return short_text(mean, 4) + " ± " + short_text(deviation, 2);
+        return short_text(mean, std::abs(mean) < 1e-3 ? 2 : 4) + " ± " + short_text(deviation, 2);
     return decimals_text(mean, decimals) + " ± " + decimals_text(deviation, decimals);
 }
 

@@ -66,7 +66,8 @@ TEST(AblationTable, ASpreadHasTwoDigitsAndItsMeanGoesAsFar) {
     EXPECT_EQ(spread_text({0.25, 0.01, 2, 0}, 100), "25.0 ± 1.0");
     EXPECT_EQ(spread_text({4, 0, 3, 0}), "4 ± 0");
     EXPECT_EQ(spread_text({0.123456, kNaN, 1, 0}), "0.1235");
-    EXPECT_EQ(spread_text({1e-9, 2e-10, 2, 0}), "1e-09 ± 2e-10");
+    EXPECT_EQ(spread_text({1.234e-9, 2e-10, 2, 0}), "1.2e-09 ± 2e-10");
+    EXPECT_EQ(spread_text({0.75123, 1.2e-6, 2, 0}), "0.7512 ± 1.2e-06");
 }
 
 TEST(AblationTable, WhatIsNotFiniteIsSaid) {

@@ -27,8 +27,7 @@ bool is_going_on(const AblationResults* results) {
 /// "40 s", "3 min", "2.5 h".
 std::string duration_text(double ms) {
     const double seconds = ms * 1e-3;
-    if (seconds < 1) return "less than 1 s";
-    if (seconds < 90) return number_text(std::round(seconds), 3) + " s";
+    if (seconds < 90) return number_text(std::max(1.0, std::round(seconds)), 3) + " s";
     if (seconds < 90 * 60) return number_text(std::round(seconds / 60), 3) + " min";
     return number_text(seconds / 3600, 2) + " h";
 }
@@ -45,7 +44,31 @@ std::string base_text(const AblationResults& results) {
     return text;
 }
 
-void draw_pages(const PanelContext& context, const AblationResults* results) {
+void draw_export_menu(const PanelContext& context, const AblationResults& results, ImVec2 min, ImVec2 max) {
+    if (!ImGui::BeginPopup("ablation_menu")) return;
+    UiState& ui = context.ui;
+    const std::string markdown = ablation_markdown(results, base_text(results));
+    const auto item = [&](const char* title, const char* id) {
+        const bool is_clicked = ImGui::MenuItem(title);
+        ui.probe.item(std::string("ablation/export/") + id);
+        return is_clicked;
+    };
+    const std::int64_t steps = results.steps;
+    if (item("Copy the table as Markdown", "copy_markdown")) ImGui::SetClipboardText(markdown.c_str());
+    if (item("Copy the table as CSV", "copy_csv")) ImGui::SetClipboardText(ablation_csv(results).c_str());
+    ImGui::Separator();
+    if (item("Save the table as Markdown", "markdown"))
+        export_text(ui, export_path("ablation", steps, "md"), markdown);
+    if (item("Save the table as CSV", "csv"))
+        export_text(ui, export_path("ablation", steps, "csv"), ablation_csv(results));
+    if (item("Save every run as CSV", "runs"))
+        export_text(ui, export_path("ablation-runs", steps, "csv"), ablation_runs_csv(results));
+    if (item("Save this panel as PNG", "png")) request_image(ui, min, max, "ablation", steps);
+    ImGui::EndPopup();
+}
+
+/// Between the form and the results, once there are any; and what the table says.
+void draw_toolbar(const PanelContext& context, const AblationResults& results) {
     UiState& ui = context.ui;
     const auto page = [&](const char* title, AblationView::Page which, const char* id, const char* help) {
         const bool is_shown = ui.ablation.page == which;
@@ -53,13 +76,25 @@ void draw_pages(const PanelContext& context, const AblationResults* results) {
             ui.ablation.page = which;
         ui.probe.item(id);
         item_tooltip(context.theme, help);
+        ImGui::SameLine();
     };
     page("Choose", AblationView::Page::choose, "ablation/page/choose",
          "What to vary, how many seeds, how many steps.");
-    if (!results) return;
-    ImGui::SameLine();
     page("Results", AblationView::Page::results, "ablation/page/results",
          "The table and the curves of the latest ablation.");
+    const ImVec2 min = ImGui::GetWindowPos(), size = ImGui::GetWindowSize();
+    if (ImGui::SmallButton("Export")) ImGui::OpenPopup("ablation_menu");
+    ui.probe.item("ablation/export");
+    item_tooltip(context.theme, "The table as Markdown or CSV, every run as CSV, this panel as PNG.");
+    if (ui.ablation.page == AblationView::Page::results) {
+        constexpr const char* kMeaning = "mean ± standard deviation over seeds";
+        flow_to(ImGui::CalcTextSize(kMeaning).x);
+        dim_text(context.theme, kMeaning);
+    }
+    if (ImGui::IsWindowHovered(ImGuiHoveredFlags_ChildWindows) &&
+        ImGui::IsMouseReleased(ImGuiMouseButton_Right))
+        ImGui::OpenPopup("ablation_menu");
+    draw_export_menu(context, results, min, ImVec2(min.x + size.x, min.y + size.y));
 }
 
 /// While it goes on: how far it is, how long it takes yet, and a way to end it.
@@ -78,7 +113,9 @@ void draw_progress(const PanelContext& context, const AblationResults& results) 
     if (const double left = results.left_ms(); left >= 0 && !is_ending)
         text += ", " + duration_text(left) + " left";
     const auto all = static_cast<float>(std::max<std::int64_t>(1, results.steps_all));
-    ImGui::ProgressBar(static_cast<float>(results.steps_done) / all, ImVec2(-1, 0), text.c_str());
+    ImGui::AlignTextToFramePadding();
+    ImGui::TextUnformatted(text.c_str());
+    ImGui::ProgressBar(static_cast<float>(results.steps_done) / all, ImVec2(-1, context.theme.px(6)), "");
     context.ui.probe.value("ablation/progress", text);
     context.ui.probe.item("ablation/progress");
 }
@@ -136,33 +173,10 @@ void draw_start(const PanelContext& context, const LaneSnapshot& lane) {
     ImGui::PopTextWrapPos();
 }
 
-void draw_export_menu(const PanelContext& context, const AblationResults& results, ImVec2 min, ImVec2 max) {
-    if (!ImGui::BeginPopup("ablation_menu")) return;
-    UiState& ui = context.ui;
-    const std::string markdown = ablation_markdown(results, base_text(results));
-    const auto item = [&](const char* title, const char* id) {
-        const bool is_clicked = ImGui::MenuItem(title);
-        ui.probe.item(std::string("ablation/export/") + id);
-        return is_clicked;
-    };
-    const std::int64_t steps = results.steps;
-    if (item("Copy the table as Markdown", "copy_markdown")) ImGui::SetClipboardText(markdown.c_str());
-    if (item("Copy the table as CSV", "copy_csv")) ImGui::SetClipboardText(ablation_csv(results).c_str());
-    ImGui::Separator();
-    if (item("Save the table as Markdown", "markdown"))
-        export_text(ui, export_path("ablation", steps, "md"), markdown);
-    if (item("Save the table as CSV", "csv"))
-        export_text(ui, export_path("ablation", steps, "csv"), ablation_csv(results));
-    if (item("Save every run as CSV", "runs"))
-        export_text(ui, export_path("ablation-runs", steps, "csv"), ablation_runs_csv(results));
-    if (item("Save this panel as PNG", "png")) request_image(ui, min, max, "ablation", steps);
-    ImGui::EndPopup();
-}
-
 void draw_curves(const PanelContext& context, const AblationResults& results, ImVec2 size) {
     BandPlot plot;
     plot.id = "ablation/curves";
-    plot.y_label = "training loss, mean over seeds";
+    plot.y_label = "mean training loss ± standard deviation";
     plot.scale = context.ui.loss_axis;
     plot.first_step = results.first_step;
     plot.steps = results.steps;
@@ -186,8 +200,7 @@ void draw_results(const PanelContext& context, const AblationResults& results) {
         ImGui::PopTextWrapPos();
     }
     const std::string state = results.state == AblationState::cancelled ? "cancelled; " : "";
-    caption_line(theme,
-                 state + ablation_heading(results, base_text(results)) + "; mean ± standard deviation");
+    wrapped_dim_text(theme, (state + ablation_heading(results, base_text(results))).c_str());
     ui.probe.value("ablation/heading", ablation_heading(results, base_text(results)));
     const float room = ImGui::GetContentRegionAvail().y;
     const float grid = std::min(ablation_grid_height(results), std::max(room * 0.5f, theme.px(90)));
@@ -203,26 +216,10 @@ void draw_ablation_panel(const PanelContext& context) {
     const LaneSnapshot* lane = lane_to_show(context.theme, ui, context.snapshot);
     if (!lane) return;
     const AblationResults* results = context.snapshot.ablation.get();
-    const ImVec2 min = ImGui::GetWindowPos(), size = ImGui::GetWindowSize();
-    draw_pages(context, results);
-    const bool shows_results = ui.ablation.page == AblationView::Page::results;
-    if (results) {
-        flow_to(ImGui::CalcTextSize("Export").x + ImGui::GetStyle().FramePadding.x * 2);
-        if (ImGui::SmallButton("Export")) ImGui::OpenPopup("ablation_menu");
-        ui.probe.item("ablation/export");
-        item_tooltip(context.theme, "The table as Markdown or CSV, every run as CSV, this panel as PNG.");
-        if (ImGui::IsWindowHovered(ImGuiHoveredFlags_ChildWindows) &&
-            ImGui::IsMouseReleased(ImGuiMouseButton_Right))
-            ImGui::OpenPopup("ablation_menu");
-        draw_export_menu(context, *results, min, ImVec2(min.x + size.x, min.y + size.y));
-    }
     ui.probe.value("ablation/state", !results ? "none" : is_going_on(results) ? "running" : "over");
+    if (results) draw_toolbar(context, *results);
     if (is_going_on(results)) draw_progress(context, *results);
-    if (shows_results && results) return draw_results(context, *results);
-    if (shows_results)
-        return empty_state(context.theme,
-                           "No results yet: press Choose, tick what to vary, and press Start.");
-    flow_to(0);
+    if (results && ui.ablation.page == AblationView::Page::results) return draw_results(context, *results);
     draw_lane_choice(context.theme, ui, context.snapshot, *lane, "ablation");
     wrapped_dim_text(context.theme,
                      "Which technique matters? Tick values below: every combination is trained alone under "

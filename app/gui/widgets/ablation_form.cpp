@@ -90,11 +90,14 @@ int chosen_steps(const UiState& ui, const Snapshot& snapshot) {
 
 /// A box for each value of a choice; those that are ticked are tried.
 void draw_values(const Theme& theme, UiState& ui, AblationChoice& choice, const TechniqueKey& key) {
+    const float right = ImGui::GetCursorScreenPos().x + ImGui::GetContentRegionAvail().x;  // of the cell
     bool is_first = true;
     for (const std::string& value : key.choices) {
         const auto found = std::find(choice.values.begin(), choice.values.end(), value);
         bool is_tried = found != choice.values.end();
-        if (!is_first) flow_to(ImGui::CalcTextSize(value.c_str()).x + ImGui::GetFrameHeight() * 1.3f);
+        const float width = ImGui::CalcTextSize(value.c_str()).x + ImGui::GetFrameHeight() +
+                            ImGui::GetStyle().ItemInnerSpacing.x + ImGui::GetStyle().ItemSpacing.x;
+        if (!is_first && ImGui::GetItemRectMax().x + width < right) ImGui::SameLine();
         is_first = false;
         if (ImGui::Checkbox(value.c_str(), &is_tried)) {
             if (is_tried) {
@@ -137,10 +140,15 @@ void draw_key(const Theme& theme, UiState& ui, AblationChoice& choice, const Lan
 void draw_factors(const Theme& theme, UiState& ui, const LaneSnapshot& lane) {
     std::vector<AblationChoice>& choices = ui.ablation.choices;
     std::size_t removed = choices.size();
+    float keys = theme.px(120);
+    for (const AblationChoice& choice : choices) {
+        keys = std::max(keys, ImGui::CalcTextSize(spaced(choice.key).c_str()).x + ImGui::GetFrameHeight() +
+                                  ImGui::GetStyle().FramePadding.x * 2);
+    }
     constexpr ImGuiTableFlags kFlags = ImGuiTableFlags_NoSavedSettings | ImGuiTableFlags_BordersInnerH;
     if (ImGui::BeginTable("factors", 3, kFlags)) {
-        ImGui::TableSetupColumn("key", ImGuiTableColumnFlags_WidthStretch, 0.36f);
-        ImGui::TableSetupColumn("values", ImGuiTableColumnFlags_WidthStretch, 0.64f);
+        ImGui::TableSetupColumn("key", ImGuiTableColumnFlags_WidthFixed, keys);
+        ImGui::TableSetupColumn("values", ImGuiTableColumnFlags_WidthStretch);
         ImGui::TableSetupColumn("remove", ImGuiTableColumnFlags_WidthFixed, ImGui::GetFrameHeight());
         for (std::size_t index = 0; index < choices.size(); ++index) {
             ImGui::PushID(static_cast<int>(index));
@@ -193,6 +201,7 @@ void draw_extent(const Theme& theme, UiState& ui, const Snapshot& snapshot, cons
     float label = 0;
     for (const char* title : {"start", "seeds", "steps"})
         label = std::max(label, row_label_need(theme, title));
+    const float width = std::min(theme.px(340), ImGui::GetContentRegionAvail().x - label);
     row_label(theme, "start", theme.text,
               "From scratch: initial weights of each seed. From the present state: the lane's weights, "
               "optimizer and loss scale as they are when you press Start; only under the run's own seed, "
@@ -211,7 +220,7 @@ void draw_extent(const Theme& theme, UiState& ui, const Snapshot& snapshot, cons
               "Each combination is trained once a seed: other initial weights and batches, the same for all "
               "combinations. The spread over seeds tells chance from effect.",
               label);
-    ImGui::SetNextItemWidth(-1);
+    ImGui::SetNextItemWidth(width);
     int one = 1;
     ImGui::BeginDisabled(is_present);
     const std::string from = std::to_string(snapshot.settings.seed);
@@ -225,7 +234,7 @@ void draw_extent(const Theme& theme, UiState& ui, const Snapshot& snapshot, cons
     row_label(theme, "steps", theme.text,
               "Of each run. The schedule of this scenario has " + count_text(schedule_of(snapshot)) + ".",
               label);
-    ImGui::SetNextItemWidth(-1);
+    ImGui::SetNextItemWidth(width);
     int steps = chosen_steps(ui, snapshot);
     if (ImGui::InputInt("##steps", &steps, 50, 500))
         view.steps = std::clamp(steps, 1, static_cast<int>(kMostAblationSteps));

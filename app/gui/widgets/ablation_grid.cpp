@@ -240,6 +240,7 @@ void draw_ablation_grid(const Theme& theme, UiState& ui, const AblationResults& 
                                        ImGuiTableFlags_BordersInnerH | ImGuiTableFlags_RowBg |
                                        ImGuiTableFlags_NoSavedSettings | ImGuiTableFlags_SizingFixedFit;
     // Another set of columns is another table to ImGui.
+    ImGui::PushStyleVar(ImGuiStyleVar_CellPadding, ImVec2(theme.px(3), ImGui::GetStyle().CellPadding.y));
     ImGui::PushID(static_cast<int>(columns.size()));
     if (ImGui::BeginTable("ablation_grid", static_cast<int>(columns.size()), kFlags, ImVec2(0, height))) {
         // What tells rows apart stays in sight where it leaves room for the rest.
@@ -280,6 +281,7 @@ void draw_ablation_grid(const Theme& theme, UiState& ui, const AblationResults& 
         ImGui::EndTable();
     }
     ImGui::PopID();
+    ImGui::PopStyleVar();
 }
 
 }  // namespace halfscope

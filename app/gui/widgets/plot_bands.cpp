@@ -29,22 +29,14 @@ Ends ends_of(const Spread& point) {
 }
 
 void choose_range(PlotFrame& frame, const BandPlot& plot) {
-    double low = INFINITY, high = -INFINITY;
+    AxisExtent extent;
     for (const BandCurve& curve : plot.curves) {
         for (const Spread& point : curve.points) {
             const Ends ends = ends_of(point);
-            for (const double value : {point.mean, ends.low, ends.high}) {
-                const double axis = frame.axis_value(value);
-                if (!std::isfinite(axis)) continue;
-                low = std::min(low, axis);
-                high = std::max(high, axis);
-            }
+            for (const double value : {point.mean, ends.low, ends.high}) extent.take(frame.axis_value(value));
         }
     }
-    if (low > high) {
-        low = frame.scale == AxisScale::logarithmic ? -1 : 0;
-        high = 1;
-    }
+    const auto [low, high] = extent.or_default(frame.scale);
     const double margin = std::max((high - low) * 0.06, 1e-6 + std::abs(high) * 1e-3);
     frame.y_low = low - margin;
     frame.y_high = high + margin;
@@ -158,8 +150,7 @@ void draw_band_plot(const BandPlot& plot, UiState& ui, const Theme& theme, ImVec
                    static_cast<double>(plot.first_step + std::max<std::int64_t>(1, plot.steps - 1))};
     if (frame.height() < theme.px(24) || frame.width() < theme.px(40)) return;
     choose_range(frame, plot);
-    const std::string label = plot.y_label + (plot.scale == AxisScale::logarithmic ? ", log" : "") +
-                              "; band: ± 1 standard deviation";
+    const std::string label = plot.y_label + (plot.scale == AxisScale::logarithmic ? ", log" : "");
     draw_clipped_text(ImGui::GetWindowDrawList(), origin, size.x, theme.text_dim, label);
     draw_axes(frame, AxisLabels::numbers, theme);
     ImGui::GetWindowDrawList()->PushClipRect(frame.min, ImVec2(origin.x + size.x, frame.max.y), true);

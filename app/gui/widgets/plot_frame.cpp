@@ -103,6 +103,11 @@ std::vector<AxisTick> short_log_ticks(const PlotFrame& frame, float least_gap) {
 
 }  // namespace
 
+AxisExtent AxisExtent::or_default(AxisScale scale) const {
+    if (low <= high) return *this;
+    return {scale == AxisScale::logarithmic ? -1.0 : 0.0, 1.0};
+}
+
 float PlotFrame::y(double value) const {
     const double axis = axis_value(value);
     return std::clamp(y_of_axis(axis), min.y, max.y);

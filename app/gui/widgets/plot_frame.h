@@ -42,6 +42,18 @@ struct PlotFrame {
     }
 };
 
+/// From the lowest to the highest of some values, in axis units. What an axis cannot show does not count.
+struct AxisExtent {
+    double low = INFINITY, high = -INFINITY;
+    void take(double axis) {
+        if (!std::isfinite(axis)) return;
+        low = axis < low ? axis : low;
+        high = axis > high ? axis : high;
+    }
+    /// Itself; of nothing, 0 to 1, on a logarithmic axis 0.1 to 10.
+    AxisExtent or_default(AxisScale scale) const;
+};
+
 struct AxisTick {
     double position = 0;  ///< axis units
     std::string label;    ///< empty: a line without a label
