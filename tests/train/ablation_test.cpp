@@ -17,7 +17,7 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 ScenarioSettings small_settings(std::uint64_t seed) {
     ScenarioSettings settings;
-    settings.parameters = {{"points", 64}, {"width", 8}, {"layers", 2}};
+    settings.parameters = {{"points", 64}, {"width", 8}, {"layers", 2}, {"batch", 16}};
     settings.seed = seed;
     return settings;
 }
@@ -124,18 +124,21 @@ TEST(Ablation, EveryRunIsTheExperimentMadeByHand) {
 }
 
 TEST(Ablation, FromAStateItIsTheLaneGoingOn) {
-    const Techniques mixed = parse_techniques("mixed");
+    // So large a scale that steps are skipped before and after.
+    const Techniques mixed = parse_techniques("mixed,max_scale=none,loss_scale=2^30");
     ByHand lane(mixed, 5);
     lane.steps(17);
     AblationPlan plan = small_plan();
     plan.settings = small_settings(5);
     plan.workload = small_workload(5);
+    plan.base = mixed;
     plan.seeds = {5};
     plan.steps = 12;
     plan.start = std::make_shared<const AblationStart>(AblationStart{lane.lane().record(), mixed, 17});
     const AblationResults results = ablation_of(plan);
     EXPECT_EQ(results.first_step, 17);
     const std::int64_t skipped_before = lane.lane().skipped_steps();
+    EXPECT_GT(skipped_before, 0);
     for (const AblationRow& row : results.rows) {
         ByHand other(mixed, 5);
         other.steps(17);
@@ -168,6 +171,21 @@ TEST(Ablation, RefusedCombinationsStayInTheTableWithTheirReason) {
     }
     EXPECT_EQ(results.runs_all(), 3u);
     EXPECT_EQ(results.steps_all, 9);
+}
+
+TEST(Ablation, WhatIsFlushedIsSeenAgainstTheLanesOwnFormat) {
+    AblationPlan plan = small_plan();
+    plan.base = parse_techniques("mixed,loss_scaling=static,loss_scale=2^-10");
+    plan.factors = {{"storage", {"fp16", "bf16", "fp32"}}};
+    plan.steps = 30;
+    const AblationResults results = ablation_of(plan);
+    for (const AblationRow& row : results.rows) {
+        ByHand probed(row.techniques, 0);
+        probed.steps(30, 1);
+        EXPECT_EQ(row.runs.at(0)->flushed, probed.flushed) << row.values[0];
+        EXPECT_EQ(row.runs.at(0)->nonzero, probed.nonzero) << row.values[0];
+        EXPECT_EQ(row.runs.at(0)->flushed > 0, row.values[0] == "fp16") << row.values[0];
+    }
 }
 
 TEST(Ablation, TheFrameworkIsSetBeforeItsKeysInWhateverOrderTheyAreVaried) {
