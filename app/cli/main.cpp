@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/ablate_command.h"
 #include "cli/grads_command.h"
 #include "cli/inspect_command.h"
 #include "cli/list_command.h"
@@ -17,19 +18,20 @@ namespace {
 
 using namespace halfscope;
 
-const std::vector<std::string> kCommands{"list", "train", "grads", "inspect"};
+const std::vector<std::string> kCommands{"list", "train", "ablate", "grads", "inspect"};
 
 /// The first word must be a command: said here, because CLI11 would only miss one.
 void refuse_unknown_command(int argument_count, char** arguments) {
     if (argument_count < 2)
-        throw InputError("a command is missing: list, train, grads or inspect; see halfscope-cli --help");
+        throw InputError(
+            "a command is missing: list, train, ablate, grads or inspect; see halfscope-cli --help");
     const std::string word = arguments[1];
     if (word == "--help" || word == "-h" || word == "--version") return;
     if (std::find(kCommands.begin(), kCommands.end(), word) != kCommands.end()) return;
     const bool option = word.starts_with('-');
     throw InputError((option ? "unknown option '" : "unknown command '") + word + "'" +
                      (option ? did_you_mean(word, {"--help", "--version"}) : did_you_mean(word, kCommands)) +
-                     (option ? "" : " (commands: list, train, grads, inspect)"));
+                     (option ? "" : " (commands: list, train, ablate, grads, inspect)"));
 }
 
 int run(int argument_count, char** arguments) {
@@ -48,6 +50,11 @@ int run(int argument_count, char** arguments) {
     TrainText text;
     declare_train_options(*train, text);
     train->allow_extras();
+
+    CLI::App* ablate = app.add_subcommand("ablate", "Train combinations of techniques and compare them");
+    AblateText ablate_text;
+    declare_ablate_options(*ablate, ablate_text);
+    ablate->allow_extras();
 
     CLI::App* grads = app.add_subcommand("grads", "Loss and gradients of one batch at given weights");
     GradsText grads_text;
@@ -70,6 +77,7 @@ int run(int argument_count, char** arguments) {
     refuse_empty(chosen);
     if (list->parsed()) return run_list(as_json ? ListFormat::json : ListFormat::text);
     if (inspect->parsed()) return run_inspection(parse_inspect_options(inspect_text));
+    if (ablate->parsed()) return run_ablate(parse_ablate_options(ablate_text));
     if (grads->parsed()) return run_gradients(parse_grads_options(grads_text));
     return run_training(parse_train_options(text));
 }

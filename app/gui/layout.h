@@ -28,9 +28,10 @@ enum class Slot : std::uint8_t {
     overflow,
     accumulator,
     network,
+    ablation,
     comparison
 };
-inline constexpr int kSlotCount = 15;
+inline constexpr int kSlotCount = 16;
 
 /// What the user changed: shares of the available length, so that they survive resizing.
 struct LayoutState {

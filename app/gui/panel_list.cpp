@@ -1,5 +1,6 @@
 #include "gui/panel_list.h"
 
+#include "gui/panels/ablation_panel.h"
 #include "gui/panels/accumulator_panel.h"
 #include "gui/panels/comparison_panel.h"
 #include "gui/panels/gradients_panel.h"
@@ -92,6 +93,11 @@ const std::array<PanelEntry, kSlotCount>& panel_list() {
          "back to it, and its parameters' gradients, each with the class that stands out. Click one to "
          "follow it.",
          draw_network_panel, Slot::network},
+        {"ablation", "ABLATION",
+         "Which technique matters? Every combination of the values you choose is trained alone under several "
+         "seeds, in "
+         "the background, while the run goes on; the table tells mean and spread.",
+         draw_ablation_panel, Slot::ablation},
         {"comparison", "FP32 vs FP16",
          "The lanes side by side, and how far each lane's gradients are from the true ones: FP32 gradients "
          "at the same weights on the same batch (the shadow pass).",

@@ -19,6 +19,7 @@
 #include "gui/ui_probe.h"
 #include "gui/widgets/plot_state.h"
 #include "program/tensor_reader.h"
+#include "session/command.h"
 #include "session/snapshot.h"
 #include "train/retained_values.h"
 
@@ -133,6 +134,25 @@ struct TensorFileView {
     }
 };
 
+/// A technique that the next ablation varies.
+struct AblationChoice {
+    std::string key;
+    std::vector<std::string> values;  ///< of a choice
+    std::string text;                 ///< of a number: "8, 2^10, 2^15"
+};
+
+/// What the ablation panel is set to, and which curves it shows.
+struct AblationView {
+    enum class Page : std::uint8_t { choose, results };
+    Page page = Page::choose;
+    std::vector<AblationChoice> choices{{"master_weights", {"on", "off"}, {}},
+                                        {"loss_scaling", {"off", "dynamic"}, {}}};
+    int seeds = 3;
+    int steps = 0;  ///< 0: the scenario's schedule
+    AblationFrom from = AblationFrom::scratch;
+    std::set<std::size_t> hidden_rows;
+};
+
 /// What is being edited and is not yet, or not quite, part of the run.
 struct Edits {
     ScenarioEdit scenario;
@@ -173,6 +193,7 @@ struct UiState {
     FormatWhatIf format_what_if;  ///< of the selected gradient
     Microscope microscope;
     AccumulatorLab accumulator;
+    AblationView ablation;
     StairOrder stair_order = StairOrder::depth;
     double search_threshold = 0.01;  ///< of the search for layers to keep in FP32
     PictureView picture_view = PictureView::picture;

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "train/ablation.h"
 #include "train/dot_capture.h"
 #include "train/experiment.h"
 
@@ -116,6 +117,17 @@ struct RetainGradientsCommand {
     ProbeKind kind = ProbeKind::weight_gradient;
     std::vector<std::string> tensors;
 };
+enum class AblationFrom : std::uint8_t { scratch, present_state };
+/// Trains all combinations of these values beside the run, in the background (train/ablation.h): other keys
+/// are the lane's. From its present state only under the run's own seed.
+struct StartAblationCommand {
+    std::string lane;
+    std::vector<AblationFactor> factors;
+    std::vector<std::uint64_t> seeds;
+    std::int64_t steps = 0;
+    AblationFrom from = AblationFrom::scratch;
+};
+struct CancelAblationCommand {};  ///< what is done of it stays
 /// After the device was lost: from the kept copy of the run, on the processor.
 struct GoOnOnCpuCommand {};
 
@@ -123,7 +135,11 @@ using Command =
     std::variant<RunCommand, PauseCommand, StepCommand, RestartCommand, SeedCommand, CancelCommand,
                  OpenScenarioCommand, SetTechniqueCommand, SetPresetCommand, AddLaneCommand,
                  RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand, SetCadenceCommand,
-                 SetStepDelayCommand, SaveCheckpointCommand, OpenCheckpointCommand, OverlayRunCommand, RemoveOverlaysCommand, LoadWeightsCommand, GoToStepCommand, UndoCommand, RedoCommand, SetHistoryCommand, SweepScalesCommand, SearchPrecisionCommand, PeekUpdateCommand, ExamineOverflowCommand, CaptureDotCommand, RetainGradientsCommand, GoOnOnCpuCommand>;
+                 SetStepDelayCommand, SaveCheckpointCommand, OpenCheckpointCommand, OverlayRunCommand,
+                 RemoveOverlaysCommand, LoadWeightsCommand, GoToStepCommand, UndoCommand, RedoCommand,
+                 SetHistoryCommand, SweepScalesCommand, SearchPrecisionCommand, PeekUpdateCommand,
+                 ExamineOverflowCommand, CaptureDotCommand, RetainGradientsCommand, StartAblationCommand,
+                 CancelAblationCommand, GoOnOnCpuCommand>;
 
 /// Whether it changes the course of the run from the present step on, so that making the run again needs it.
 bool changes_run(const Command& command);

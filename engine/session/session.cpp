@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "backend/device_error.h"
+#include "session/background_ablation.h"
 #include "train/input_error.h"
 
 namespace halfscope {
@@ -62,12 +63,13 @@ std::vector<LaneSpec> default_lanes(const ScenarioInfo& info) {
 }
 
 Session::Session(Backend& backend, Timeline& timeline, RecordSink records, ProgressSink progress,
-                 CancelCheck cancelled)
+                 CancelCheck cancelled, BackgroundSink background)
     : backend_(&backend),
       timeline_(timeline),
       records_(std::move(records)),
       progress_(std::move(progress)),
-      cancelled_(std::move(cancelled)) {}
+      cancelled_(std::move(cancelled)),
+      background_(std::move(background)) {}
 
 Session::~Session() = default;
 

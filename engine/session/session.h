@@ -25,6 +25,8 @@
 
 namespace halfscope {
 
+class BackgroundAblation;
+
 /// Steps between two validations: chosen by step, so that the same run gives the same history.
 std::int64_t validation_interval(std::int64_t schedule_steps);
 
@@ -46,12 +48,14 @@ class Session {
     using RecordSink = std::function<void(int lane_id, const StepRecord& record)>;
     using ProgressSink = std::function<void()>;
     using CancelCheck = std::function<bool()>;
+    using BackgroundSink = std::function<void()>;
 
     /// `records` takes every step record. `progress` is called when something long begins and while it goes
     /// on (state loading; make_snapshot() says how far it is). `cancelled` is asked meanwhile whether to give
-    /// it up; empty: never.
+    /// it up; empty: never. `background` is called, from another thread, when what goes on beside the run has
+    /// come further and make_snapshot() has more to say.
     Session(Backend& backend, Timeline& timeline, RecordSink records, ProgressSink progress,
-            CancelCheck cancelled = {});
+            CancelCheck cancelled = {}, BackgroundSink background = {});
     ~Session();
 
     /// Opens the first scenario. Never throws: what fails becomes a message and state failed.
@@ -182,6 +186,11 @@ class Session {
     void apply_command(const CaptureDotCommand& command);
     void apply_command(const RetainGradientsCommand& command);
 
+    // session_ablation.cpp
+    void apply_command(const StartAblationCommand& command);
+    void apply_command(const CancelAblationCommand& command);
+    std::shared_ptr<const AblationResults> ablation_results() const;
+
     // session_commands.cpp
     bool attempt(const std::function<void()>& change);
     void change_run_state(RunState state);
@@ -242,6 +251,7 @@ class Session {
     RecordSink records_;
     ProgressSink progress_;
     CancelCheck cancelled_;
+    BackgroundSink background_;
 
     // Where the run can go back to, and what was changed on the way: entries from changes_made_ on are of
     // steps that are made again.
@@ -281,6 +291,8 @@ class Session {
     double view_cost_ms_ = 0.0;                  // of the last views of all lanes
     RateWindow steps_{std::chrono::seconds(2)};  // wall time of whole steps, and what looking took of it
     EnergyWindow energy_;
+
+    std::unique_ptr<BackgroundAblation> ablation_;  // the latest; last, so that it ends first
 };
 
 }  // namespace halfscope

@@ -15,6 +15,7 @@
 #include "session/energy_window.h"
 #include "session/graph_outline.h"
 #include "session/rate_window.h"
+#include "train/ablation.h"
 #include "train/dot_capture.h"
 #include "train/lane.h"
 #include "train/overflow_report.h"
@@ -139,7 +140,9 @@ struct Snapshot {
     ObservationCost observation_percent;      ///< shares of wall time, last seconds
     EnergyUse energy;                         ///< of the device
     int probe_every = 10, shadow_every = 50;
-    double step_delay_ms = 0;       ///< slow motion: the pause after each step
+    double step_delay_ms = 0;  ///< slow motion: the pause after each step
+    /// The latest ablation, as far as it has come; null: none yet.
+    std::shared_ptr<const AblationResults> ablation;
     std::vector<Message> messages;  ///< the last few
 };
 

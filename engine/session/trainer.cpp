@@ -29,6 +29,7 @@ struct Trainer::State {
     std::condition_variable command_arrived;
     std::deque<Command> commands;
     bool stopping = false;
+    bool has_background_news = false;
 
     std::mutex snapshot_mutex;
     std::shared_ptr<const Snapshot> snapshot = std::make_shared<Snapshot>();
@@ -50,6 +51,8 @@ struct Trainer::State {
     bool must_give_up();
     void publish(Snapshot snapshot);
     void keep_record(int lane_id, const StepRecord& record);
+    void note_background_news();
+    bool take_background_news();
     bool wait(std::optional<SteadyClock::time_point> until);
     void publish_failure(const std::string& sentence);
 };
@@ -57,13 +60,27 @@ struct Trainer::State {
 /// Sleeps until a command arrives, the trainer stops or the time is reached. False when it stops.
 bool Trainer::State::wait(std::optional<SteadyClock::time_point> until) {
     std::unique_lock lock(command_mutex);
-    const auto called = [&] { return stopping || !commands.empty(); };
+    const auto called = [&] { return stopping || has_background_news || !commands.empty(); };
     if (until) {
         command_arrived.wait_until(lock, *until, called);
     } else {
         command_arrived.wait(lock, called);
     }
     return !stopping;
+}
+
+/// From another thread: what goes on beside the run has come further.
+void Trainer::State::note_background_news() {
+    {
+        const std::lock_guard lock(command_mutex);
+        has_background_news = true;
+    }
+    command_arrived.notify_one();
+}
+
+bool Trainer::State::take_background_news() {
+    const std::lock_guard lock(command_mutex);
+    return std::exchange(has_background_news, false);
 }
 
 void Trainer::State::publish(Snapshot fresh) {
@@ -150,7 +167,8 @@ void Trainer::State::train(Session& session) {
     publish(session.make_snapshot());
     SteadyClock::time_point next_step{};
     for (;;) {
-        if (drain(session)) publish(session.make_snapshot());
+        const bool has_news = take_background_news();
+        if (drain(session) || has_news) publish(session.make_snapshot());
         const SteadyClock::time_point now = SteadyClock::now();
         if (!session.has_work()) {
             if (!wait(std::nullopt)) return;
@@ -180,7 +198,8 @@ void Trainer::State::run() {
         Session session(
             *backend, timeline,
             [this](int lane_id, const StepRecord& record) { keep_record(lane_id, record); },
-            [this, &session] { publish_progress(session); }, [this] { return must_give_up(); });
+            [this, &session] { publish_progress(session); }, [this] { return must_give_up(); },
+            [this] { note_background_news(); });
         train(session);
     } catch (const std::exception& error) {
         publish_failure(std::string("training has ended: ") + error.what() + "; start Halfscope again");

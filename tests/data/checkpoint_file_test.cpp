@@ -85,7 +85,8 @@ TEST(CheckpointBytes, WhatIsDamagedIsRefused) {
     EXPECT_SAYS(refusal_of(bytes + "y"), "1 bytes behind its end");
     std::string newer = bytes;
     newer[8] = 9;
-    EXPECT_SAYS(refusal_of(newer), "version 9; this program reads version " + std::to_string(kCheckpointVersion));
+    EXPECT_SAYS(refusal_of(newer),
+                "version 9; this program reads version " + std::to_string(kCheckpointVersion));
     std::string huge = bytes;
     std::fill(huge.begin() + 16, huge.begin() + 32, '\xFF');
     EXPECT_SAYS(refusal_of(huge), "too large");

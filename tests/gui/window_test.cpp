@@ -146,6 +146,41 @@ TEST(Window, LanesAreRenamedRemovedAndAddedByClicks) {
     EXPECT_EQ(window.lane("bf16")["techniques"]["storage"], "bf16");
 }
 
+TEST(Window, AnAblationTrainsBesideTheRunAndIsCancelled) {
+    NEEDS_A_WINDOW();
+    DrivenWindow window(small_spiral());
+    window.wait_step(3);
+    window.click("tab/ablation");
+    window.click("ablation/suggest/formats");
+    window.click("ablation/steps");
+    window.key("ctrl+a");
+    window.type("20");
+    window.key("Return");
+    window.click("ablation/start");
+    const std::int64_t started_at = window.snapshot()["step"];
+    for (int round = 0; round < 300 && window.try_ask("value ablation/state")["value"] != "over"; ++round)
+        window.wait_frames(3);
+    EXPECT_EQ(window.value("ablation/state"), "over");
+    for (const char* row : {"0", "1", "2"}) {
+        const std::string id = std::string("ablation/row/") + row;
+        EXPECT_EQ(window.value(id + "/seeds"), "3");
+        EXPECT_GT(window.number(id + "/final_loss/mean"), 0.5);
+        EXPECT_GT(window.number(id + "/final_loss/sd"), 0.0);
+    }
+    window.wait_step(started_at + 5);  // the run goes on
+    window.click("ablation/page/choose");
+    window.click("ablation/steps");
+    window.key("ctrl+a");
+    window.type("1000000");
+    window.key("Return");
+    window.click("ablation/start");
+    window.wait_value("ablation/state", "running");
+    window.click("ablation/cancel");
+    window.wait_value("ablation/state", "over");
+    EXPECT_EQ(window.value("ablation/row/0/seeds"), "0 of 3");
+    EXPECT_EQ(window.quit(), 0);
+}
+
 TEST(Window, APlotsMenuWritesItsCsv) {
     NEEDS_A_WINDOW();
     DrivenWindow window(small_spiral());

@@ -10,6 +10,7 @@
 #include <imgui.h>
 
 #include "gui/ui_state.h"
+#include "program/csv.h"
 
 namespace halfscope {
 
@@ -29,10 +30,5 @@ struct PixelImage {
 };
 /// Writes a PNG, and a note or an error to the log. False where it could not be written.
 bool export_png(UiState& ui, const std::string& path, const PixelImage& image);
-
-/// One value for a CSV cell: full precision, nan, inf, -inf.
-std::string csv_number(double value);
-/// A text cell, quoted where it must be (RFC 4180).
-std::string csv_text(std::string_view text);
 
 }  // namespace halfscope

@@ -60,32 +60,6 @@ void draw_heading(const PlotSpec& spec, UiState& ui, const Theme& theme) {
     }
 }
 
-void draw_axes(const PlotFrame& frame, const PlotSpec& spec, const Theme& theme) {
-    ImDrawList* draw = ImGui::GetWindowDrawList();
-    const float line = ImGui::GetTextLineHeight();
-    draw->AddRectFilled(frame.min, frame.max, theme.plot_background);
-    for (const AxisTick& tick : value_ticks(frame, spec.labels, theme, line * 1.7f)) {
-        const float y = frame.y_of_axis(tick.position);
-        draw->AddLine(ImVec2(frame.min.x, y), ImVec2(frame.max.x, y),
-                      tick.label.empty() ? with_opacity(theme.grid, 0.5f) : theme.grid);
-        if (tick.label.empty()) continue;
-        const float width = ImGui::CalcTextSize(tick.label.c_str()).x;
-        const float top = std::clamp(y - line * 0.5f, frame.min.y - line * 0.3f, frame.max.y - line * 0.75f);
-        draw->AddText(ImVec2(frame.min.x - width - theme.px(5), top), theme.text_dim, tick.label.c_str());
-    }
-    for (const AxisTick& tick : step_ticks(frame, theme.px(72))) {
-        const float x = frame.x(tick.position);
-        draw->AddLine(ImVec2(x, frame.min.y), ImVec2(x, frame.max.y), theme.grid);
-        const float width = ImGui::CalcTextSize(tick.label.c_str()).x;
-        if (x + width * 0.5f > frame.max.x - theme.px(30)) continue;  // the axis' name stands there
-        draw->AddText(ImVec2(std::max(frame.min.x, x - width * 0.5f), frame.max.y + theme.px(2)),
-                      theme.text_dim, tick.label.c_str());
-    }
-    const float name = ImGui::CalcTextSize("step").x;
-    draw->AddText(ImVec2(frame.max.x - name, frame.max.y + theme.px(2)), theme.text_dim, "step");
-    compat::add_rectangle(draw, frame.min, frame.max, theme.panel_border, 0.0f, 1.0f);
-}
-
 std::string value_text(const PlotSpec& spec, const SeriesPoint& point, const Theme& theme) {
     const auto last = static_cast<double>(point.last);
     if (spec.labels == AxisLabels::powers_of_two) return scale_label(theme, last);
@@ -225,7 +199,7 @@ void time_plot(const PlotSpec& spec, const Timeline& timeline, UiState& ui, cons
     choose_value_range(frame, curves, spec, state);
     const PlotItem item = place_items(frame, origin, spec, ui);
 
-    draw_axes(frame, spec, theme);
+    draw_axes(frame, spec.labels, theme);
     ImGui::GetWindowDrawList()->PushClipRect(frame.min, frame.max, true);
     for (const PlotCurve& curve : curves) draw_curve(frame, curve, spec.shape, theme);
     const PlotMark* mark = draw_marks(frame, spec, curves, theme);

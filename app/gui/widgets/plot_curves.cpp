@@ -1,14 +1,11 @@
 #include "gui/widgets/plot_curves.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "gui/widgets/draw.h"
 
 namespace halfscope {
 namespace {
-
-constexpr double kNone = std::numeric_limits<double>::infinity();
 
 /// Least height of the value axis: a flat curve stays in the middle instead of filling the plot with noise.
 double least_range(const PlotFrame& frame, const PlotSpec& spec, double middle) {
@@ -151,21 +148,14 @@ std::vector<PlotCurve> fetch_curves(const PlotSpec& spec, const Timeline& timeli
 
 void choose_value_range(PlotFrame& frame, const std::vector<PlotCurve>& curves, const PlotSpec& spec,
                         const PlotState& state) {
-    double low = kNone, high = -kNone;
+    AxisExtent extent;
     for (const PlotCurve& curve : curves) {
         for (const SeriesPoint& point : curve.points) {
-            for (const float value : {point.minimum, point.maximum}) {
-                const double axis = frame.axis_value(static_cast<double>(value));
-                if (!std::isfinite(axis)) continue;
-                low = std::min(low, axis);
-                high = std::max(high, axis);
-            }
+            for (const float value : {point.minimum, point.maximum})
+                extent.take(frame.axis_value(static_cast<double>(value)));
         }
     }
-    if (low > high) {
-        low = frame.scale == AxisScale::logarithmic ? -1 : 0;
-        high = 1;
-    }
+    auto [low, high] = extent.or_default(frame.scale);
     const double least = least_range(frame, spec, (low + high) * 0.5);
     if (high - low < least) {
         const double middle = (low + high) * 0.5;

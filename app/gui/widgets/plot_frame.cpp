@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "gui/imgui_compat.h"
 #include "gui/widgets/controls.h"
 
 namespace halfscope {
@@ -102,6 +103,11 @@ std::vector<AxisTick> short_log_ticks(const PlotFrame& frame, float least_gap) {
 
 }  // namespace
 
+AxisExtent AxisExtent::or_default(AxisScale scale) const {
+    if (low <= high) return *this;
+    return {scale == AxisScale::logarithmic ? -1.0 : 0.0, 1.0};
+}
+
 float PlotFrame::y(double value) const {
     const double axis = axis_value(value);
     return std::clamp(y_of_axis(axis), min.y, max.y);
@@ -126,6 +132,32 @@ std::vector<AxisTick> step_ticks(const PlotFrame& frame, float least_gap) {
         ticks.push_back({index * stride, count_text(static_cast<std::int64_t>(index * stride))});
     }
     return ticks;
+}
+
+void draw_axes(const PlotFrame& frame, AxisLabels labels, const Theme& theme) {
+    ImDrawList* draw = ImGui::GetWindowDrawList();
+    const float line = ImGui::GetTextLineHeight();
+    draw->AddRectFilled(frame.min, frame.max, theme.plot_background);
+    for (const AxisTick& tick : value_ticks(frame, labels, theme, line * 1.7f)) {
+        const float y = frame.y_of_axis(tick.position);
+        draw->AddLine(ImVec2(frame.min.x, y), ImVec2(frame.max.x, y),
+                      tick.label.empty() ? with_opacity(theme.grid, 0.5f) : theme.grid);
+        if (tick.label.empty()) continue;
+        const float width = ImGui::CalcTextSize(tick.label.c_str()).x;
+        const float top = std::clamp(y - line * 0.5f, frame.min.y - line * 0.3f, frame.max.y - line * 0.75f);
+        draw->AddText(ImVec2(frame.min.x - width - theme.px(5), top), theme.text_dim, tick.label.c_str());
+    }
+    for (const AxisTick& tick : step_ticks(frame, theme.px(72))) {
+        const float x = frame.x(tick.position);
+        draw->AddLine(ImVec2(x, frame.min.y), ImVec2(x, frame.max.y), theme.grid);
+        const float width = ImGui::CalcTextSize(tick.label.c_str()).x;
+        if (x + width * 0.5f > frame.max.x - theme.px(30)) continue;  // the axis' name stands there
+        draw->AddText(ImVec2(std::max(frame.min.x, x - width * 0.5f), frame.max.y + theme.px(2)),
+                      theme.text_dim, tick.label.c_str());
+    }
+    const float name = ImGui::CalcTextSize("step").x;
+    draw->AddText(ImVec2(frame.max.x - name, frame.max.y + theme.px(2)), theme.text_dim, "step");
+    compat::add_rectangle(draw, frame.min, frame.max, theme.panel_border, 0.0f, 1.0f);
 }
 
 }  // namespace halfscope

@@ -1,5 +1,5 @@
 // The geometry of one plot in one frame: where its area lies, which steps and values it spans, and where the
-// ticks of its axes stand. Made by plot.cpp, used by the files plot_*.cpp alone; knows no data.
+// ticks of its axes stand. Made and used by the files plot*.cpp alone; knows no data.
 #pragma once
 
 #include <cmath>
@@ -42,6 +42,18 @@ struct PlotFrame {
     }
 };
 
+/// From the lowest to the highest of some values, in axis units. What an axis cannot show does not count.
+struct AxisExtent {
+    double low = INFINITY, high = -INFINITY;
+    void take(double axis) {
+        if (!std::isfinite(axis)) return;
+        low = axis < low ? axis : low;
+        high = axis > high ? axis : high;
+    }
+    /// Itself; of nothing, 0 to 1, on a logarithmic axis 0.1 to 10.
+    AxisExtent or_default(AxisScale scale) const;
+};
+
 struct AxisTick {
     double position = 0;  ///< axis units
     std::string label;    ///< empty: a line without a label
@@ -52,5 +64,8 @@ std::vector<AxisTick> value_ticks(const PlotFrame& frame, AxisLabels labels, con
                                   float least_gap);
 /// Ticks of the step axis, whole steps.
 std::vector<AxisTick> step_ticks(const PlotFrame& frame, float least_gap);
+
+/// Background, grid, and labels left of the area and below it.
+void draw_axes(const PlotFrame& frame, AxisLabels labels, const Theme& theme);
 
 }  // namespace halfscope
