@@ -26,11 +26,12 @@ enum class Slot : std::uint8_t {
     scale_sweep,
     microscope,
     overflow,
+    alerts,
     accumulator,
     network,
     comparison
 };
-inline constexpr int kSlotCount = 15;
+inline constexpr int kSlotCount = 16;
 
 /// What the user changed: shares of the available length, so that they survive resizing.
 struct LayoutState {

@@ -16,6 +16,7 @@
 #include "gui/message_log.h"
 #include "gui/ui_probe.h"
 #include "gui/widgets/plot_state.h"
+#include "session/alert_rules.h"
 #include "session/snapshot.h"
 
 namespace halfscope {
@@ -129,6 +130,7 @@ struct UiState {
     AccumulatorLab accumulator;
     StairOrder stair_order = StairOrder::depth;
     PictureView picture_view = PictureView::picture;
+    std::vector<AlertRule> alert_rules = default_alert_rules();  ///< as the session was told last
     std::set<int> hidden_lanes;  ///< ids; legend entries and the lanes panel toggle them
 
     // Time plots: one view of the steps and one cursor for all of them.

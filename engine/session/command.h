@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "session/alert_rules.h"
 #include "train/dot_capture.h"
 #include "train/experiment.h"
 
@@ -99,6 +100,10 @@ struct CaptureDotCommand {
     DotSource source;
     std::int64_t row = 0, column = 0;
 };
+/// What is watched from the next step on (session/alert_rules.h); throws nothing of the past away.
+struct SetAlertRulesCommand {
+    std::vector<AlertRule> rules;
+};
 /// After the device was lost: from the kept copy of the run, on the processor.
 struct GoOnOnCpuCommand {};
 
@@ -108,7 +113,8 @@ using Command =
                  RemoveLaneCommand, RenameLaneCommand, MultiplyLossScaleCommand, SetCadenceCommand,
                  SetStepDelayCommand, SaveCheckpointCommand, OpenCheckpointCommand, LoadWeightsCommand,
                  GoToStepCommand, UndoCommand, RedoCommand, SetHistoryCommand, SweepScalesCommand,
-                 PeekUpdateCommand, ExamineOverflowCommand, CaptureDotCommand, GoOnOnCpuCommand>;
+                 PeekUpdateCommand, ExamineOverflowCommand, CaptureDotCommand, SetAlertRulesCommand,
+                 GoOnOnCpuCommand>;
 
 /// Whether it changes the course of the run from the present step on, so that making the run again needs it.
 bool changes_run(const Command& command);

@@ -88,6 +88,7 @@ Snapshot Session::make_snapshot() {
     snapshot.probe_every = probe_every_;
     snapshot.shadow_every = shadow_every_;
     snapshot.step_delay_ms = step_delay_ms_;
+    snapshot.alerts = alerts_;
     snapshot.messages.assign(messages_.begin(), messages_.end());
     return snapshot;
 }

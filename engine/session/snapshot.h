@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "graph/matrix_work.h"
+#include "session/alert_rules.h"
 #include "session/energy_window.h"
 #include "session/graph_outline.h"
 #include "session/rate_window.h"
@@ -125,7 +126,9 @@ struct Snapshot {
     ObservationCost observation_percent;      ///< shares of wall time, last seconds
     EnergyUse energy;                         ///< of the device
     int probe_every = 10, shadow_every = 50;
-    double step_delay_ms = 0;       ///< slow motion: the pause after each step
+    double step_delay_ms = 0;  ///< slow motion: the pause after each step
+    /// Rules that fired in this run since it was opened, the last few, as steps were made; null: none yet.
+    std::shared_ptr<const std::vector<Alert>> alerts;
     std::vector<Message> messages;  ///< the last few
 };
 

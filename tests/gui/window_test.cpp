@@ -457,6 +457,46 @@ TEST(Window, GoesBackThroughTheRunAndOnToTheSameBits) {
     EXPECT_EQ(window.quit(), 0);
 }
 
+TEST(Window, AnAlertRuleThatWasClickedPausesTheRunAndIsKept) {
+    NEEDS_A_WINDOW();
+    const Arguments steep =
+        small_spiral({"--lane", "fp32=fp32", "--lane", "steep=mixed,loss_scale=8,growth_interval=3"});
+    std::int64_t step = -1;
+    {
+        DrivenWindow window(steep);
+        window.click("tab/alerts");
+        window.key("space");
+        window.wait_value("status/state", "paused");
+        window.key("r");  // no step was made before the rule is there
+        window.click("alerts/rule/1/action");
+        window.click("alerts/rule/1/action/pause");
+        window.click("alerts/rule/1/on");
+        window.key("space");
+        window.wait_value("alerts/fired", "1");
+        window.wait_value("status/state", "paused");
+        const nlohmann::json events = window.ask("events");
+        for (const nlohmann::json& event : events["events"])
+            if (event["event"] == "alert") step = event["step"];
+        for (const nlohmann::json& event : events["events"]) {
+            if (event["event"] == "skip") {
+                EXPECT_EQ(event["step"], step) << "the first overflow";
+            }
+        }
+        EXPECT_EQ(window.snapshot()["step"], step + 1);
+        EXPECT_EQ(window.number("loss/alerts"), 1);
+        EXPECT_EQ(window.quit(), 0);
+    }
+    DrivenWindow window(steep, DrivenWindow::Looks::kept);
+    window.wait_value("alerts/fired", "1");
+    window.wait_value("status/state", "paused");
+    EXPECT_EQ(window.snapshot()["step"], step + 1) << "the rule was kept, and there from the first step on";
+    window.key("space");
+    window.wait_value("alerts/fired", "2");
+    window.click("alerts/fired/1/go");
+    window.wait_value("time/step", std::to_string(step + 1));
+    EXPECT_EQ(window.quit(), 0);
+}
+
 TEST(Window, LooksAsItWasLeft) {
     NEEDS_A_WINDOW();
     {

@@ -203,9 +203,13 @@ void report_values(const PlotSpec& spec, const PlotFrame& frame, const std::vect
         ui.probe.value(spec.id + "/last_step/" + curve.series->label,
                        static_cast<double>(curve.points.back().last_step));
     }
-    int toggles = 0;
-    for (const PlotMark& mark : spec.marks) toggles += mark.kind == PlotMark::Kind::toggle;
+    int toggles = 0, alerts = 0;
+    for (const PlotMark& mark : spec.marks) {
+        toggles += mark.kind == PlotMark::Kind::toggle;
+        alerts += mark.kind == PlotMark::Kind::alert;
+    }
     ui.probe.value(spec.id + "/toggles", toggles);
+    ui.probe.value(spec.id + "/alerts", alerts);
 }
 
 }  // namespace
