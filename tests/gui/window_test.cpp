@@ -1,7 +1,6 @@
 // The real program in a real window: clicks and keys through the X server, checked in what is drawn and in
 // the events of the run.
 #include <gtest/gtest.h>
-#include <stb/stb_image.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -9,6 +8,7 @@
 #include <fstream>
 
 #include "gui/driven_window.h"
+#include "gui/picture_file.h"
 
 namespace halfscope {
 namespace {
@@ -23,25 +23,6 @@ Arguments small_spiral(const Arguments& more = {}) {
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
 }
-
-struct PictureFile {
-    explicit PictureFile(const std::string& name)
-        : path((std::filesystem::temp_directory_path() /
-                ("halfscope-" + std::to_string(getpid()) + "-" + name + ".png"))
-                   .string()) {}
-    ~PictureFile() { std::filesystem::remove(path); }
-    /// Loads it; width 0 where it is no picture.
-    void load() {
-        int channels = 0;
-        unsigned char* data = stbi_load(path.c_str(), &width, &height, &channels, 3);
-        if (!data) return;
-        pixels.assign(data, data + static_cast<std::ptrdiff_t>(width) * height * 3);
-        stbi_image_free(data);
-    }
-    std::string path;
-    int width = 0, height = 0;
-    std::vector<unsigned char> pixels;
-};
 
 TEST(Window, TrainsAtOnceAndDrawsWhatTheRunDid) {
     NEEDS_A_WINDOW();
