@@ -89,6 +89,7 @@ class Application {
         if (keeps_looks()) {
             if (const std::string sentence = load_looks(ui); !sentence.empty()) ui.messages.note(sentence);
         }
+        trainer_.send(SetAlertRulesCommand{ui.alert_rules});
         if (options.theme) ui.theme = *options.theme;
         if (options.scale) ui.ui_scale = *options.scale;
         if (options.presenter) ui.text_size = TextSize::presenter;

@@ -28,25 +28,17 @@ void draw_history(const PanelContext& context, const LaneSnapshot& lane, const P
     const float header = top + line, area = header + 2 * line + theme.px(6);
     draw_exponent_axis(draw, theme, axis, BandEdges{}.shifted(shown_shift(probe.scale, view)), header, area);
     if (bottom - area < theme.px(8)) return;
-    const std::vector<HistogramRow> rows = context.timeline.waterfall(lane.id, probe.tensor, probe.kind);
+    std::vector<HistogramRow> rows = context.timeline.waterfall(lane.id, probe.tensor, probe.kind);
     if (rows.empty()) return;
-    // Everything that changes the picture: probes, axis, view and theme. The axis counts by itself, because
-    // this snapshot may be older than the newest probe of the timeline.
-    const std::int64_t look =
-        (view == GradientView::scaled ? 0 : 2) + (theme.kind == ThemeKind::dark ? 0 : 1);
-    const std::int64_t version = (context.snapshot.run << 48) + (rows.back().step + 1) * 1024 +
-                                 (static_cast<std::int64_t>(axis.low) + 128) * 4 + look;
-    draw_waterfall(
-        draw, theme, context.textures,
-        "waterfall/" + std::to_string(lane.id) + "/" + probe.tensor + "/" + probe_kind_name(probe.kind),
-        version, rows, axis, view, area, bottom);
-    draw_clipped_text(draw, ImVec2(left, area), names, theme.text_dim,
-                      "step " + count_text(rows.back().step));
-    if (bottom - area > 2 * line) {
-        draw_clipped_text(draw, ImVec2(left, bottom - line), names, theme.text_dim,
-                          "step " + count_text(rows.front().step));
-    }
-    context.ui.probe.rectangle("gradients/waterfall", ImVec2(axis.left, area), ImVec2(axis.right, bottom));
+    const std::string key =
+        "waterfall/" + std::to_string(lane.id) + "/" + probe.tensor + "/" + probe_kind_name(probe.kind);
+    const std::string newest = "step " + count_text(rows.back().last_step),
+                      oldest = "step " + count_text(rows.front().step);
+    draw_waterfall({key, context.snapshot.run, view, axis, area, bottom}, std::move(rows), theme,
+                   context.heat_maps, context.textures, context.ui);
+    draw_clipped_text(draw, ImVec2(left, area), names, theme.text_dim, newest);
+    if (bottom - area > 2 * line)
+        draw_clipped_text(draw, ImVec2(left, bottom - line), names, theme.text_dim, oldest);
 }
 
 /// The row under other scales in FP16, from its counters.

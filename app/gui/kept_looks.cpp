@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -13,6 +15,7 @@
 #include "data/data_error.h"
 #include "data/user_folder.h"
 #include "gui/panel_list.h"
+#include "train/experiment.h"
 
 namespace halfscope {
 namespace {
@@ -56,6 +59,50 @@ void take_slot(const Json& object, const char* key, Slot& slot) {
         if (found->get<std::string>() == panel.id) slot = panel.slot;
 }
 
+Json alerts_json(const std::vector<AlertRule>& rules) {
+    Json list = Json::array();
+    for (const AlertRule& rule : rules) {
+        list.push_back({{"what", alert_kind_key(rule.kind)},
+                        {"threshold", rule.threshold},
+                        {"lane", rule.lane_id ? Json(*rule.lane_id) : Json()},
+                        {"action", alert_action_key(rule.action)},
+                        {"on", rule.is_on}});
+    }
+    return list;
+}
+
+std::optional<AlertRule> alert_rule(const Json& object) {
+    if (!object.is_object()) return std::nullopt;
+    const auto text = [&object](const char* key) {
+        const auto found = object.find(key);
+        return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+    };
+    const std::optional<AlertKind> kind = alert_kind_of(text("what"));
+    const std::optional<AlertAction> action = alert_action_of(text("action"));
+    const auto is_on = object.find("on");
+    if (!kind || !action || is_on == object.end() || !is_on->is_boolean()) return std::nullopt;
+    AlertRule rule{*kind, 0, std::nullopt, *action, is_on->get<bool>()};
+    const auto threshold = object.find("threshold");
+    if (threshold == object.end() || !threshold->is_number()) return std::nullopt;
+    rule.threshold = threshold->get<double>();
+    if (is_number(object, "lane", 0, static_cast<double>(kMaximumLanes) - 1))
+        rule.lane_id = object["lane"].get<int>();
+    return rule;
+}
+
+/// All of them or, where one is none, nothing: half of what somebody set up is not what they set up.
+void take_alerts(const Json& looks, std::vector<AlertRule>& rules) {
+    const auto found = looks.find("alerts");
+    if (found == looks.end() || !found->is_array()) return;
+    std::vector<AlertRule> taken;
+    for (const Json& object : *found) {
+        const std::optional<AlertRule> rule = alert_rule(object);
+        if (!rule) return;
+        taken.push_back(*rule);
+    }
+    if (refusal(taken).empty()) rules = std::move(taken);
+}
+
 }  // namespace
 
 std::string looks_path() {
@@ -76,7 +123,8 @@ std::string looks_text(const UiState& ui) {
                         {"right_rows", layout.right_rows},
                         {"middle_rows_narrow", layout.middle_rows_narrow},
                         {"middle_tab", slot_name(layout.middle_tab)},
-                        {"right_tab", slot_name(layout.right_tab)}};
+                        {"right_tab", slot_name(layout.right_tab)},
+                        {"alerts", alerts_json(ui.alert_rules)}};
     return looks.dump(2) + "\n";
 }
 
@@ -104,6 +152,7 @@ std::string take_looks(std::string_view text, UiState& ui) {
     take_shares(looks, "middle_rows_narrow", layout.middle_rows_narrow);
     take_slot(looks, "middle_tab", layout.middle_tab);
     take_slot(looks, "right_tab", layout.right_tab);
+    take_alerts(looks, ui.alert_rules);
     return {};
 }
 

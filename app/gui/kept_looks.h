@@ -1,5 +1,6 @@
-// What the window looks like, kept from one run of the program to the next: theme, size of text, and the
-// tiles. Read and written by the application; everything about a training run is in checkpoints instead.
+// What the window looks like, kept from one run of the program to the next: theme, size of text, the
+// tiles, and the rules that watch a run. Read and written by the application; everything about a training run
+// is in checkpoints instead.
 #pragma once
 
 #include <string>

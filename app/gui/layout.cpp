@@ -155,7 +155,7 @@ Layout compute_layout(const LayoutState& state, Area available, float text_scale
         place_column(layout, state,
                      {right,
                       {{Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::microscope, Slot::overflow,
-                        Slot::accumulator, Slot::network, Slot::ablation, Slot::comparison}},
+                        Slot::alerts, Slot::accumulator, Slot::network, Slot::ablation, Slot::comparison}},
                       whole,
                       SplitterLine::Group::right_rows},
                      gap);
@@ -169,7 +169,7 @@ Layout compute_layout(const LayoutState& state, Area available, float text_scale
         place_column(layout, state,
                      {right,
                       {{Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::microscope, Slot::overflow,
-                        Slot::accumulator, Slot::network, Slot::ablation},
+                        Slot::alerts, Slot::accumulator, Slot::network, Slot::ablation},
                        {Slot::comparison}},
                       state.right_rows,
                       SplitterLine::Group::right_rows},

@@ -26,6 +26,7 @@ enum class Slot : std::uint8_t {
     scale_sweep,
     microscope,
     overflow,
+    alerts,
     accumulator,
     network,
     ablation,

@@ -2,6 +2,7 @@
 
 #include "gui/panels/ablation_panel.h"
 #include "gui/panels/accumulator_panel.h"
+#include "gui/panels/alerts_panel.h"
 #include "gui/panels/comparison_panel.h"
 #include "gui/panels/gradients_panel.h"
 #include "gui/panels/lanes_panel.h"
@@ -82,6 +83,10 @@ const std::array<PanelEntry, kSlotCount>& panel_list() {
          "operation where it began, every tensor it reached, and the loss scale that would have been small "
          "enough.",
          draw_overflow_panel, Slot::overflow},
+        {"alerts", "ALERTS",
+         "Rules that watch the run: NaN, infinity, flushed gradients, swallowed updates, the loss scale at "
+         "its floor, lanes that drift apart. A rule marks the step, tells of it, or pauses the run there.",
+         draw_alerts_panel, Slot::alerts},
         {"accumulator", "ACCUMULATOR LAB",
          "One sum of the live network, addend by addend, added up in six ways: what the precision of the "
          "running sum does "

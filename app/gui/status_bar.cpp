@@ -113,6 +113,15 @@ void draw_status_bar(const PanelContext& context, ImVec2 min, ImVec2 max) {
             "all lanes together");
     }
     for (const LaneSnapshot& lane : snapshot.lanes) draw_lane(line, context, lane);
+    if (snapshot.alerts && !snapshot.alerts->empty()) {
+        const Alert& last = snapshot.alerts->back();
+        line.text("alerts",
+                  "! " + count_text(static_cast<std::int64_t>(snapshot.alerts->size())) +
+                      (snapshot.alerts->size() == 1 ? " alert" : " alerts"),
+                  "alert rules that fired in this run; the last at step " + count_text(last.step) + ", " +
+                      last.lane + ": " + last.sentence,
+                  theme.warning);
+    }
     const ObservationCost& share = snapshot.observation_percent;
     line.text("telemetry", "telemetry " + formatted("%.1f%%", share.probes),
               "share of the training thread's time that counting values took in the last seconds");

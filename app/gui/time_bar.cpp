@@ -34,6 +34,11 @@ void draw_track(const PanelContext& context, const Track& track, std::int64_t ha
     };
     line(0, static_cast<std::int64_t>(track.last), theme.grid, 4);
     if (snapshot.kept_states > 0) line(snapshot.first_kept_step, snapshot.next_step, theme.accent, 4);
+    if (const auto& step = context.ui.hovered_step; step && static_cast<double>(*step) <= track.last) {
+        draw->AddLine(ImVec2(track.x(*step), track.y - theme.px(8)),
+                      ImVec2(track.x(*step), track.y + theme.px(8)), theme.text, theme.px(1));
+        context.ui.probe.value("time/cursor", static_cast<double>(*step));
+    }
     const float x = track.x(handle), radius = theme.px(is_active ? 7.0f : 6.0f);
     draw->AddCircleFilled(ImVec2(x, track.y), radius, theme.accent);
     draw->AddCircle(ImVec2(x, track.y), radius, theme.text, 0, theme.px(1.5f));
@@ -79,7 +84,10 @@ void draw_time_bar(const PanelContext& context, float width) {
     if (is_active) ui.edits.time_step = under_mouse;
     const std::int64_t shown = ui.edits.time_step.value_or(snapshot.going_to.value_or(snapshot.next_step));
     draw_track(context, track, shown, is_active);
-    if (is_active || is_hovered) draw_tooltip(context, is_active ? shown : under_mouse);
+    if (is_active || is_hovered) {
+        draw_tooltip(context, is_active ? shown : under_mouse);
+        ui.next_hovered_step = under_mouse;
+    }
     if (ImGui::IsItemDeactivated() && ui.edits.time_step) {
         context.commands.send(GoToStepCommand{*ui.edits.time_step});
         ui.edits.time_step.reset();

@@ -19,6 +19,7 @@
 #include "gui/ui_probe.h"
 #include "gui/widgets/plot_state.h"
 #include "program/tensor_reader.h"
+#include "session/alert_rules.h"
 #include "session/command.h"
 #include "session/snapshot.h"
 #include "train/retained_values.h"
@@ -197,6 +198,7 @@ struct UiState {
     StairOrder stair_order = StairOrder::depth;
     double search_threshold = 0.01;  ///< of the search for layers to keep in FP32
     PictureView picture_view = PictureView::picture;
+    std::vector<AlertRule> alert_rules = default_alert_rules();  ///< as the session was told last
     std::set<int> hidden_lanes;  ///< ids; legend entries and the lanes panel toggle them
 
     // Time plots: one view of the steps and one cursor for all of them.

@@ -219,6 +219,9 @@ void Workbench::draw(const PanelContext& context, double now_s) {
     draw_overlays(context);
     send_requests(context);
     textures_.end_frame();
+    heat_maps_.end_frame();
+    if (std::string sentence = heat_maps_.take_refusal(); !sentence.empty())
+        ui_.messages.note(std::move(sentence));
 }
 
 }  // namespace halfscope

@@ -6,6 +6,7 @@
 #include "gui/panels/panel.h"
 #include "gui/theme.h"
 #include "gui/ui_state.h"
+#include "gui/widgets/heat_map.h"
 #include "gui/widgets/texture.h"
 
 namespace halfscope {
@@ -20,7 +21,7 @@ class Workbench {
     bool prepare(float monitor_scale);
     /// What panels, keys and the driver get of one frame.
     PanelContext context(const Snapshot& snapshot, const Timeline& timeline, CommandSink& commands) {
-        return {snapshot, timeline, commands, ui_, theme_, textures_};
+        return {snapshot, timeline, commands, ui_, theme_, textures_, heat_maps_};
     }
     /// Draws one frame into ImGui's current one. `now_s`: seconds of the window's clock.
     void draw(const PanelContext& context, double now_s);
@@ -35,6 +36,7 @@ class Workbench {
     UiState ui_;
     Theme theme_;
     TextureCache textures_;
+    HeatMaps heat_maps_;
     float text_pixels_ = 0;  // what the fonts were built for
     bool has_theme_ = false;
     ThemeKind built_theme_ = ThemeKind::dark;

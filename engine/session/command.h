@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "session/alert_rules.h"
 #include "train/ablation.h"
 #include "train/dot_capture.h"
 #include "train/experiment.h"
@@ -128,6 +129,10 @@ struct StartAblationCommand {
     AblationFrom from = AblationFrom::scratch;
 };
 struct CancelAblationCommand {};  ///< what is done of it stays
+/// What is watched from the next step on (session/alert_rules.h); throws nothing of the past away.
+struct SetAlertRulesCommand {
+    std::vector<AlertRule> rules;
+};
 /// After the device was lost: from the kept copy of the run, on the processor.
 struct GoOnOnCpuCommand {};
 
@@ -139,7 +144,7 @@ using Command =
                  RemoveOverlaysCommand, LoadWeightsCommand, GoToStepCommand, UndoCommand, RedoCommand,
                  SetHistoryCommand, SweepScalesCommand, SearchPrecisionCommand, PeekUpdateCommand,
                  ExamineOverflowCommand, CaptureDotCommand, RetainGradientsCommand, StartAblationCommand,
-                 CancelAblationCommand, GoOnOnCpuCommand>;
+                 CancelAblationCommand, SetAlertRulesCommand, GoOnOnCpuCommand>;
 
 /// Whether it changes the course of the run from the present step on, so that making the run again needs it.
 bool changes_run(const Command& command);

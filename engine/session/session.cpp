@@ -107,6 +107,8 @@ void Session::install(std::unique_ptr<Experiment> experiment, std::shared_ptr<co
     lanes_.resize(experiment_->lanes().size());
     ++run_;
     steps_to_pause_.reset();
+    raised_alerts_.clear();
+    alerts_.reset();
     steps_.clear();
     forget_history();
     last_probe_ = last_view_ = last_step_end_ = {};
@@ -265,7 +267,8 @@ void Session::step() {
             cost_ms.probes += record_result(index, request, std::move(results[index]));
         }
         if (request.probe) last_probe_ = SteadyClock::now();
-        const bool pausing = steps_to_pause_ && --*steps_to_pause_ <= 0;
+        const bool alarmed = watch_lanes(Watching::anew);
+        const bool pausing = (steps_to_pause_ && --*steps_to_pause_ <= 0) || alarmed;
         measure_models(step, pausing, cost_ms);
         const SteadyClock::time_point end = SteadyClock::now();
         // Slow motion's waits belong to the rate, but not a pause of the user's.

@@ -14,6 +14,7 @@
 
 #include "backend/backend.h"
 #include "data/checkpoint_file.h"
+#include "session/alert_rules.h"
 #include "session/checkpoint.h"
 #include "session/command.h"
 #include "session/energy_window.h"
@@ -191,6 +192,13 @@ class Session {
     void apply_command(const CancelAblationCommand& command);
     std::shared_ptr<const AblationResults> ablation_results() const;
 
+    // session_alerts.cpp
+    enum class Watching : std::uint8_t { anew, again };  ///< steps that are made for the first time, or not
+    bool watch_lanes(Watching watching, std::optional<std::size_t> lane_index = std::nullopt);
+    void return_alerts(const std::vector<RaisedAlert>& raised, std::int64_t step);
+    void forget_alerts_of(int lane_id);
+    void apply_command(const SetAlertRulesCommand& command);
+
     // session_commands.cpp
     bool attempt(const std::function<void()>& change);
     void change_run_state(RunState state);
@@ -262,6 +270,10 @@ class Session {
     std::int64_t reached_ = 0;     // the farthest step of this run before it went back
     std::int64_t keep_every_ = 1;  // steps
     std::optional<std::int64_t> going_to_;
+
+    std::vector<AlertRule> alert_rules_;      // kept from run to run
+    std::vector<RaisedAlert> raised_alerts_;  // that hold now
+    std::shared_ptr<const std::vector<Alert>> alerts_;
 
     std::optional<Measurement> measurement_;
     std::optional<KeptCopy> kept_;

@@ -210,6 +210,7 @@ void Session::apply_command(const RemoveLaneCommand& command) {
     experiment().remove_lane(command.lane);
     lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(index));
     timeline_.remove_lane(id);
+    forget_alerts_of(id);
     stamp(-1, EventKind::lane, command.lane, "removed");
 }
 

@@ -54,7 +54,8 @@ void Session::lose_device(const std::string& what) {
 /// Nothing can be done on a device that is lost; what can be done with the copy, can.
 void Session::refuse_where_lost(const Command& command) const {
     if (!rescue() || std::holds_alternative<GoOnOnCpuCommand>(command) ||
-        std::holds_alternative<SaveCheckpointCommand>(command))
+        std::holds_alternative<SaveCheckpointCommand>(command) ||
+        std::holds_alternative<SetAlertRulesCommand>(command))
         return;
     throw InputError("the GPU has failed; go on on the CPU first, or save a checkpoint of the kept copy");
 }

@@ -95,6 +95,7 @@ Snapshot Session::make_snapshot() {
     snapshot.shadow_every = shadow_every_;
     snapshot.step_delay_ms = step_delay_ms_;
     snapshot.ablation = ablation_results();
+    snapshot.alerts = alerts_;
     snapshot.messages.assign(messages_.begin(), messages_.end());
     return snapshot;
 }

@@ -101,6 +101,7 @@ KeptState Session::present_state() const {
     state.step = step;
     state.changes = changes_made_;
     state.mark = timeline_.mark(step);
+    state.raised = raised_alerts_;
     for (std::size_t index = 0; index < lanes_.size(); ++index) {
         const Lane& lane = experiment_->lanes()[index];
         state.lanes.push_back({lanes_[index], {lane.name(), lane.techniques()}, lane.record()});
@@ -137,6 +138,7 @@ void Session::return_to(const KeptState& state) {
     experiment_->go_on_from(state.step);
     changes_made_ = state.changes;
     timeline_.rewind(state.mark);
+    return_alerts(state.raised, state.step);
 }
 
 /// Says how far the making of steps [first, end) is. Throws CancelledError where it is to stop.
@@ -162,6 +164,7 @@ void Session::make_steps_again(std::int64_t next_step) {
         ObservationCost cost_ms;
         for (std::size_t index = 0; index < results.size(); ++index)
             record_result(index, request, std::move(results[index]));
+        watch_lanes(Watching::again);
         measure_models(step, false, cost_ms);
         keep_state();
     }
@@ -314,12 +317,14 @@ void Session::branch_from_past(const AddLaneCommand& command, std::int64_t at) {
                 step + 1 == now ? StepRequest{true, true} : request_at(step, SteadyClock::now());
             record_result(lanes_.size() - 1, request,
                           branch->step(step, experiment_->batches_of(step), request));
+            watch_lanes(Watching::again, lanes_.size() - 1);
         }
     } catch (...) {
         if (is_added) {
             experiment_->remove_lane(command.lane.name);
             lanes_.pop_back();
             timeline_.remove_lane(id);
+            forget_alerts_of(id);
         }
         throw;
     }

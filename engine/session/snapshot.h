@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "graph/matrix_work.h"
+#include "session/alert_rules.h"
 #include "session/checkpoint.h"
 #include "session/energy_window.h"
 #include "session/graph_outline.h"
@@ -143,6 +144,8 @@ struct Snapshot {
     double step_delay_ms = 0;  ///< slow motion: the pause after each step
     /// The latest ablation, as far as it has come; null: none yet.
     std::shared_ptr<const AblationResults> ablation;
+    /// Rules that fired in this run since it was opened, the last few, as steps were made; null: none yet.
+    std::shared_ptr<const std::vector<Alert>> alerts;
     std::vector<Message> messages;  ///< the last few
 };
 

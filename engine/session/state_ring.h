@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "session/alert_rules.h"
 #include "session/checkpoint.h"
 #include "session/timeline.h"
 #include "train/lane_record.h"
@@ -28,6 +29,7 @@ struct KeptState {
     std::size_t changes = 0;      ///< how many entries of the journal had been made
     std::vector<KeptLane> lanes;  ///< as Experiment::lanes()
     TimelineMark mark;
+    std::vector<RaisedAlert> raised;  ///< alert rules whose conditions held
 
     std::uint64_t bytes() const;
 };

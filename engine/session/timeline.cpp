@@ -13,28 +13,6 @@ namespace halfscope {
 namespace {
 
 constexpr std::size_t kWaterfallTensors = 1024;
-constexpr int kWaterfallExponents = kWaterfallHighest - kWaterfallLowest + 1;
-constexpr int kLowestExponent = -149, kHighestExponent = 127;  // of any FP32 value
-
-HistogramRow row_of(std::int64_t step, const Probe& probe) {
-    HistogramRow row{step, probe.scale, std::vector<float>(kWaterfallExponents + 3, 0.0f)};
-    std::array<std::uint64_t, kWaterfallExponents + 3> counts{};
-    std::uint64_t all = 0;
-    for (int exponent = kLowestExponent; exponent <= kHighestExponent; ++exponent) {
-        const int bin = std::clamp(exponent, kWaterfallLowest, kWaterfallHighest) - kWaterfallLowest;
-        counts[static_cast<std::size_t>(bin)] += probe.counts.histogram.at(exponent);
-    }
-    counts[kWaterfallExponents] = probe.counts.own.true_zero;
-    counts[kWaterfallExponents + 1] = probe.counts.own.inf_incoming;
-    counts[kWaterfallExponents + 2] = probe.counts.own.nan;
-    for (std::uint64_t count : counts) all += count;
-    if (all == 0) return row;
-    for (std::size_t bin = 0; bin < counts.size(); ++bin) {
-        row.share[bin] = static_cast<float>(static_cast<double>(counts[bin]) / static_cast<double>(all));
-    }
-    return row;
-}
-
 }  // namespace
 
 const char* series_kind_name(SeriesKind kind) {
@@ -96,7 +74,7 @@ void Timeline::record_probes(int lane_id, std::int64_t step, const std::vector<P
     // Rows are computed before the lock: the window waits for the moves alone.
     std::vector<HistogramRow> rows;
     rows.reserve(probes.size());
-    for (const Probe& probe : probes) rows.push_back(row_of(step, probe));
+    for (const Probe& probe : probes) rows.push_back(histogram_row(step, probe));
     const std::lock_guard lock(mutex_);
     LaneHistory& lane = history(lane_id);
     for (std::size_t index = 0; index < probes.size(); ++index) {
@@ -208,7 +186,7 @@ std::size_t Timeline::bytes() const {
         for (const auto& [key, waterfall] : lane->waterfalls) {
             sum += sizeof(Waterfall) + sizeof(key) + key.first.capacity();
             for (const HistogramRow& row : waterfall.rows)
-                sum += sizeof(row) + row.share.capacity() * sizeof(float);
+                sum += sizeof(row) + (row.share.capacity() + row.unscaled.capacity()) * sizeof(float);
         }
     }
     return sum;

@@ -15,6 +15,7 @@
 
 #include "data/byte_stream.h"
 #include "data/checkpoint_file.h"
+#include "session/histogram_row.h"
 #include "train/lane.h"
 
 namespace halfscope {
@@ -73,17 +74,6 @@ enum class SeriesKind : std::uint8_t {
 inline constexpr int kSeriesKindCount = 7;
 const char* series_kind_name(SeriesKind kind);
 
-/// Exponent histograms of one tensor over time, for the waterfall: one row for each probe, bounded.
-struct HistogramRow {
-    std::int64_t step = 0;
-    double scale = 1;
-    /// Of all elements, for exponents kWaterfallLowest .. kWaterfallHighest (what lies beyond joins the
-    /// outermost), then zero, inf and nan as they came in. Adds up to 1.
-    std::vector<float> share;
-};
-inline constexpr int kWaterfallLowest = -44;
-inline constexpr int kWaterfallHighest = 18;
-
 /// A moment of a Timeline, to go back to.
 struct TimelineMark {
     std::int64_t next_step = 0;
@@ -113,6 +103,7 @@ class Timeline {
     /// Events of one lane (or of all, lane_id = -1) in [first_step, last_step], oldest first; the newest 4096
     /// of each kind are kept.
     std::vector<Event> events(int lane_id, std::int64_t first_step, std::int64_t last_step) const;
+    /// Exponent histograms of one tensor over time, bounded; oldest first.
     std::vector<HistogramRow> waterfall(int lane_id, std::string_view tensor, ProbeKind kind) const;
     /// Bytes held now; bounded (stated in timeline.cpp).
     std::size_t bytes() const;

@@ -131,6 +131,8 @@ const char* event_kind_name(EventKind kind) {
             return "lane";
         case EventKind::message:
             return "message";
+        case EventKind::alert:
+            return "alert";
     }
     return "unknown";
 }

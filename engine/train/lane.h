@@ -35,8 +35,8 @@ struct Probe {
     double cosine = -2;                        ///< likewise; -2: not measured
 };
 
-enum class EventKind : std::uint8_t { toggle, growth, backoff, skip, nan, lane, message };
-inline constexpr int kEventKindCount = 7;
+enum class EventKind : std::uint8_t { toggle, growth, backoff, skip, nan, lane, message, alert };
+inline constexpr int kEventKindCount = 8;
 const char* event_kind_name(EventKind kind);
 struct Event {
     std::int64_t step = 0;

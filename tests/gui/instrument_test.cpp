@@ -6,6 +6,7 @@
 
 #include "gui/widgets/class_bar.h"
 #include "gui/widgets/sweep_plot.h"
+#include "gui/widgets/waterfall.h"
 #include "gui/widgets/what_if.h"
 #include "gui/workbench_fixture.h"
 #include "numerics/rounding.h"
@@ -69,6 +70,30 @@ TEST_F(InstrumentTest, AStepOfTheStaircaseSelectsItsTensor) {
         << "the lower half is in the middle";
     fixture_.click("staircase/order");
     EXPECT_EQ(fixture_.workbench.ui().stair_order, StairOrder::worst_first);
+}
+
+TEST(WaterfallBins, OfALineOfSeveralScalesAreThoseOfEachProbe) {
+    const auto probe_at = [](float value, double scale) {
+        Probe probe;
+        probe.own_format = Format::fp32;
+        probe.scale = scale;
+        probe.counts.add(value, value, Format::fp32);
+        return probe;
+    };
+    // 2^-3 under S = 2^10, and the same gradient under S = 2^4.
+    HistogramRow row = histogram_row(0, probe_at(0x1p-3f, 1024));
+    merge_rows(row, histogram_row(1, probe_at(0x1p-9f, 16)));
+    const int low = -60, bins = 64;
+    const auto at = [&](GradientView view, int exponent) {
+        return waterfall_bins(row, view, low, bins)[static_cast<std::size_t>(exponent - low)];
+    };
+    EXPECT_EQ(at(GradientView::scaled, -3), 1.0f);
+    EXPECT_EQ(at(GradientView::scaled, -9), 1.0f);
+    EXPECT_EQ(at(GradientView::unscaled, -13), 1.0f);
+    for (int exponent = low; exponent < low + bins; ++exponent) {
+        if (exponent == -13) continue;
+        EXPECT_EQ(at(GradientView::unscaled, exponent), 0.0f) << exponent;
+    }
 }
 
 TEST_F(InstrumentTest, TheSweepIsAskedForAndShownAsMeasured) {

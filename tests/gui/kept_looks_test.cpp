@@ -19,6 +19,7 @@ UiState changed() {
     ui.layout.left_share = 0.2f;
     ui.layout.right_tab = Slot::microscope;
     ui.layout.middle_tab = Slot::model_view;
+    ui.alert_rules = {{AlertKind::flushed, 12, 2, AlertAction::pause, false}, {AlertKind::nan}};
     return ui;
 }
 
@@ -35,6 +36,7 @@ void expect_same(const UiState& a, const UiState& b) {
     EXPECT_EQ(a.layout.middle_rows_narrow, b.layout.middle_rows_narrow);
     EXPECT_EQ(a.layout.middle_tab, b.layout.middle_tab);
     EXPECT_EQ(a.layout.right_tab, b.layout.right_tab);
+    EXPECT_EQ(a.alert_rules, b.alert_rules);
 }
 
 TEST(KeptLooks, ComeBack) {
@@ -47,6 +49,9 @@ TEST(KeptLooks, WhatIsNoGoodLeavesWhatIsThere) {
     for (const char* text :
          {"{}", R"({"theme": "pink", "scale": 1e9, "left_share": "wide", "right_tab": "nowhere"})",
           R"({"scale": null, "middle_share": -3, "right_rows": [0.5], "middle_rows": [1, 2, 3, 4]})",
+          R"({"alerts": 7})", R"({"alerts": [{"what": "flushed"}]})",
+          R"({"alerts": [{"what": "nan", "threshold": 0, "action": "mark", "on": true}, 7]})",
+          R"({"alerts": [{"what": "flushed", "threshold": 101, "action": "mark", "on": true}]})",
           R"({"right_rows": [0, 1], "left_rows": [0.1, "a", 0.2], "presenter": "yes", "middle_tab": 7})"}) {
         UiState ui = changed();
         EXPECT_EQ(take_looks(text, ui), "") << text;

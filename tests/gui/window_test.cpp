@@ -1,7 +1,6 @@
 // The real program in a real window: clicks and keys through the X server, checked in what is drawn and in
 // the events of the run.
 #include <gtest/gtest.h>
-#include <stb/stb_image.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -9,6 +8,7 @@
 #include <fstream>
 
 #include "gui/driven_window.h"
+#include "gui/picture_file.h"
 #include "support/array_samples.h"
 
 namespace halfscope {
@@ -24,25 +24,6 @@ Arguments small_spiral(const Arguments& more = {}) {
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
 }
-
-struct PictureFile {
-    explicit PictureFile(const std::string& name)
-        : path((std::filesystem::temp_directory_path() /
-                ("halfscope-" + std::to_string(getpid()) + "-" + name + ".png"))
-                   .string()) {}
-    ~PictureFile() { std::filesystem::remove(path); }
-    /// Loads it; width 0 where it is no picture.
-    void load() {
-        int channels = 0;
-        unsigned char* data = stbi_load(path.c_str(), &width, &height, &channels, 3);
-        if (!data) return;
-        pixels.assign(data, data + static_cast<std::ptrdiff_t>(width) * height * 3);
-        stbi_image_free(data);
-    }
-    std::string path;
-    int width = 0, height = 0;
-    std::vector<unsigned char> pixels;
-};
 
 TEST(Window, TrainsAtOnceAndDrawsWhatTheRunDid) {
     NEEDS_A_WINDOW();
@@ -525,6 +506,46 @@ TEST(Window, GoesBackThroughTheRunAndOnToTheSameBits) {
     window.wait_frames(30);
     window.wait_value("status/state", "paused");
     EXPECT_EQ(window.snapshot()["lanes"].size(), 4u);
+    EXPECT_EQ(window.quit(), 0);
+}
+
+TEST(Window, AnAlertRuleThatWasClickedPausesTheRunAndIsKept) {
+    NEEDS_A_WINDOW();
+    const Arguments steep =
+        small_spiral({"--lane", "fp32=fp32", "--lane", "steep=mixed,loss_scale=8,growth_interval=3"});
+    std::int64_t step = -1;
+    {
+        DrivenWindow window(steep);
+        window.click("tab/alerts");
+        window.key("space");
+        window.wait_value("status/state", "paused");
+        window.key("r");  // no step was made before the rule is there
+        window.click("alerts/rule/1/action");
+        window.click("alerts/rule/1/action/pause");
+        window.click("alerts/rule/1/on");
+        window.key("space");
+        window.wait_value("alerts/fired", "1");
+        window.wait_value("status/state", "paused");
+        const nlohmann::json events = window.ask("events");
+        for (const nlohmann::json& event : events["events"])
+            if (event["event"] == "alert") step = event["step"];
+        for (const nlohmann::json& event : events["events"]) {
+            if (event["event"] == "skip") {
+                EXPECT_EQ(event["step"], step) << "the first overflow";
+            }
+        }
+        EXPECT_EQ(window.snapshot()["step"], step + 1);
+        EXPECT_EQ(window.number("loss/alerts"), 1);
+        EXPECT_EQ(window.quit(), 0);
+    }
+    DrivenWindow window(steep, DrivenWindow::Looks::kept);
+    window.wait_value("alerts/fired", "1");
+    window.wait_value("status/state", "paused");
+    EXPECT_EQ(window.snapshot()["step"], step + 1) << "the rule was kept, and there from the first step on";
+    window.key("space");
+    window.wait_value("alerts/fired", "2");
+    window.click("alerts/fired/1/go");
+    window.wait_value("time/step", std::to_string(step + 1));
     EXPECT_EQ(window.quit(), 0);
 }
 

@@ -1,6 +1,7 @@
 // Timeline: what goes in comes out, in order, and memory stays bounded.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <thread>
 
@@ -109,12 +110,71 @@ TEST(Timeline, WaterfallSpansTheWholeRunInBoundedRows) {
     EXPECT_LE(rows.size(), 256u);
     EXPECT_GE(rows.size(), 128u);
     EXPECT_EQ(rows.front().step, 0);
-    EXPECT_EQ(rows.back().step, 19'999);
+    EXPECT_EQ(rows.back().last_step, 19'999);
     const std::int64_t stride = rows[1].step - rows[0].step;
     for (std::size_t index = 1; index + 1 < rows.size(); ++index) {
         EXPECT_EQ(rows[index].step - rows[index - 1].step, stride);
     }
     EXPECT_LT(timeline.bytes(), 2 * bytes);
+}
+
+/// What the probe of a step stores: mostly 2^-3; rarely a value far out, an infinity, or another loss scale.
+Probe eventful_probe(int step) {
+    Probe probe = probe_of("w", 0.125f);
+    if (step == 777) probe = probe_of("w", 0x1p-40f);
+    if (step == 5'003) probe = probe_of("w", 0x1p15f);
+    probe.scale = step < 10'000 ? 1024.0 : 4.0;
+    if (step == 12'345) ++probe.counts.own.inf_incoming;
+    return probe;
+}
+
+TEST(Timeline, NothingRareIsLostFromAWaterfallByMerging) {
+    Timeline timeline;
+    const auto low = static_cast<std::size_t>(-kWaterfallLowest);
+    std::vector<HistogramRow> all;
+    for (int step = 0; step < 20'000; ++step) {
+        timeline.record_probes(0, step, {eventful_probe(step)});
+        all.push_back(histogram_row(step, eventful_probe(step)));
+    }
+    const auto rows = timeline.waterfall(0, "w", ProbeKind::weight_gradient);
+    ASSERT_LE(rows.size(), 256u);
+    std::size_t next = 0;
+    for (const HistogramRow& row : rows) {
+        // By brute force: of each exponent the largest share of the row's own probes, and every probe in one.
+        std::vector<float> expected(row.share.size(), 0.0f), unscaled(row.unscaled.size(), 0.0f);
+        ASSERT_EQ(static_cast<std::size_t>(row.step), next);
+        for (; next < all.size() && all[next].step <= row.last_step; ++next) {
+            for (std::size_t bin = 0; bin < expected.size(); ++bin)
+                expected[bin] = std::max(expected[bin], all[next].share[bin]);
+            const int shift = all[next].scale == 1024.0 ? -10 : -2;
+            for (int exponent = kWaterfallLowest; exponent <= kWaterfallHighest; ++exponent) {
+                if (unscaled.empty()) break;
+                float& most = unscaled[static_cast<std::size_t>(exponent + shift - kUnscaledLowest)];
+                most = std::max(most, all[next].share[static_cast<std::size_t>(exponent - kWaterfallLowest)]);
+            }
+        }
+        EXPECT_EQ(row.share, expected) << row.step;
+        EXPECT_EQ(row.unscaled, unscaled) << row.step;
+        EXPECT_EQ(row.unscaled.empty(), row.lowest_scale == row.highest_scale) << row.step;
+    }
+    EXPECT_EQ(next, all.size());
+    const auto rows_with = [&](std::size_t bin) {
+        return std::count_if(rows.begin(), rows.end(),
+                             [bin](const HistogramRow& row) { return row.share[bin] > 0; });
+    };
+    EXPECT_EQ(rows_with(low - 40), 1);
+    EXPECT_EQ(rows_with(low + 15), 1);
+    EXPECT_EQ(rows_with(kWaterfallHighest - kWaterfallLowest + 2), 1);
+    // And into as few rows as there are pixels.
+    for (const std::size_t pixels : {1u, 7u, 100u, 255u, 1000u}) {
+        const auto drawn = merged_rows(rows, pixels);
+        EXPECT_LE(drawn.size(), pixels);
+        EXPECT_EQ(drawn.front().step, 0);
+        EXPECT_EQ(drawn.back().last_step, 19'999);
+        EXPECT_EQ(std::count_if(drawn.begin(), drawn.end(),
+                                [&](const HistogramRow& row) { return row.share[low - 40] > 0; }),
+                  1);
+    }
 }
 
 TEST(Timeline, StaysBoundedAtAMillionSteps) {

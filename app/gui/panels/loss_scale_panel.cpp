@@ -100,6 +100,7 @@ void draw_loss_scale_panel(const PanelContext& context) {
     };
     spec.marks = marks_of(context.timeline, context.snapshot, context.ui);
     std::erase_if(spec.marks, [&](const PlotMark& mark) {
+        if (mark.kind == PlotMark::Kind::alert) return false;
         return !has_series(mark.lane_id) || mark.kind == PlotMark::Kind::nan;
     });
     for (PlotMark& mark : spec.marks) {

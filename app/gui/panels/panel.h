@@ -6,6 +6,7 @@
 
 #include "gui/theme.h"
 #include "gui/ui_state.h"
+#include "gui/widgets/heat_map.h"
 #include "gui/widgets/texture.h"
 #include "session/command.h"
 #include "session/snapshot.h"
@@ -20,6 +21,7 @@ struct PanelContext {
     UiState& ui;
     const Theme& theme;
     TextureCache& textures;
+    HeatMaps& heat_maps;
 };
 
 using DrawPanel = void (*)(const PanelContext&);

@@ -26,9 +26,12 @@ void draw_validation_panel(const PanelContext& context) {
         spec.series.push_back({lane.id, lane.name, SeriesKind::metric});
     }
     spec.marks = marks_of(context.timeline, context.snapshot, context.ui);
-    std::erase_if(spec.marks, [](const PlotMark& mark) { return mark.kind != PlotMark::Kind::toggle; });
+    std::erase_if(spec.marks, [](const PlotMark& mark) {
+        return mark.kind != PlotMark::Kind::toggle && mark.kind != PlotMark::Kind::alert;
+    });
     // The same lines as in the loss above; their texts need not stand there twice.
-    for (PlotMark& mark : spec.marks) mark.kind = PlotMark::Kind::lane;
+    for (PlotMark& mark : spec.marks)
+        if (mark.kind == PlotMark::Kind::toggle) mark.kind = PlotMark::Kind::lane;
     time_plot(spec, context.timeline, context.ui, context.theme);
 }
 

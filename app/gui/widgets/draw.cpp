@@ -168,6 +168,19 @@ void draw_marker(ImDrawList* draw, ImVec2 centre, float radius, MarkerShape shap
     }
 }
 
+void draw_alert_sign(ImDrawList* draw, const Theme& theme, ImVec2 centre, float radius) {
+    draw_marker(draw, centre, radius * 1.25f, MarkerShape::triangle_up, theme.plot_background);
+    draw_marker(draw, centre, radius, MarkerShape::triangle_up, theme.warning);
+    const float width = std::max(1.0f, radius * 0.24f);
+    const auto bar = [&](float top, float bottom) {
+        draw->AddRectFilled(ImVec2(centre.x - width * 0.5f, centre.y + top * radius),
+                            ImVec2(centre.x + width * 0.5f, centre.y + bottom * radius),
+                            theme.plot_background);
+    };
+    bar(-0.45f, 0.3f);
+    bar(0.45f, 0.68f);
+}
+
 float draw_clipped_text(ImDrawList* draw, ImVec2 position, float width, ImU32 colour, std::string_view text) {
     const auto size_of = [](std::string_view part) {
         return ImGui::CalcTextSize(part.data(), part.data() + part.size()).x;

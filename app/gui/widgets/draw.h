@@ -24,6 +24,9 @@ void draw_band(ImDrawList* draw, ImVec2 min, ImVec2 max, const BandLook& look, f
 enum class MarkerShape { triangle_up, triangle_down, cross, circle, square, diamond };
 void draw_marker(ImDrawList* draw, ImVec2 centre, float radius, MarkerShape shape, ImU32 colour);
 
+/// A triangle with an exclamation mark: that an alert rule fired.
+void draw_alert_sign(ImDrawList* draw, const Theme& theme, ImVec2 centre, float radius);
+
 /// Text cut with an ellipsis where it is wider than `width`. Returns the width drawn.
 float draw_clipped_text(ImDrawList* draw, ImVec2 position, float width, ImU32 colour, std::string_view text);
 /// A dotted name ("layer1.0.conv1.weight") cut in its middle where it is too wide: both ends tell names

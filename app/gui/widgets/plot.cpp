@@ -6,6 +6,7 @@
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
 #include "gui/widgets/export.h"
+#include "gui/widgets/plot_cursor.h"
 #include "gui/widgets/plot_curves.h"
 #include "gui/widgets/plot_frame.h"
 #include "gui/widgets/plot_input.h"
@@ -60,14 +61,6 @@ void draw_heading(const PlotSpec& spec, UiState& ui, const Theme& theme) {
     }
 }
 
-std::string value_text(const PlotSpec& spec, const SeriesPoint& point, const Theme& theme) {
-    const auto last = static_cast<double>(point.last);
-    if (spec.labels == AxisLabels::powers_of_two) return scale_label(theme, last);
-    if (point.first_step == point.last_step || !std::isfinite(point.minimum)) return number_text(last, 5);
-    return number_text(static_cast<double>(point.minimum), 4) + " .. " +
-           number_text(static_cast<double>(point.maximum), 4);
-}
-
 /// What lies under the mouse: the step, every lane's value at it, and the mark there.
 void draw_tooltip(const PlotSpec& spec, std::int64_t step, const std::vector<PlotCurve>& curves,
                   const PlotMark* mark, const Theme& theme) {
@@ -78,21 +71,13 @@ void draw_tooltip(const PlotSpec& spec, std::int64_t step, const std::vector<Plo
         if (!point) continue;
         lane_chip(theme, curve.series->lane_id);
         ImGui::SameLine();
-        std::string text = curve.series->label + "  " + value_text(spec, *point, theme);
+        std::string text = curve.series->label + "  " + point_text(spec, *point, theme);
         // Validation is sparse: say which step the value is of.
         if (point->last_step < step) text += "  (step " + count_text(point->last_step) + ")";
         ImGui::TextUnformatted(text.c_str());
     }
     if (mark) coloured_text(theme.glow, mark->label.c_str());
     end_tooltip();
-}
-
-void draw_cursor(const PlotFrame& frame, const UiState& ui, const Theme& theme) {
-    if (!ui.hovered_step) return;
-    const auto step = static_cast<double>(*ui.hovered_step);
-    if (step < frame.steps.first || step > frame.steps.last) return;
-    const float x = frame.x(step);
-    ImGui::GetWindowDrawList()->AddLine(ImVec2(x, frame.min.y), ImVec2(x, frame.max.y), theme.cursor);
 }
 
 void draw_menu(const PlotSpec& spec, const Timeline& timeline, UiState& ui, PlotState& state, ImVec2 min,
@@ -177,9 +162,13 @@ void report_values(const PlotSpec& spec, const PlotFrame& frame, const std::vect
         ui.probe.value(spec.id + "/last_step/" + curve.series->label,
                        static_cast<double>(curve.points.back().last_step));
     }
-    int toggles = 0;
-    for (const PlotMark& mark : spec.marks) toggles += mark.kind == PlotMark::Kind::toggle;
+    int toggles = 0, alerts = 0;
+    for (const PlotMark& mark : spec.marks) {
+        toggles += mark.kind == PlotMark::Kind::toggle;
+        alerts += mark.kind == PlotMark::Kind::alert;
+    }
     ui.probe.value(spec.id + "/toggles", toggles);
+    ui.probe.value(spec.id + "/alerts", alerts);
 }
 
 }  // namespace
@@ -203,7 +192,9 @@ void time_plot(const PlotSpec& spec, const Timeline& timeline, UiState& ui, cons
     ImGui::GetWindowDrawList()->PushClipRect(frame.min, frame.max, true);
     for (const PlotCurve& curve : curves) draw_curve(frame, curve, spec.shape, theme);
     const PlotMark* mark = draw_marks(frame, spec, curves, theme);
-    draw_cursor(frame, ui, theme);
+    const bool is_pointed_at = item.is_hovered && !item.over_value_axis;
+    draw_plot_cursor(frame, spec, curves, is_pointed_at ? CursorPlace::under_mouse : CursorPlace::elsewhere,
+                     ui, theme);
     draw_box_zoom(frame, state, theme);
     ImGui::GetWindowDrawList()->PopClipRect();
     const bool is_empty = std::all_of(curves.begin(), curves.end(),
@@ -212,7 +203,7 @@ void time_plot(const PlotSpec& spec, const Timeline& timeline, UiState& ui, cons
         ImGui::GetWindowDrawList()->AddText(ImVec2(frame.min.x + theme.px(10), frame.min.y + theme.px(8)),
                                             theme.text_dim, spec.empty_text);
     }
-    if (item.is_hovered && !item.over_value_axis && state.drag == PlotState::Drag::none && !is_empty) {
+    if (is_pointed_at && state.drag == PlotState::Drag::none && !is_empty) {
         const double step = std::round(frame.step_at(ImGui::GetIO().MousePos.x));
         ui.next_hovered_step = static_cast<std::int64_t>(std::max(0.0, step));
         draw_tooltip(spec, *ui.next_hovered_step, curves, mark, theme);

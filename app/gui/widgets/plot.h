@@ -24,9 +24,10 @@ struct PlotSeries {
     SeriesKind kind = SeriesKind::loss;
 };
 
-/// A mark at one step. Toggles are vertical lines with their label; the others lie on the lane's curve.
+/// A mark at one step. Toggles and alerts are vertical lines, toggles with their label; the others lie on the
+/// lane's curve.
 struct PlotMark {
-    enum class Kind : std::uint8_t { toggle, growth, backoff, skip, nan, lane };
+    enum class Kind : std::uint8_t { toggle, growth, backoff, skip, nan, lane, alert };
     Kind kind = Kind::toggle;
     std::int64_t step = 0;
     int lane_id = 0;

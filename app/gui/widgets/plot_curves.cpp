@@ -77,7 +77,9 @@ class Pen {
     float last_gap_ = -1e9f;
 };
 
-bool is_symbol(PlotMark::Kind kind) { return kind != PlotMark::Kind::toggle && kind != PlotMark::Kind::lane; }
+bool is_symbol(PlotMark::Kind kind) {
+    return kind != PlotMark::Kind::toggle && kind != PlotMark::Kind::lane && kind != PlotMark::Kind::alert;
+}
 
 MarkerShape shape_of(PlotMark::Kind kind) {
     switch (kind) {
@@ -122,6 +124,20 @@ bool draw_toggle(const PlotFrame& frame, const PlotMark& mark, const Theme& them
     }
     const ImVec2 mouse = ImGui::GetIO().MousePos;
     return frame.contains(mouse) && std::abs(mouse.x - x) < theme.px(5);
+}
+
+/// A line with the sign of an alert at its foot, where no toggle has its own. Returns whether the mouse is at
+/// it.
+bool draw_alert(const PlotFrame& frame, const PlotMark& mark, const Theme& theme) {
+    ImDrawList* draw = ImGui::GetWindowDrawList();
+    const float x = frame.x(static_cast<double>(mark.step)), foot = frame.max.y - theme.px(8);
+    draw->AddLine(ImVec2(x, frame.min.y), ImVec2(x, frame.max.y), with_opacity(theme.warning, 0.7f),
+                  theme.px(1.2f));
+    const float radius = theme.px(6.5f), low = frame.min.x + radius;
+    draw_alert_sign(draw, theme, ImVec2(std::clamp(x, low, std::max(low, frame.max.x - radius)), foot),
+                    radius);
+    const ImVec2 mouse = ImGui::GetIO().MousePos;
+    return frame.contains(mouse) && std::abs(mouse.x - x) < theme.px(6);
 }
 
 }  // namespace
@@ -189,6 +205,10 @@ const PlotMark* draw_marks(const PlotFrame& frame, const PlotSpec& spec, const s
     for (const PlotMark& mark : spec.marks) {
         const auto step = static_cast<double>(mark.step);
         if (step < frame.steps.first || step > frame.steps.last) continue;
+        if (mark.kind == PlotMark::Kind::alert) {
+            if (draw_alert(frame, mark, theme)) hovered = &mark;
+            continue;
+        }
         if (!is_symbol(mark.kind)) {
             if (draw_toggle(frame, mark, theme, free_from)) hovered = &mark;
             continue;

@@ -23,6 +23,8 @@ std::optional<PlotMark::Kind> mark_kind(EventKind kind) {
             return PlotMark::Kind::nan;
         case EventKind::lane:
             return PlotMark::Kind::lane;
+        case EventKind::alert:
+            return PlotMark::Kind::alert;
         case EventKind::message:
             break;
     }
