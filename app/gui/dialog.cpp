@@ -7,7 +7,9 @@ namespace {
 
 bool begin_styled(const Theme& theme, const char* title, bool& open, ImGuiWindowFlags flags) {
     const ImVec2 size = ImGui::GetIO().DisplaySize;
-    ImGui::SetNextWindowPos(ImVec2(size.x * 0.5f, size.y * 0.5f), ImGuiCond_Appearing, ImVec2(0.5f, 0.5f));
+    const bool is_fixed = (flags & ImGuiWindowFlags_NoMove) != 0;
+    ImGui::SetNextWindowPos(ImVec2(size.x * 0.5f, size.y * 0.5f),
+                            is_fixed ? ImGuiCond_Always : ImGuiCond_Appearing, ImVec2(0.5f, 0.5f));
     ImGui::PushStyleColor(ImGuiCol_WindowBg, theme.panel_background);
     ImGui::PushStyleColor(ImGuiCol_TitleBgActive, theme.panel_background);
     ImGui::PushStyleColor(ImGuiCol_TitleBg, theme.panel_background);
@@ -32,9 +34,9 @@ bool begin_dialog(const PanelContext& context, const char* title, bool& open, fl
 
 bool begin_large_dialog(const PanelContext& context, const char* title, bool& open) {
     const ImVec2 size = ImGui::GetIO().DisplaySize;
-    ImGui::SetNextWindowSize(ImVec2(size.x * 0.94f, size.y * 0.88f), ImGuiCond_Appearing);
-    ImGui::SetNextWindowSizeConstraints(ImVec2(size.x * 0.4f, size.y * 0.4f), size);
-    return begin_styled(context.theme, title, open, 0);
+    // Always in the middle, so that its close button stays within a window that has become smaller.
+    ImGui::SetNextWindowSize(ImVec2(size.x * 0.94f, size.y * 0.88f));
+    return begin_styled(context.theme, title, open, ImGuiWindowFlags_NoResize | ImGuiWindowFlags_NoMove);
 }
 
 }  // namespace halfscope

@@ -1,6 +1,5 @@
-// Windows over the tiles, in one look: dialogs as high as what is in them, and large ones that can be
-// resized. Used by overlays and by the view of tensor files; end each with ImGui::End(), whatever begin
-// returned.
+// Windows over the tiles, in one look: dialogs as high as what is in them, and large ones. Used by overlays
+// and by the view of tensor files; end each with ImGui::End(), whatever begin returned.
 #pragma once
 
 #include "gui/panels/panel.h"

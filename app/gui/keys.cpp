@@ -39,7 +39,7 @@ void close_everything(UiState& ui) {
     ui.dialogs.data_path = before.data_path;
     ui.dialogs.checkpoint_path = before.checkpoint_path;
     ui.dialogs.tensors_path = before.tensors_path;
-    ui.tensors.reader.reset();
+    ui.tensors.close();
     for (MessageLog::Entry& entry : ui.messages.entries()) entry.dismissed = true;
 }
 

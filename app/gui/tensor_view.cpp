@@ -58,7 +58,7 @@ void decide(const PanelContext& context, const TensorReading& reading) {
         return;
     }
     load_weights(context, reading.path);
-    view.reader.reset();
+    view.close();
 }
 
 /// Once among the messages; a file of which nothing is known is no longer open then.
@@ -67,7 +67,7 @@ void say_error(const PanelContext& context, const TensorReading& reading) {
     if (reading.error.empty() || view.said_error == reading.error) return;
     view.said_error = reading.error;
     context.ui.messages.error(reading.error);
-    if (!reading.tensors) view.reader.reset();
+    if (!reading.tensors) view.close();
 }
 
 void draw_progress(const PanelContext& context, const TensorReading& reading) {
@@ -254,13 +254,17 @@ void draw_content(const PanelContext& context, const TensorReading& reading) {
 }  // namespace
 
 void open_tensors(const PanelContext& context, const std::string& path, TensorPurpose purpose) {
+    context.ui.tensors.close();
+    std::vector<std::shared_ptr<TensorReader>> closing = std::move(context.ui.tensors.closing);
     context.ui.tensors = {};
+    context.ui.tensors.closing = std::move(closing);
     context.ui.tensors.purpose = purpose;
     context.ui.tensors.reader = std::make_shared<TensorReader>(path);
 }
 
 void draw_tensor_view(const PanelContext& context) {
     TensorFileView& view = context.ui.tensors;
+    view.forget_ended();
     if (!view.reader) return;
     const std::shared_ptr<const TensorReading> reading = view.reader->reading();
     view.drawn_version = reading->version;
@@ -275,7 +279,7 @@ void draw_tensor_view(const PanelContext& context) {
         draw_content(context, *reading);
     }
     ImGui::End();
-    if (!is_open) view.reader.reset();
+    if (!is_open) view.close();
 }
 
 }  // namespace halfscope

@@ -1,6 +1,7 @@
 // Everything the window remembers that is not training: what is selected, which view is shown, how time is
 // looked at, which dialogs are open. One plain value, owned by the Workbench, changed by panels and keys.
-// It must not hold anything of a Snapshot but names and ids, because lanes and tensors come and go.
+// It must not hold anything of a Snapshot but names and ids, because lanes and tensors come and go; values
+// that something is being worked out of are shared, and stay as they are.
 #pragma once
 
 #include <array>
@@ -10,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <imgui.h>
@@ -120,7 +122,8 @@ enum class TensorPurpose : std::uint8_t { look, decide };
 
 /// The view of a tensor file. Its tensors are selected by their place in the file.
 struct TensorFileView {
-    std::shared_ptr<TensorReader> reader;  ///< null: no file is open
+    std::shared_ptr<TensorReader> reader;                ///< null: no file is open
+    std::vector<std::shared_ptr<TensorReader>> closing;  ///< told to stop, and not waited for
     TensorPurpose purpose = TensorPurpose::look;
     std::int64_t drawn_version = 0;
     std::string said_error;  ///< of the file, as it was put among the messages
@@ -129,6 +132,14 @@ struct TensorFileView {
     std::optional<int> what_if_scale;
     FormatWhatIf what_if{{WhatIfKind::fp16}, {}, {}};
 
+    void close() {
+        if (reader) reader->stop();
+        if (reader) closing.push_back(std::move(reader));
+        reader.reset();
+    }
+    void forget_ended() {
+        std::erase_if(closing, [](const auto& other) { return other->has_ended(); });
+    }
     /// Whether there is something to show that was not drawn yet, or will be.
     bool needs_frame() const {
         return reader && (reader->is_busy() || reader->reading()->version != drawn_version);

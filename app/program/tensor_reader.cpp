@@ -33,6 +33,13 @@ bool TensorReader::is_busy() const {
     return is_busy_ || wish_.has_value();
 }
 
+void TensorReader::stop() { thread_.request_stop(); }
+
+bool TensorReader::has_ended() const {
+    const std::lock_guard lock(mutex_);
+    return has_ended_;
+}
+
 void TensorReader::cancel() {
     const std::lock_guard lock(mutex_);
     is_cancelled_ = true;
@@ -115,6 +122,12 @@ void TensorReader::count_all(TensorInspection& inspection, const std::stop_token
 }
 
 void TensorReader::run(const std::stop_token& stop) {
+    read(stop);
+    const std::lock_guard lock(mutex_);
+    has_ended_ = true;
+}
+
+void TensorReader::read(const std::stop_token& stop) {
     std::optional<TensorInspection> inspection;
     try {
         inspection.emplace(next_.path);

@@ -40,7 +40,7 @@ struct TensorReading {
 class TensorReader {
   public:
     explicit TensorReader(std::string path);
-    /// Stops within a piece of a tensor.
+    /// Waits until the thread has ended.
     ~TensorReader();
     TensorReader(const TensorReader&) = delete;
     TensorReader& operator=(const TensorReader&) = delete;
@@ -49,6 +49,10 @@ class TensorReader {
     std::shared_ptr<const TensorReading> reading() const;
     /// Whether something goes on: another reading will come.
     bool is_busy() const;
+    /// Ends the thread within a piece of a tensor, or where values are being sorted, after that. Nothing else
+    /// is to be asked of it then.
+    void stop();
+    bool has_ended() const;
     /// Counts no further; what was counted stays.
     void cancel();
     /// Keeps the values of that tensor instead of those kept before; before the counting goes on.
@@ -56,6 +60,7 @@ class TensorReader {
 
   private:
     void run(const std::stop_token& stop);
+    void read(const std::stop_token& stop);
     void count_all(TensorInspection& inspection, const std::stop_token& stop);
     void serve_wish(TensorInspection& inspection, const std::stop_token& stop);
     void publish();
@@ -64,7 +69,7 @@ class TensorReader {
     std::condition_variable_any wished_;
     std::shared_ptr<const TensorReading> reading_;
     std::optional<std::size_t> wish_;
-    bool is_cancelled_ = false, is_busy_ = true;
+    bool is_cancelled_ = false, is_busy_ = true, has_ended_ = false;
 
     TensorReading next_;  // of the thread alone
     std::jthread thread_;

@@ -120,6 +120,11 @@ TEST_F(TensorViewTest, EveryTensorIsARowAndTheSelectedOneIsShownInEveryFormat) {
         expect_drawn("tensors/format/dragged", counted(format, 10));
     }
     expect_drawn("tensors/layer.weight", counted(Format::fp16, 10));
+    // In a window that became smaller it is still whole.
+    fixture_.size = ImVec2(1280, 800);
+    fixture_.frames(3);
+    EXPECT_LE(ui().probe.find_rectangle("tensors/format/curves")->max.x, 1280);
+    EXPECT_LT(ui().probe.find_rectangle("tensors/format/curves")->max.y, 800);
     fixture_.click("tensors/what_if/end");
     fixture_.frames();
     expect_drawn("tensors/layer.weight", counted(Format::fp16, 0));

@@ -4,9 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "data/safetensors.h"
 #include "data/temporary_folder.h"
@@ -128,7 +130,13 @@ TEST_F(TensorReaderTest, CountingIsCancelledAndWhatWasCountedStays) {
     EXPECT_FALSE(reading->is_complete);
     EXPECT_EQ(reading->error, "");
     EXPECT_LT(reading->progress, 1.0);
-    const TensorReader abandoned(file);  // and is destroyed at once
+    TensorReader abandoned(file);
+    EXPECT_FALSE(abandoned.has_ended());
+    abandoned.stop();
+    for (int tries = 0; tries < 5000 && !abandoned.has_ended(); ++tries)
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    EXPECT_TRUE(abandoned.has_ended());
+    const TensorReader destroyed(file);  // at once
 }
 
 TEST_F(TensorReaderTest, BadFilesAreOneSentence) {

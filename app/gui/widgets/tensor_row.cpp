@@ -83,6 +83,8 @@ void draw_nonfinite(ImDrawList* draw, const Theme& theme, const ClassCounts& cou
         text += "inf came in " + percent_text(percent_of(counts.inf_incoming, counts.count())) + "%";
     }
     if (text.empty()) return;
+    if (ImGui::CalcTextSize(text.c_str()).x + theme.px(10) > axis.right - axis.left)
+        text = counts.inf_incoming == 0 ? "NaN" : counts.nan == 0 ? "inf" : "NaN, inf";
     const ImVec2 size = ImGui::CalcTextSize(text.c_str());
     const ImVec2 at(axis.right - size.x - theme.px(6), min.y + theme.px(2));
     draw->AddRectFilled(ImVec2(at.x - theme.px(4), at.y), ImVec2(axis.right, at.y + size.y),
