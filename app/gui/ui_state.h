@@ -150,7 +150,7 @@ struct TensorFileView {
 struct AblationChoice {
     std::string key;
     std::vector<std::string> values;  ///< of a choice
-    std::string text;                 ///< of a number: "8, 2^10, 2^15"
+    std::string text;                 ///< of what is no choice: "8, 2^10, 2^15"
 };
 
 /// What the ablation panel is set to, and which curves it shows.

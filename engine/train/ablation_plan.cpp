@@ -15,6 +15,7 @@ std::size_t rank_of(const std::string& key) {
         std::find_if(keys.begin(), keys.end(), [&](const TechniqueKey& known) { return known.name == key; });
     if (found != keys.end()) return static_cast<std::size_t>(found - keys.begin());
     std::vector<std::string> names;
+    names.reserve(keys.size());
     for (const TechniqueKey& known : keys) names.push_back(known.name);
     const std::string near = closest(key, names);
     throw InputError("unknown technique '" + key + "'" +

@@ -58,7 +58,7 @@ AblationChoice fresh_choice(const TechniqueKey& key, const LaneSnapshot& lane) {
 }
 
 /// "8, 2^10" as values: commas or blanks stand between them.
-std::vector<std::string> numbers_of(const std::string& text) {
+std::vector<std::string> typed_values(const std::string& text) {
     std::vector<std::string> values;
     std::string value;
     for (const char character : text + ",") {
@@ -73,8 +73,8 @@ std::vector<std::string> numbers_of(const std::string& text) {
 }
 
 AblationFactor factor_of(const AblationChoice& choice) {
-    const bool is_number = key_of(choice.key).kind == TechniqueKey::Kind::number;
-    return {choice.key, is_number ? numbers_of(choice.text) : choice.values};
+    const bool is_choice = key_of(choice.key).kind == TechniqueKey::Kind::choice;
+    return {choice.key, is_choice ? choice.values : typed_values(choice.text)};
 }
 
 int schedule_of(const Snapshot& snapshot) {
@@ -111,12 +111,17 @@ void draw_values(const Theme& theme, UiState& ui, AblationChoice& choice, const 
     }
 }
 
-void draw_numbers(const Theme& theme, UiState& ui, AblationChoice& choice, const TechniqueKey& key) {
+/// Values that are no choice are typed, commas between them.
+void draw_typed(const Theme& theme, UiState& ui, AblationChoice& choice, const TechniqueKey& key) {
     ImGui::SetNextItemWidth(-1);
-    ImGui::InputText("##numbers", &choice.text);
+    ImGui::InputText("##typed", &choice.text);
     ui.probe.item("ablation/value/" + key.name);
-    item_tooltip(theme, "Numbers from " + number_text(key.minimum) + " to " + number_text(key.maximum) +
-                            ", commas between them; 2^15 can be typed.");
+    std::string help = "The values to try, commas between them.";
+    if (key.kind == TechniqueKey::Kind::number) {
+        help += " Numbers from " + number_text(key.minimum) + " to " + number_text(key.maximum) +
+                "; 2^15 can be typed.";
+    }
+    item_tooltip(theme, help);
 }
 
 /// Which key a line varies; the others that are not varied yet can take its place.
@@ -158,10 +163,10 @@ void draw_factors(const Theme& theme, UiState& ui, const LaneSnapshot& lane) {
             const TechniqueKey& key = key_of(choices[index].key);
             ImGui::TableNextColumn();
             ImGui::PushID(key.name.c_str());
-            if (key.kind == TechniqueKey::Kind::number) {
-                draw_numbers(theme, ui, choices[index], key);
-            } else {
+            if (key.kind == TechniqueKey::Kind::choice) {
                 draw_values(theme, ui, choices[index], key);
+            } else {
+                draw_typed(theme, ui, choices[index], key);
             }
             ImGui::PopID();
             ImGui::TableNextColumn();
