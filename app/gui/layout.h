@@ -32,7 +32,7 @@ enum class Slot : std::uint8_t {
     ablation,
     comparison
 };
-inline constexpr int kSlotCount = 16;
+inline constexpr int kSlotCount = 17;
 
 /// What the user changed: shares of the available length, so that they survive resizing.
 struct LayoutState {
