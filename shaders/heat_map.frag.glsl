@@ -4,6 +4,7 @@
 uniform sampler2D shares;  // one channel, row 0 on top
 uniform vec3 stops[9];     // viridis at 0, 1/8, ... 1
 uniform vec3 nothing;
+uniform float lowest;      // where along viridis the smallest share lies
 uniform float brightest;   // the share that is drawn brightest
 uniform float decades;     // below it, that are told apart
 in vec2 place;
@@ -18,7 +19,7 @@ void main() {
         return;
     }
     float light = clamp(1.0 + log2(share / brightest) / (decades * log2(10.0)), 0.0, 1.0);
-    float position = light * 8.0;
+    float position = mix(lowest, 1.0, light) * 8.0;
     int low = min(int(position), 7);
     colour = vec4(mix(stops[low], stops[low + 1], position - float(low)), 1.0);
 }

@@ -35,14 +35,21 @@ inline void push_font(ImFont* font) {
 #endif
 }
 
-/// A child region with a frame or without; flags instead of a bool since 1.90.
+/// A child region with a frame or without; flags instead of a bool since 1.90. The keyboard goes through it
+/// as a part of what it stands in, or stays inside.
 enum class ChildBorder { none, drawn };
-inline bool begin_child(const char* id, ImVec2 size, ChildBorder border, ImGuiWindowFlags flags = 0) {
+enum class ChildNavigation { with_parent, by_itself };
+inline bool begin_child(const char* id, ImVec2 size, ChildBorder border, ImGuiWindowFlags flags = 0,
+                        ChildNavigation navigation = ChildNavigation::with_parent) {
+    const bool is_part = navigation == ChildNavigation::with_parent;
 #if IMGUI_VERSION_NUM >= 19000
-    return ImGui::BeginChild(
-        id, size, border == ChildBorder::drawn ? ImGuiChildFlags_Borders : ImGuiChildFlags_None, flags);
+    return ImGui::BeginChild(id, size,
+                             (border == ChildBorder::drawn ? ImGuiChildFlags_Borders : ImGuiChildFlags_None) |
+                                 (is_part ? ImGuiChildFlags_NavFlattened : ImGuiChildFlags_None),
+                             flags);
 #else
-    return ImGui::BeginChild(id, size, border == ChildBorder::drawn, flags);
+    return ImGui::BeginChild(id, size, border == ChildBorder::drawn,
+                             flags | (is_part ? ImGuiWindowFlags_NavFlattened : 0));
 #endif
 }
 

@@ -15,6 +15,7 @@
 #include "data/data_error.h"
 #include "data/user_folder.h"
 #include "gui/panel_list.h"
+#include "gui/theme.h"
 #include "train/experiment.h"
 
 namespace halfscope {
@@ -112,7 +113,7 @@ std::string looks_path() {
 
 std::string looks_text(const UiState& ui) {
     const LayoutState& layout = ui.layout;
-    const Json looks = {{"theme", ui.theme == ThemeKind::light ? "light" : "dark"},
+    const Json looks = {{"theme", theme_key(ui.theme)},
                         {"presenter", ui.text_size == TextSize::presenter},
                         {"scale", ui.ui_scale},
                         {"left_folded", layout.left_folded},
@@ -136,8 +137,8 @@ std::string take_looks(std::string_view text, UiState& ui) {
         return found != looks.end() && found->is_boolean() ? found->get<bool>() : otherwise;
     };
     if (const auto theme = looks.find("theme"); theme != looks.end() && theme->is_string()) {
-        if (*theme == "light") ui.theme = ThemeKind::light;
-        if (*theme == "dark") ui.theme = ThemeKind::dark;
+        for (const ThemeKind kind : {ThemeKind::light, ThemeKind::dark, ThemeKind::high_contrast})
+            if (*theme == theme_key(kind)) ui.theme = kind;
     }
     ui.text_size =
         flag("presenter", ui.text_size == TextSize::presenter) ? TextSize::presenter : TextSize::ordinary;

@@ -6,12 +6,13 @@
 #include <utility>
 
 #include "gui/files.h"
+#include "gui/keyboard_focus.h"
 #include "gui/run_actions.h"
 
 namespace halfscope {
 namespace {
 
-constexpr std::array<KeyHelp, 20> kHelp{{
+constexpr std::array<KeyHelp, 23> kHelp{{
     {"Space", "run or pause"},
     {"Right", "one step, then pause"},
     {"Left", "one step back"},
@@ -21,8 +22,11 @@ constexpr std::array<KeyHelp, 20> kHelp{{
     {"1 .. 4", "select a lane"},
     {"L", "loss on a linear or a logarithmic axis"},
     {"F", "fit all plots (follow the newest steps again)"},
-    {"T", "light or dark"},
+    {"T", "dark, light, or high contrast"},
     {"Tab", "fold or unfold the left column"},
+    {"Ctrl Tab", "the keyboard to the next panel or tab; with Shift the one before"},
+    {"F10  Alt F R V H", "the keyboard to the menus"},
+    {"arrows  Tab  Space  Esc", "there: move, next field, use, leave"},
     {"Ctrl +  Ctrl -  Ctrl 0", "larger, smaller, normal"},
     {"Ctrl O", "open a text, pictures or a scenario file (or drop them on the window)"},
     {"Ctrl Z  Ctrl Y", "undo, redo a change of techniques"},
@@ -43,9 +47,12 @@ void close_everything(UiState& ui) {
     for (MessageLog::Entry& entry : ui.messages.entries()) entry.dismissed = true;
 }
 
-bool handle_control_key(int key, const PanelContext& context) {
+bool handle_control_key(const KeyPress& press, const PanelContext& context) {
     UiState& ui = context.ui;
-    switch (key) {
+    switch (press.key) {
+        case GLFW_KEY_TAB:
+            focus_panel(ui, (press.modifiers & GLFW_MOD_SHIFT) != 0 ? PanelStep::previous : PanelStep::next);
+            return true;
         case GLFW_KEY_EQUAL:
         case GLFW_KEY_KP_ADD:
             change_ui_scale(ui, 1);
@@ -76,6 +83,18 @@ bool handle_control_key(int key, const PanelContext& context) {
         default:
             return false;
     }
+}
+
+/// A menu by the first letter of its name.
+bool handle_alt_key(int key, UiState& ui) {
+    constexpr std::array<std::pair<int, const char*>, 4> kMenus{
+        {{GLFW_KEY_F, "File"}, {GLFW_KEY_R, "Run"}, {GLFW_KEY_V, "View"}, {GLFW_KEY_H, "Help"}}};
+    for (const auto& [letter, menu] : kMenus) {
+        if (key != letter) continue;
+        focus_menu(ui, menu);
+        return true;
+    }
+    return false;
 }
 
 bool handle_run_key(int key, const PanelContext& context) {
@@ -117,12 +136,13 @@ bool handle_view_key(int key, const PanelContext& context) {
             fit_plots(ui);
             return true;
         case GLFW_KEY_T:
-            ui.theme = ui.theme == ThemeKind::dark ? ThemeKind::light : ThemeKind::dark;
+            ui.theme = next_theme(ui.theme);
             return true;
         case GLFW_KEY_TAB:
             ui.layout.left_folded = !ui.layout.left_folded;
             return true;
         case GLFW_KEY_ESCAPE:
+            if (leave_keyboard_focus(ui)) return true;
             if (!context.snapshot.loading.text.empty()) context.commands.send(CancelCommand{});
             close_everything(ui);
             return true;
@@ -136,6 +156,9 @@ bool handle_view_key(int key, const PanelContext& context) {
             return true;
         case GLFW_KEY_F2:
             ui.requests.screenshot = true;
+            return true;
+        case GLFW_KEY_F10:
+            focus_menu(ui, "File");
             return true;
         case GLFW_KEY_F11:
             toggle_presenter(ui);
@@ -154,8 +177,10 @@ bool handle_view_key(int key, const PanelContext& context) {
 std::span<const KeyHelp> key_help() { return kHelp; }
 
 bool handle_key(const KeyPress& press, const PanelContext& context) {
-    if ((press.modifiers & GLFW_MOD_CONTROL) != 0) return handle_control_key(press.key, context);
-    if ((press.modifiers & (GLFW_MOD_ALT | GLFW_MOD_SUPER)) != 0) return false;
+    if ((press.modifiers & GLFW_MOD_CONTROL) != 0) return handle_control_key(press, context);
+    if ((press.modifiers & GLFW_MOD_ALT) != 0) return handle_alt_key(press.key, context.ui);
+    if ((press.modifiers & GLFW_MOD_SUPER) != 0) return false;
+    if (is_navigation_key(context.ui, press.key)) return false;
     return handle_run_key(press.key, context) || handle_view_key(press.key, context);
 }
 

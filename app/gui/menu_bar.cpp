@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "gui/keyboard_focus.h"
 #include "gui/run_actions.h"
 #include "gui/time_bar.h"
 #include "gui/widgets/controls.h"
@@ -11,9 +12,7 @@ namespace halfscope {
 namespace {
 
 void draw_file_menu(UiState& ui) {
-    const bool is_open = ImGui::BeginMenu("File");
-    ui.probe.item("menu/file");
-    if (!is_open) return;
+    if (!begin_menu(ui, "File")) return;
     if (ImGui::MenuItem("Open data or scenario...", "Ctrl O")) ui.dialogs.open_data = true;
     if (ImGui::MenuItem("Open checkpoint...")) ui.dialogs.open_checkpoint = true;
     ui.probe.item("menu/open_checkpoint");
@@ -47,7 +46,7 @@ void draw_history_menu(const PanelContext& context) {
 }
 
 void draw_run_menu(const PanelContext& context) {
-    if (!ImGui::BeginMenu("Run")) return;
+    if (!begin_menu(context.ui, "Run")) return;
     const bool runs = context.snapshot.state == RunState::running;
     if (ImGui::MenuItem(runs ? "Pause" : "Run", "Space")) toggle_run(context);
     if (ImGui::MenuItem("One step", "Right")) one_step(context);
@@ -84,8 +83,18 @@ void draw_layout_menu(UiState& ui) {
     ImGui::EndMenu();
 }
 
+void draw_theme_menu(UiState& ui) {
+    if (!ImGui::BeginMenu("Theme")) return;
+    for (const ThemeKind kind : {ThemeKind::dark, ThemeKind::light, ThemeKind::high_contrast}) {
+        const bool is_next = next_theme(ui.theme) == kind;
+        if (ImGui::MenuItem(theme_name(kind), is_next ? "T" : nullptr, ui.theme == kind)) ui.theme = kind;
+        ui.probe.item(std::string("menu/theme/") + theme_key(kind));
+    }
+    ImGui::EndMenu();
+}
+
 void draw_view_menu(UiState& ui) {
-    if (!ImGui::BeginMenu("View")) return;
+    if (!begin_menu(ui, "View")) return;
     if (ImGui::MenuItem("Logarithmic loss", "L", ui.loss_axis == AxisScale::logarithmic))
         toggle_loss_axis(ui);
     if (ImGui::MenuItem("Recent steps", nullptr, ui.time.follows && ui.time.range == TimeRange::recent)) {
@@ -98,9 +107,7 @@ void draw_view_menu(UiState& ui) {
     }
     if (ImGui::MenuItem("Fit", "F")) fit_plots(ui);
     ImGui::Separator();
-    if (ImGui::MenuItem("Light theme", "T", ui.theme == ThemeKind::light)) {
-        ui.theme = ui.theme == ThemeKind::light ? ThemeKind::dark : ThemeKind::light;
-    }
+    draw_theme_menu(ui);
     if (ImGui::MenuItem("Presenter: large text", "F11", ui.text_size == TextSize::presenter))
         toggle_presenter(ui);
     if (ImGui::MenuItem("Larger", "Ctrl +")) change_ui_scale(ui, 1);
@@ -115,9 +122,7 @@ void draw_view_menu(UiState& ui) {
 }
 
 void draw_help_menu(UiState& ui) {
-    const bool is_open = ImGui::BeginMenu("Help");
-    ui.probe.item("menu/help");
-    if (!is_open) return;
+    if (!begin_menu(ui, "Help")) return;
     if (ImGui::MenuItem("Keys", "F1")) ui.dialogs.keys = true;
     if (ImGui::MenuItem("What the paper found")) ui.dialogs.paper = true;
     if (ImGui::MenuItem("Your gradients from PyTorch")) ui.dialogs.dump_help = true;
@@ -166,16 +171,20 @@ void draw_run_controls(const PanelContext& context) {
     dim_text(context.theme, seed.c_str());
 }
 
+const char* short_theme_name(ThemeKind kind) {
+    return kind == ThemeKind::high_contrast ? "Contrast" : theme_name(kind);
+}
+
 float looks_width(const Theme& theme) {
     const ImGuiStyle& style = ImGui::GetStyle();
-    return ImGui::CalcTextSize("Dark").x + ImGui::CalcTextSize("Presenter").x +
+    return ImGui::CalcTextSize("Contrast").x + ImGui::CalcTextSize("Presenter").x +
            ImGui::CalcTextSize("Keys").x + 6 * style.FramePadding.x + 3 * style.ItemSpacing.x + theme.px(10);
 }
 
 /// Theme and text size, at the right end.
 void draw_looks(const PanelContext& context) {
     UiState& ui = context.ui;
-    const char* theme_label = ui.theme == ThemeKind::dark ? "Light" : "Dark";
+    const char* theme_label = short_theme_name(next_theme(ui.theme));
     const float width = looks_width(context.theme);
     const float left = ImGui::GetWindowWidth() - width;
     if (left < ImGui::GetCursorPosX()) return;
@@ -185,9 +194,13 @@ void draw_looks(const PanelContext& context) {
     if (ImGui::Button("Presenter")) toggle_presenter(ui);
     ui.probe.item("looks/presenter");
     item_tooltip(context.theme, "large text for a lecture hall (F11)");
-    if (ImGui::Button(theme_label))
-        ui.theme = ui.theme == ThemeKind::dark ? ThemeKind::light : ThemeKind::dark;
+    // As wide for all three: the buttons beside it must not jump.
+    const float theme_width = ImGui::CalcTextSize("Contrast").x + 2 * ImGui::GetStyle().FramePadding.x;
+    if (ImGui::Button(theme_label, ImVec2(theme_width, 0))) ui.theme = next_theme(ui.theme);
     ui.probe.item("looks/theme");
+    ui.probe.value("looks/theme", theme_key(ui.theme));
+    item_tooltip(context.theme, std::string("theme: now ") + theme_name(ui.theme) + ", then " +
+                                    theme_name(next_theme(ui.theme)) + " (T)");
 }
 
 }  // namespace

@@ -144,7 +144,7 @@ void draw_keys(const PanelContext& context) {
             ImGui::TableNextColumn();
             mono_text(context.theme, help.key);
             ImGui::TableNextColumn();
-            ImGui::TextUnformatted(help.meaning);
+            ImGui::TextWrapped("%s", help.meaning);
         }
         ImGui::EndTable();
         section_heading(context.theme, "IN A PLOT");

@@ -63,6 +63,23 @@ void set_light(Theme& theme) {
     theme.error = IM_COL32(196, 32, 24, 255);
 }
 
+/// White on black; every colour is bright enough to be text there.
+void set_high_contrast(Theme& theme) {
+    theme.window_background = theme.panel_background = theme.plot_background = IM_COL32(0, 0, 0, 255);
+    theme.panel_border = IM_COL32(190, 190, 190, 255);
+    theme.text = IM_COL32(255, 255, 255, 255);
+    theme.text_dim = IM_COL32(214, 214, 214, 255);
+    theme.grid = IM_COL32(255, 255, 255, 64);
+    theme.axis = IM_COL32(210, 210, 210, 255);
+    theme.cursor = IM_COL32(255, 255, 255, 230);
+    theme.accent = IM_COL32(110, 200, 255, 255);
+    theme.accent_soft = IM_COL32(110, 200, 255, 76);
+    theme.glow = IM_COL32(255, 224, 64, 255);
+    theme.good = IM_COL32(90, 240, 140, 255);
+    theme.warning = IM_COL32(255, 200, 60, 255);
+    theme.error = IM_COL32(255, 140, 130, 255);
+}
+
 ImVec4 colour_vector(ImU32 colour) { return ImGui::ColorConvertU32ToFloat4(colour); }
 
 /// Between two colours, t in 0..1, opaque.
@@ -72,10 +89,14 @@ ImU32 mix(ImU32 from, ImU32 to, float t) {
         ImVec4(a.x + (b.x - a.x) * t, a.y + (b.y - a.y) * t, a.z + (b.z - a.z) * t, 1.0f));
 }
 
+/// A colour of the dark theme on plain black.
+ImU32 lightened(ImU32 colour) { return mix(colour, IM_COL32(255, 255, 255, 255), 0.15f); }
+
 void set_style_colours(const Theme& theme, ImVec4* colours) {
     const ImU32 control = mix(theme.panel_background, theme.text, 0.09f);
     const ImU32 hovered = mix(theme.panel_background, theme.text, 0.17f);
-    const ImU32 active = mix(theme.panel_background, theme.accent, 0.45f);
+    const bool is_plain = theme.kind == ThemeKind::high_contrast;
+    const ImU32 active = mix(theme.panel_background, theme.accent, is_plain ? 0.28f : 0.45f);
     const auto set = [colours](ImGuiCol slot, ImU32 colour) { colours[slot] = colour_vector(colour); };
     set(ImGuiCol_Text, theme.text);
     set(ImGuiCol_TextDisabled, theme.text_dim);
@@ -98,7 +119,7 @@ void set_style_colours(const Theme& theme, ImVec4* colours) {
     set(ImGuiCol_ButtonHovered, hovered);
     set(ImGuiCol_ButtonActive, active);
     set(ImGuiCol_Header, theme.accent_soft);
-    set(ImGuiCol_HeaderHovered, mix(theme.panel_background, theme.accent, 0.28f));
+    set(ImGuiCol_HeaderHovered, mix(theme.panel_background, theme.accent, is_plain ? 0.22f : 0.28f));
     set(ImGuiCol_HeaderActive, active);
     set(ImGuiCol_Separator, theme.panel_border);
     set(ImGuiCol_Tab, theme.panel_background);
@@ -120,30 +141,33 @@ LaneLook Theme::lane(int lane_id) const {
     const int index = ((lane_id % kLooks) + kLooks) % kLooks;
     constexpr LineStyle kStyles[kLooks] = {LineStyle::solid, LineStyle::dashed, LineStyle::dotted,
                                            LineStyle::dash_dot};
-    const ImU32 colour = kind == ThemeKind::dark ? kLaneDark[index] : kLaneLight[index];
+    ImU32 colour = is_dark() ? kLaneDark[index] : kLaneLight[index];
+    if (kind == ThemeKind::high_contrast) colour = lightened(colour);
     return {colour, static_cast<char>('A' + index), kStyles[index]};
 }
 
 BandLook Theme::band(Band which) const {
-    const bool is_dark = kind == ThemeKind::dark;
-    const auto look = [](ImU32 solid, float fill, float hatch, HatchStyle style, char letter,
-                         const char* name) {
+    const bool on_dark = is_dark();
+    const bool is_plain = kind == ThemeKind::high_contrast;
+    const auto look = [is_plain](ImU32 solid, float fill, float hatch, HatchStyle style, char letter,
+                                 const char* name) {
+        if (is_plain) solid = lightened(solid);
         return BandLook{with_opacity(solid, fill), with_opacity(solid, hatch), solid, style, letter, name};
     };
     switch (which) {
         case Band::flushed:
-            return look(is_dark ? IM_COL32(255, 104, 92, 255) : IM_COL32(192, 36, 24, 255), 0.13f, 0.26f,
+            return look(on_dark ? IM_COL32(255, 104, 92, 255) : IM_COL32(192, 36, 24, 255), 0.13f, 0.26f,
                         HatchStyle::diagonal, 'F', "flushed");
         case Band::subnormal:
-            return look(is_dark ? IM_COL32(244, 190, 74, 255) : IM_COL32(164, 104, 0, 255), 0.10f, 0.0f,
+            return look(on_dark ? IM_COL32(244, 190, 74, 255) : IM_COL32(164, 104, 0, 255), 0.10f, 0.0f,
                         HatchStyle::none, 'S', "subnormal");
         case Band::normal:
-            return look(is_dark ? IM_COL32(170, 178, 190, 255) : IM_COL32(92, 100, 112, 255), 0.03f, 0.0f,
+            return look(on_dark ? IM_COL32(170, 178, 190, 255) : IM_COL32(92, 100, 112, 255), 0.03f, 0.0f,
                         HatchStyle::none, 'N', "normal");
         case Band::overflow:
             break;
     }
-    return look(is_dark ? IM_COL32(196, 138, 255, 255) : IM_COL32(118, 48, 176, 255), 0.14f, 0.28f,
+    return look(on_dark ? IM_COL32(196, 138, 255, 255) : IM_COL32(118, 48, 176, 255), 0.14f, 0.28f,
                 HatchStyle::cross, 'O', "overflow");
 }
 
@@ -165,7 +189,50 @@ std::string Theme::power_of_two(int exponent) const {
 
 void set_theme_colours(Theme& theme, ThemeKind kind) {
     theme.kind = kind;
-    kind == ThemeKind::dark ? set_dark(theme) : set_light(theme);
+    const bool is_plain = kind == ThemeKind::high_contrast;
+    theme.line_scale = is_plain ? 1.7f : 1.0f;
+    theme.heat_floor = is_plain ? 0.34f : 0.0f;
+    if (is_plain) {
+        set_high_contrast(theme);
+    } else {
+        kind == ThemeKind::dark ? set_dark(theme) : set_light(theme);
+    }
+}
+
+ThemeKind next_theme(ThemeKind kind) {
+    switch (kind) {
+        case ThemeKind::dark:
+            return ThemeKind::light;
+        case ThemeKind::light:
+            return ThemeKind::high_contrast;
+        case ThemeKind::high_contrast:
+            break;
+    }
+    return ThemeKind::dark;
+}
+
+const char* theme_name(ThemeKind kind) {
+    switch (kind) {
+        case ThemeKind::dark:
+            return "Dark";
+        case ThemeKind::light:
+            return "Light";
+        case ThemeKind::high_contrast:
+            break;
+    }
+    return "High contrast";
+}
+
+const char* theme_key(ThemeKind kind) {
+    switch (kind) {
+        case ThemeKind::dark:
+            return "dark";
+        case ThemeKind::light:
+            return "light";
+        case ThemeKind::high_contrast:
+            break;
+    }
+    return "high_contrast";
 }
 
 void apply_theme(const Theme& theme) {
@@ -184,7 +251,8 @@ void apply_theme(const Theme& theme) {
     style.TabRounding = 4;
     style.WindowBorderSize = 0;
     style.PopupBorderSize = 1;
-    style.FrameBorderSize = 0;
+    // Where black controls lie on black, their borders tell where they are.
+    style.FrameBorderSize = theme.kind == ThemeKind::high_contrast ? 1.0f : 0.0f;
     style.DisabledAlpha = 0.5f;
     style.ScaleAllSizes(theme.scale);
     set_style_colours(theme, style.Colors);
@@ -194,6 +262,14 @@ ImU32 with_opacity(ImU32 colour, float opacity) {
     const auto alpha = static_cast<float>((colour >> IM_COL32_A_SHIFT) & 0xffu);
     const auto scaled = static_cast<ImU32>(std::lround(std::clamp(alpha * opacity, 0.0f, 255.0f)));
     return (colour & ~IM_COL32_A_MASK) | (scaled << IM_COL32_A_SHIFT);
+}
+
+float luminance(ImU32 colour) {
+    const auto linear = [](float channel) {
+        return channel <= 0.03928f ? channel / 12.92f : std::pow((channel + 0.055f) / 1.055f, 2.4f);
+    };
+    const ImVec4 c = colour_vector(colour);
+    return 0.2126f * linear(c.x) + 0.7152f * linear(c.y) + 0.0722f * linear(c.z);
 }
 
 ImU32 viridis(float value) {

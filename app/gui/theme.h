@@ -36,7 +36,9 @@ struct BandLook {
 
 struct Theme {
     ThemeKind kind = ThemeKind::dark;
-    float scale = 1.0f;  ///< text size against 15 px; multiply pixel sizes by it
+    float scale = 1.0f;       ///< text size against 15 px; multiply pixel sizes by it
+    float line_scale = 1.0f;  ///< of strokes, beside `scale`
+    float heat_floor = 0.0f;  ///< where along viridis the smallest share of a heat map lies
 
     // Fonts; null before the first atlas is built (ImGui's current font serves).
     ImFont* text_font = nullptr;
@@ -58,6 +60,9 @@ struct Theme {
     ImU32 class_colour(int label) const;
     /// A length in pixels at scale 1, at this scale.
     float px(float pixels) const { return pixels * scale; }
+    /// The same for the thickness of a line that carries meaning.
+    float stroke(float pixels) const { return pixels * scale * line_scale; }
+    bool is_dark() const { return kind != ThemeKind::light; }
     /// "2¹⁵", or "2^15" where the font has no superscripts.
     std::string power_of_two(int exponent) const;
 };
@@ -68,6 +73,13 @@ void set_theme_colours(Theme& theme, ThemeKind kind);
 void apply_theme(const Theme& theme);
 /// `colour` with its opacity multiplied.
 ImU32 with_opacity(ImU32 colour, float opacity);
+/// The one that T shows after this one, and what people call it.
+ThemeKind next_theme(ThemeKind kind);
+const char* theme_name(ThemeKind kind);
+/// As files and the command line write it: "dark", "light", "high_contrast".
+const char* theme_key(ThemeKind kind);
+/// How bright a colour is on a screen, 0..1 (WCAG's relative luminance).
+float luminance(ImU32 colour);
 /// viridis (van der Walt and Smith 2015) at 0..1; NaN gives transparent.
 ImU32 viridis(float value);
 

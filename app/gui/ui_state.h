@@ -28,7 +28,8 @@
 
 namespace halfscope {
 
-enum class ThemeKind : std::uint8_t { light, dark };
+/// high_contrast: white on black with thicker lines; texts at least 7:1 against what they stand on.
+enum class ThemeKind : std::uint8_t { light, dark, high_contrast };
 /// Gradients as stored (times the loss scale), or divided by it.
 enum class GradientView : std::uint8_t { scaled, unscaled };
 /// What a share of flushed elements is a share of.
@@ -174,6 +175,14 @@ struct Edits {
     std::optional<std::int64_t> time_step;  ///< where the handle of time is being dragged to
 };
 
+/// The keyboard's way through the window (keyboard_focus.h).
+struct KeyboardFocus {
+    bool is_on = false;
+    std::optional<Slot> panel;  ///< that has the keyboard
+    bool takes_focus = false;   ///< from the next frame on
+    std::string menu;           ///< to be opened in the next frame; empty: none
+};
+
 struct Dialogs {
     bool keys = false, about = false, paper = false, log = false, open_data = false;
     bool open_checkpoint = false, save_checkpoint = false, open_tensors = false, dump_help = false;
@@ -230,6 +239,8 @@ struct UiState {
     TensorFileView tensors;
     std::optional<double> loading_since_s;  ///< ImGui's clock, while something is being loaded
     Dialogs dialogs;
+    KeyboardFocus keyboard;
+    std::vector<Slot> panels_in_order;  ///< of the last frame: tile by tile, tabs included
     UiRequests requests;
     MessageLog messages;
     UiProbe probe;

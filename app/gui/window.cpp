@@ -128,8 +128,12 @@ void Window::deliver_input() {
                 ImGui_ImplGlfw_ScrollCallback(window_, event.x, event.y);
                 break;
             case InputEvent::Kind::key:
-                ImGui_ImplGlfw_KeyCallback(window_, event.code, event.scancode, event.action,
-                                           event.modifiers);
+                // Ctrl Tab goes through our panels, not through ImGui's windows.
+                if (event.code != GLFW_KEY_TAB || (event.modifiers & GLFW_MOD_CONTROL) == 0 ||
+                    event.action == GLFW_RELEASE) {
+                    ImGui_ImplGlfw_KeyCallback(window_, event.code, event.scancode, event.action,
+                                               event.modifiers);
+                }
                 if (event.action != GLFW_RELEASE) keys_.push_back({event.code, event.modifiers});
                 break;
             case InputEvent::Kind::character:

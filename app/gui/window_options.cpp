@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "gui/theme.h"
 #include "program/parse_number.h"
 #include "program/refusals.h"
 #include "program/resume_options.h"
@@ -27,11 +28,12 @@ void parse_size(const std::string& text, WindowOptions& options) {
 }
 
 void parse_appearance(const WindowText& text, WindowOptions& options) {
-    if (!text.theme.empty() && text.theme != "dark" && text.theme != "light") {
-        throw InputError("--theme: '" + text.theme + "' is not dark or light" +
-                         did_you_mean(text.theme, {"dark", "light"}));
+    for (const ThemeKind kind : {ThemeKind::dark, ThemeKind::light, ThemeKind::high_contrast})
+        if (text.theme == theme_key(kind)) options.theme = kind;
+    if (!text.theme.empty() && !options.theme) {
+        throw InputError("--theme: '" + text.theme + "' is not dark, light or high_contrast" +
+                         did_you_mean(text.theme, {"dark", "light", "high_contrast"}));
     }
-    if (!text.theme.empty()) options.theme = text.theme == "light" ? ThemeKind::light : ThemeKind::dark;
     if (!text.scale.empty())
         options.scale = static_cast<float>(parse_real_number("--scale", text.scale, 0.5, 4.0));
     if (!text.size.empty()) parse_size(text.size, options);
@@ -67,7 +69,7 @@ void declare(CLI::App& app, ExperimentText& experiment, WindowText& text, Window
         ->type_name("N");
     app.add_option("--size", text.size, "Window size (default: the monitor's, up to 1920x1080)")
         ->type_name("WxH");
-    app.add_option("--theme", text.theme, "dark or light (default: as it was left, else dark)")
+    app.add_option("--theme", text.theme, "dark, light or high_contrast (default: as it was left, else dark)")
         ->type_name("T");
     app.add_option("--scale", text.scale,
                    "Size of everything, 0.5 to 4 (default: 1, times the monitor's own)")

@@ -6,6 +6,7 @@
 
 #include "gui/fonts.h"
 #include "gui/imgui_compat.h"
+#include "gui/keyboard_focus.h"
 #include "gui/menu_bar.h"
 #include "gui/overlays.h"
 #include "gui/panel_list.h"
@@ -74,6 +75,7 @@ int telling_lane(const Snapshot& snapshot) {
 }  // namespace
 
 bool Workbench::prepare(float monitor_scale) {
+    prepare_keyboard_focus(ui_);
     const float base = ui_.text_size == TextSize::presenter ? kPresenterPixels : kTextPixels;
     const float pixels = std::clamp(std::round(base * monitor_scale * ui_.ui_scale), 8.0f, 72.0f);
     const bool new_fonts = pixels != text_pixels_;
@@ -130,13 +132,24 @@ void Workbench::draw_tile(const PanelContext& context, const Tile& tile) {
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(theme_.px(9), theme_.px(7)));
     compat::begin_child(panel_of(tile.slots.front()).id, ImVec2(tile.area.width, tile.area.height),
                         compat::ChildBorder::drawn,
-                        ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse);
+                        ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse,
+                        compat::ChildNavigation::by_itself);
     ImGui::PopStyleVar();
     ImGui::PopStyleColor();
     tile.slots.size() == 1 ? draw_title(theme_, panel) : draw_tabs(theme_, tile, ui_);
-    if (compat::begin_child(panel.id, ImVec2(0, 0), compat::ChildBorder::none)) panel.draw(context);
+    if (compat::begin_child(panel.id, ImVec2(0, 0), compat::ChildBorder::none, 0,
+                            compat::ChildNavigation::by_itself)) {
+        take_keyboard_focus(ui_, tile.shown);
+        panel.draw(context);
+    }
     ImGui::EndChild();
     ImGui::EndChild();
+    if (ui_.keyboard.is_on && ui_.keyboard.panel == tile.shown) {
+        compat::add_rectangle(ImGui::GetWindowDrawList(), ImVec2(tile.area.x, tile.area.y),
+                              ImVec2(tile.area.right(), tile.area.bottom()), theme_.accent, theme_.px(4),
+                              theme_.stroke(2));
+        ui_.probe.value("keyboard/panel", panel.id);
+    }
     ui_.probe.rectangle(std::string("tile/") + panel.id, ImVec2(tile.area.x, tile.area.y),
                         ImVec2(tile.area.right(), tile.area.bottom()));
 }
@@ -190,6 +203,7 @@ void Workbench::draw(const PanelContext& context, double now_s) {
     ui_.probe.begin_frame();
     ui_.requests.another_frame = false;
     ui_.messages.set_clock(now_s);
+    follow_mouse(ui_);
     follow(context.snapshot);
     ui_.hovered_step = ui_.next_hovered_step;
     ui_.next_hovered_step.reset();
@@ -211,10 +225,15 @@ void Workbench::draw(const PanelContext& context, double now_s) {
     const Layout layout = compute_layout(
         ui_.layout, {0, top, size.x - margin, std::max(1.0f, size.y - top - bar - theme_.px(2))},
         theme_.scale);
-    for (const Tile& tile : layout.tiles) draw_tile(context, tile);
+    ui_.panels_in_order.clear();
+    for (const Tile& tile : layout.tiles) {
+        ui_.panels_in_order.insert(ui_.panels_in_order.end(), tile.slots.begin(), tile.slots.end());
+        draw_tile(context, tile);
+    }
     draw_splitters(layout);
     draw_fold(layout);
     draw_status_bar(context, ImVec2(0, size.y - bar), ImVec2(size.x, size.y));
+    draw_focus_ring(theme_, ui_);
     ImGui::End();
     draw_overlays(context);
     send_requests(context);

@@ -208,9 +208,7 @@ std::vector<AlertRule> default_alert_rules() {
     for (int index = 0; index < kAlertKindCount; ++index) {
         const auto kind = static_cast<AlertKind>(index);
         const std::optional<AlertThreshold> threshold = alert_threshold(kind);
-        rules.push_back({kind, threshold ? threshold->initial : 0, std::nullopt,
-                         kind == AlertKind::nan ? AlertAction::notify : AlertAction::mark,
-                         kind == AlertKind::nan});
+        rules.push_back({kind, threshold ? threshold->initial : 0, std::nullopt, AlertAction::mark, false});
     }
     return rules;
 }

@@ -59,7 +59,8 @@ struct AlertThreshold {
 };
 std::optional<AlertThreshold> alert_threshold(AlertKind kind);
 
-/// What a window starts with: a rule of each kind; a NaN is told of, the others are off.
+/// What a window starts with: a rule of each kind, all of them off. (With dynamic scaling, a step with NaN
+/// among its gradients now and then is how it works, and skipped.)
 std::vector<AlertRule> default_alert_rules();
 
 /// Why rules cannot be taken, as a sentence; empty: they can.

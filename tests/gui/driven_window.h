@@ -14,6 +14,17 @@ namespace halfscope {
 /// Whether there is a display and xdotool; tests skip with this reason where it is not empty.
 std::string why_no_window();
 
+#define NEEDS_A_WINDOW() \
+    if (const std::string why = why_no_window(); !why.empty()) GTEST_SKIP() << why
+
+/// Arguments for a spiral whose steps take no time, in a small window.
+inline std::vector<std::string> small_spiral(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments{"--scenario", "spiral-mlp", "--set",
+                                       "points=256", "--size",     "1280x800"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return arguments;
+}
+
 class DrivenWindow {
   public:
     /// Starts halfscope with --drive and these arguments and waits for its first frames.

@@ -12,7 +12,7 @@ namespace {
 
 UiState changed() {
     UiState ui;
-    ui.theme = ThemeKind::light;
+    ui.theme = ThemeKind::high_contrast;
     ui.text_size = TextSize::presenter;
     ui.ui_scale = 1.331f;
     ui.layout = layout_preset(LayoutPreset::debug);

@@ -16,15 +16,6 @@ namespace {
 
 using Arguments = std::vector<std::string>;
 
-#define NEEDS_A_WINDOW() \
-    if (const std::string why = why_no_window(); !why.empty()) GTEST_SKIP() << why
-
-Arguments small_spiral(const Arguments& more = {}) {
-    Arguments arguments{"--scenario", "spiral-mlp", "--set", "points=256", "--size", "1280x800"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return arguments;
-}
-
 TEST(Window, TrainsAtOnceAndDrawsWhatTheRunDid) {
     NEEDS_A_WINDOW();
     DrivenWindow window(small_spiral());

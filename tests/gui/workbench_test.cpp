@@ -22,11 +22,11 @@ TEST(Workbench, DrawsEveryPanelAtEverySizeThemeAndTextSize) {
     WorkbenchFixture fixture(30);
     UiState& ui = fixture.workbench.ui();
     for (const ImVec2 size : {ImVec2(640, 400), ImVec2(1280, 800), ImVec2(1920, 1080)}) {
-        for (const ThemeKind theme : {ThemeKind::dark, ThemeKind::light}) {
+        for (const ThemeKind theme : {ThemeKind::dark, ThemeKind::light, ThemeKind::high_contrast}) {
             for (const TextSize text : {TextSize::ordinary, TextSize::presenter}) {
                 for (const Slot tab :
                      {Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::microscope, Slot::overflow,
-                      Slot::accumulator, Slot::network, Slot::ablation, Slot::comparison}) {
+                      Slot::alerts, Slot::accumulator, Slot::network, Slot::ablation, Slot::comparison}) {
                     fixture.size = size;
                     ui.theme = theme;
                     ui.text_size = text;

@@ -62,16 +62,20 @@ KindWords words_of(AlertAction action) {
 /// Widths of a row's controls, so that all rows align.
 struct Columns {
     float kind, threshold, lane, action;
+    bool is_folded;  ///< two lines a rule: in a narrow window with large text
 };
 
 Columns choose_columns(const Theme& theme) {
     const float arrow = ImGui::GetFrameHeight() + 2 * ImGui::GetStyle().FramePadding.x;
     const auto combo = [&](const char* longest) { return ImGui::CalcTextSize(longest).x + arrow; };
-    const float fixed = combo("scale at floor") + combo("all lanes") + combo("notify") +
-                        3 * ImGui::GetFrameHeight() + 6 * ImGui::GetStyle().ItemSpacing.x;
-    const float rest = ImGui::GetContentRegionAvail().x - fixed;
-    return {combo("scale at floor"), std::clamp(rest, theme.px(84), theme.px(170)), combo("all lanes"),
-            combo("notify")};
+    const float gap = ImGui::GetStyle().ItemSpacing.x, square = ImGui::GetFrameHeight();
+    const float first = square + combo("scale at floor") + 2 * gap;
+    const float second = combo("all lanes") + combo("notify") + square + 3 * gap;
+    const float room = ImGui::GetContentRegionAvail().x, least = theme.px(84), most = theme.px(170);
+    const bool is_folded = room < first + least + second;
+    const float rest = room - first - (is_folded ? 0.0f : second);
+    return {combo("scale at floor"), std::clamp(rest, least, most), combo("all lanes"), combo("notify"),
+            is_folded};
 }
 
 std::string rule_id(std::size_t index, const char* part) {
@@ -100,6 +104,7 @@ bool draw_kind(const RuleRow& row, float width) {
             row.rule.threshold = threshold ? threshold->initial : 0;
             changed = true;
         }
+        if (kind == row.rule.kind) ImGui::SetItemDefaultFocus();
         row.context.ui.probe.item(rule_id(row.index, "kind/") + alert_kind_key(kind));
         item_tooltip(row.context.theme, words_of(kind).help);
     }
@@ -156,6 +161,7 @@ bool draw_lane_combo(const RuleRow& row, float width) {
             row.rule.lane_id = id;
             changed = true;
         }
+        if (id == row.rule.lane_id) ImGui::SetItemDefaultFocus();
         row.context.ui.probe.item(rule_id(row.index, "lane/") + (id ? std::to_string(*id) : "all"));
     };
     choice(std::nullopt);
@@ -179,6 +185,7 @@ bool draw_action(const RuleRow& row, float width) {
             changed = changed || action != row.rule.action;
             row.rule.action = action;
         }
+        if (action == row.rule.action) ImGui::SetItemDefaultFocus();
         row.context.ui.probe.item(rule_id(row.index, "action/") + alert_action_key(action));
         item_tooltip(row.context.theme, words_of(action).help);
     }
@@ -199,7 +206,8 @@ RowAnswer draw_rule(const RuleRow& row, const Columns& columns) {
     changed |= draw_kind(row, columns.kind);
     ImGui::SameLine();
     changed |= draw_threshold(row, columns.threshold);
-    ImGui::SameLine();
+    if (!columns.is_folded) ImGui::SameLine();
+    if (columns.is_folded) ImGui::Indent(ImGui::GetFrameHeight() + ImGui::GetStyle().ItemSpacing.x);
     changed |= draw_lane_combo(row, columns.lane);
     ImGui::SameLine();
     changed |= draw_action(row, columns.action);
@@ -207,6 +215,7 @@ RowAnswer draw_rule(const RuleRow& row, const Columns& columns) {
     const bool removed = ImGui::Button("x", ImVec2(ImGui::GetFrameHeight(), 0));
     row.context.ui.probe.item(rule_id(row.index, "remove"));
     item_tooltip(theme, "remove this rule");
+    if (columns.is_folded) ImGui::Unindent(ImGui::GetFrameHeight() + ImGui::GetStyle().ItemSpacing.x);
     ImGui::PopID();
     return removed ? RowAnswer::removed : changed ? RowAnswer::changed : RowAnswer::nothing;
 }
@@ -286,8 +295,7 @@ void draw_fired(const PanelContext& context, const Alert& alert, int index, floa
 void draw_alerts_panel(const PanelContext& context) {
     const Theme& theme = context.theme;
     wrapped_dim_text(theme,
-                     "What the run is watched for, and what happens when it comes true: once, until it was "
-                     "measured not to hold. Training is the same with and without rules.");
+                     "A rule fires once, when it comes true. Training is the same with rules and without.");
     draw_rules(context);
     ImGui::Dummy(ImVec2(1, theme.px(3)));
     section_heading(theme, "WHAT FIRED, NEWEST FIRST");
@@ -302,7 +310,10 @@ void draw_alerts_panel(const PanelContext& context) {
                                : "No rule watches. Tick one above, and what it notices is listed here.");
         return;
     }
-    compat::begin_child("fired", ImVec2(0, 0), compat::ChildBorder::none);
+    // Below many rules, the panel scrolls rather than the list to nothing.
+    const float least = 5 * ImGui::GetFrameHeightWithSpacing();
+    compat::begin_child("fired", ImVec2(0, std::max(least, ImGui::GetContentRegionAvail().y)),
+                        compat::ChildBorder::none);
     const float step_width = ImGui::CalcTextSize(("step " + count_text(alerts->back().step)).c_str()).x +
                              2 * ImGui::GetStyle().FramePadding.x;
     for (std::size_t back = 0; back < alerts->size(); ++back)

@@ -229,7 +229,7 @@ void draw_map(const PanelContext& context, const LaneSnapshot& lane, const Updat
     context.ui.probe.item("microscope/map");
     ImDrawList* draw = ImGui::GetWindowDrawList();
     const std::int64_t version =
-        (context.snapshot.run << 44) + (peek.step << 2) + (theme.kind == ThemeKind::dark ? 1 : 0);
+        (context.snapshot.run << 44) + (peek.step << 2) + static_cast<int>(theme.kind);
     draw->AddImage(context.textures.picture("microscope/" + std::to_string(lane.id) + "/" + peek.tensor,
                                             version, [&] { return map_pixels(theme, peek, grid); }),
                    place.min, place.max);

@@ -237,8 +237,7 @@ void draw_texts(const PanelContext& context, const std::vector<View>& views) {
 std::vector<View> views_of(const PanelContext& context) {
     std::vector<View> views;
     // A restart begins at step 0 again: the run tells its pictures from the old ones; the theme colours maps.
-    const std::int64_t base = (context.snapshot.run * 2 + (context.theme.kind == ThemeKind::dark ? 0 : 1))
-                              << 40;
+    const std::int64_t base = (context.snapshot.run * 4 + static_cast<int>(context.theme.kind)) << 40;
     if (has_pictures(context.snapshot.target.get())) {
         views.push_back({context.snapshot.target.get(), nullptr, "model_view/target", base});
     }

@@ -28,11 +28,10 @@ class FontScope {
 
 void text_view(std::string_view text) { ImGui::TextUnformatted(text.data(), text.data() + text.size()); }
 
-/// Black or white, whichever reads better on `background`.
+/// Black or white, whichever has more contrast with `background`.
 ImU32 ink_on(ImU32 background) {
-    const ImVec4 c = ImGui::ColorConvertU32ToFloat4(background);
-    return 0.299f * c.x + 0.587f * c.y + 0.114f * c.z > 0.55f ? IM_COL32(0, 0, 0, 255)
-                                                              : IM_COL32(255, 255, 255, 255);
+    constexpr float kEqualContrast = 0.179f;  // (1 + 0.05) / (L + 0.05) = (L + 0.05) / 0.05
+    return luminance(background) > kEqualContrast ? IM_COL32(0, 0, 0, 255) : IM_COL32(255, 255, 255, 255);
 }
 
 void draw_letter(ImDrawList* draw, ImVec2 min, ImVec2 max, char letter, ImU32 colour) {

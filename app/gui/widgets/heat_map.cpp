@@ -23,6 +23,10 @@ std::array<float, 3> channels(ImU32 colour) {
     return {vector.x, vector.y, vector.z};
 }
 
+ImU32 heat_colour(float share, HeatColours colours) {
+    return viridis(colours.lowest + (1.0f - colours.lowest) * heat_light(share));
+}
+
 void upload(unsigned int name, const HeatBlock& block) {
     glBindTexture(GL_TEXTURE_2D, name);
     glTexParameteri(GL_TEXTURE_2D, GL_TEXTURE_MIN_FILTER, GL_NEAREST);
@@ -43,7 +47,7 @@ float heat_light(float share) {
 struct HeatMaps::Shader {
     GlFunctions gl;
     unsigned int program = 0, corners = 0;
-    int area = -1, nothing = -1;
+    int area = -1, nothing = -1, lowest = -1;
 
     ~Shader() {
         if (program) gl.delete_program(program);
@@ -87,6 +91,7 @@ std::string HeatMaps::Shader::build() {
     if (!is_linked) return reason.empty() ? "the driver does not link the shader" : reason;
     area = gl.uniform_location(program, "area");
     nothing = gl.uniform_location(program, "nothing");
+    lowest = gl.uniform_location(program, "lowest");
     gl.generate_vertex_arrays(1, &corners);
     int used = 0;
     glGetIntegerv(GL_CURRENT_PROGRAM, &used);
@@ -110,8 +115,9 @@ void HeatMaps::Shader::run(const Map& map) const {
     const auto clip_y = [&](float y) { return 1 - 2 * (y - frame.DisplayPos.y) / frame.DisplaySize.y; };
     gl.use_program(program);
     gl.uniform_4f(area, clip_x(map.min.x), clip_y(map.max.y), clip_x(map.max.x), clip_y(map.min.y));
-    const auto colour = channels(map.nothing);
+    const auto colour = channels(map.colours.nothing);
     gl.uniform_3fv(nothing, 1, colour.data());
+    gl.uniform_1f(lowest, map.colours.lowest);
     gl.active_texture(GL_TEXTURE0);
     glBindTexture(GL_TEXTURE_2D, map.texture);
     gl.bind_vertex_array(corners);
@@ -157,14 +163,14 @@ void HeatMaps::paint(const ImDrawList*, const ImDrawCmd* command) {
 }
 
 void HeatMaps::draw(ImDrawList* draw, TextureCache& textures, std::string_view key, std::int64_t version,
-                    const std::function<HeatBlock()>& fill, ImVec2 min, ImVec2 max, ImU32 nothing) {
+                    const std::function<HeatBlock()>& fill, ImVec2 min, ImVec2 max, HeatColours colours) {
     if (!has_shader()) {
         const ImTextureID picture = textures.picture(key, version, [&] {
             const HeatBlock block = fill();
             PixelBlock pixels{block.width, block.height, {}};
             pixels.pixels.reserve(block.shares.size());
             for (const float share : block.shares)
-                pixels.pixels.push_back(share > 0 ? viridis(heat_light(share)) : nothing);
+                pixels.pixels.push_back(share > 0 ? heat_colour(share, colours) : colours.nothing);
             return pixels;
         });
         draw->AddImage(picture, min, max);
@@ -181,7 +187,7 @@ void HeatMaps::draw(ImDrawList* draw, TextureCache& textures, std::string_view k
     map.last_used = frame_;
     map.min = min;
     map.max = max;
-    map.nothing = nothing;
+    map.colours = colours;
     draw->AddCallback(&HeatMaps::paint, &map);
     draw->AddCallback(ImDrawCallback_ResetRenderState, nullptr);
 }

@@ -30,6 +30,11 @@ struct HeatBlock {
     std::vector<float> shares;  ///< height x width
 };
 
+struct HeatColours {
+    ImU32 nothing = 0;    ///< of a share of 0
+    float lowest = 0.0f;  ///< where along viridis the smallest share lies
+};
+
 class HeatMaps {
   public:
     HeatMaps();
@@ -38,9 +43,9 @@ class HeatMaps {
     HeatMaps& operator=(const HeatMaps&) = delete;
 
     /// Draws the map of `key` between two corners; `fill` is called where `version` is not the one uploaded.
-    /// `nothing`: the colour of shares of 0. A key is drawn once a frame.
+    /// A key is drawn once a frame.
     void draw(ImDrawList* draw, TextureCache& textures, std::string_view key, std::int64_t version,
-              const std::function<HeatBlock()>& fill, ImVec2 min, ImVec2 max, ImU32 nothing);
+              const std::function<HeatBlock()>& fill, ImVec2 min, ImVec2 max, HeatColours colours);
     /// "shader", "picture", or "" before anything was drawn.
     const char* drawn_by() const { return !was_tried_ ? "" : shader_ ? "shader" : "picture"; }
     /// Why maps are drawn as pictures, once, as a sentence; empty: they are not, or it was said.
@@ -55,7 +60,7 @@ class HeatMaps {
         unsigned int texture = 0;
         std::int64_t version = 0, last_used = 0;
         ImVec2 min, max;
-        ImU32 nothing = 0;
+        HeatColours colours;
     };
     static void paint(const ImDrawList* list, const ImDrawCmd* command);
     bool has_shader();

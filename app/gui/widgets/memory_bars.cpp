@@ -49,7 +49,7 @@ void draw_part(const Theme& theme, const LaneSnapshot& lane, std::size_t index, 
 ImU32 memory_colour(const Theme& theme, std::size_t index) {
     // From viridis, and away from the end that would vanish in the theme's background.
     const float step = 0.17f * static_cast<float>(index);
-    return viridis(theme.kind == ThemeKind::dark ? 0.30f + step : 0.12f + step);
+    return viridis(theme.is_dark() ? 0.30f + step : 0.12f + step);
 }
 
 void draw_memory_bars(const Theme& theme, const std::vector<LaneSnapshot>& lanes) {

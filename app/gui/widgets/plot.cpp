@@ -34,7 +34,7 @@ void legend_entry(const PlotSpec& spec, const PlotSeries& series, UiState& ui, c
     const float y = min.y + line * 0.5f;
     const ImU32 colour = visible ? look.colour : with_opacity(look.colour, 0.35f);
     const ImVec2 ends[2] = {ImVec2(min.x, y), ImVec2(min.x + bar, y)};
-    draw_styled_line(draw, ends, 2, colour, theme.px(2), look.style, theme.scale * 0.8f);
+    draw_styled_line(draw, ends, 2, colour, theme.stroke(2), look.style, theme.scale * 0.8f);
     const ImU32 ink = visible ? (hovered ? theme.accent : theme.text) : theme.text_dim;
     const ImVec2 text(min.x + bar + theme.px(4), min.y);
     draw->AddText(text, ink, series.label.c_str());
@@ -128,8 +128,11 @@ PlotItem place_items(const PlotFrame& frame, ImVec2 origin, const PlotSpec& spec
                            ImGuiButtonFlags_MouseButtonLeft | ImGuiButtonFlags_MouseButtonRight);
     const bool on_axis = ImGui::IsItemHovered() || ImGui::IsItemActive();
     ImGui::SetCursorScreenPos(frame.min);
-    ImGui::InvisibleButton("##area", ImVec2(frame.width(), frame.height()),
-                           ImGuiButtonFlags_MouseButtonLeft | ImGuiButtonFlags_MouseButtonRight);
+    const bool pressed =
+        ImGui::InvisibleButton("##area", ImVec2(frame.width(), frame.height()),
+                               ImGuiButtonFlags_MouseButtonLeft | ImGuiButtonFlags_MouseButtonRight);
+    // By the mouse it is a pan or a zoom; by the keyboard it asks for the menu.
+    item.is_chosen = pressed && ui.keyboard.is_on;
     ui.probe.item(spec.id + "/area");
     item.is_held = ImGui::IsItemActive() || on_axis;
     item.is_hovered = ImGui::IsItemHovered() || on_axis;
@@ -208,8 +211,11 @@ void time_plot(const PlotSpec& spec, const Timeline& timeline, UiState& ui, cons
         ui.next_hovered_step = static_cast<std::int64_t>(std::max(0.0, step));
         draw_tooltip(spec, *ui.next_hovered_step, curves, mark, theme);
     }
-    if (handle_plot_input(frame, item, ui, state, theme)) {
-        ui.menu_step = std::max<std::int64_t>(0, std::llround(frame.step_at(ImGui::GetIO().MousePos.x)));
+    const bool is_asked = handle_plot_input(frame, item, ui, state, theme);
+    if (is_asked || item.is_chosen) {
+        ui.menu_step = is_asked
+                           ? std::max<std::int64_t>(0, std::llround(frame.step_at(ImGui::GetIO().MousePos.x)))
+                           : std::max<std::int64_t>(0, timeline.last_step());
         ImGui::OpenPopup("plot_menu");
     }
     draw_menu(spec, timeline, ui, state, top, ImVec2(top.x + whole.x, top.y + whole.y));

@@ -65,7 +65,7 @@ void draw_plot_cursor(const PlotFrame& frame, const PlotSpec& spec, const std::v
     if (step < frame.steps.first || step > frame.steps.last) return;
     const float x = frame.x(step);
     ImGui::GetWindowDrawList()->AddLine(ImVec2(x, frame.min.y), ImVec2(x, frame.max.y), theme.cursor,
-                                        theme.px(1));
+                                        theme.stroke(1));
     ui.probe.value(spec.id + "/cursor", step);
     if (place == CursorPlace::under_mouse) return;
     const std::vector<CursorLine> lines = lines_at(spec, curves, *ui.hovered_step, ui, theme);

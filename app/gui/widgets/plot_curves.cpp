@@ -53,7 +53,7 @@ class Pen {
     }
     void lift() {
         draw_styled_line(draw_, pixels_.data(), static_cast<int>(pixels_.size()), look_.colour,
-                         theme_.px(1.7f), look_.style, theme_.scale);
+                         theme_.stroke(1.7f), look_.style, theme_.scale);
         if (pixels_.size() == 1) {
             draw_marker(draw_, pixels_.front(), theme_.px(2.2f), MarkerShape::circle, look_.colour);
         }
@@ -111,7 +111,7 @@ bool draw_toggle(const PlotFrame& frame, const PlotMark& mark, const Theme& them
     const ImU32 colour = mark.lane_id < 0 ? theme.text_dim : theme.lane(mark.lane_id).colour;
     for (float y = frame.min.y; y < frame.max.y; y += theme.px(7)) {
         draw->AddLine(ImVec2(x, y), ImVec2(x, std::min(y + theme.px(4), frame.max.y)), colour,
-                      theme.px(1.2f));
+                      theme.stroke(1.2f));
     }
     draw_marker(draw, ImVec2(x, frame.min.y + theme.px(4)), theme.px(4), MarkerShape::diamond, colour);
     const float width = ImGui::CalcTextSize(mark.label.c_str()).x;
@@ -132,7 +132,7 @@ bool draw_alert(const PlotFrame& frame, const PlotMark& mark, const Theme& theme
     ImDrawList* draw = ImGui::GetWindowDrawList();
     const float x = frame.x(static_cast<double>(mark.step)), foot = frame.max.y - theme.px(8);
     draw->AddLine(ImVec2(x, frame.min.y), ImVec2(x, frame.max.y), with_opacity(theme.warning, 0.7f),
-                  theme.px(1.2f));
+                  theme.stroke(1.2f));
     const float radius = theme.px(6.5f), low = frame.min.x + radius;
     draw_alert_sign(draw, theme, ImVec2(std::clamp(x, low, std::max(low, frame.max.x - radius)), foot),
                     radius);

@@ -8,6 +8,7 @@ namespace halfscope {
 
 /// Whether the area is hovered or held, as ImGui said right after its item.
 struct PlotItem {
+    bool is_chosen = false;  ///< by the keyboard
     bool is_hovered = false;
     bool is_held = false;  ///< a mouse button went down on it and is still down
     bool over_value_axis = false;

@@ -103,7 +103,7 @@ void draw_edges(ImDrawList* draw, const Drawn& drawn) {
     for (const auto& [edge, band] :
          {std::pair{plain.subnormal, Band::flushed}, std::pair{plain.normal, Band::subnormal},
           std::pair{plain.overflow, Band::overflow}}) {
-        draw_path(draw, drawn, drawn.theme.band(band).solid, drawn.theme.px(1.5f),
+        draw_path(draw, drawn, drawn.theme.band(band).solid, drawn.theme.stroke(1.5f),
                   [&, at = edge](double scale) { return at + shown_shift(scale, drawn.look.view); });
     }
 }
@@ -116,8 +116,8 @@ void draw_scale(ImDrawList* draw, const Drawn& drawn) {
     if (drawn.look.view == GradientView::unscaled || !is_scaled) return;
     const Theme& theme = drawn.theme;
     const auto exponent = [](double scale) { return contained_log2(scale); };
-    draw_path(draw, drawn, theme.plot_background, theme.px(4), exponent);
-    draw_path(draw, drawn, theme.text, theme.px(1.5f), exponent);
+    draw_path(draw, drawn, theme.plot_background, theme.stroke(4), exponent);
+    draw_path(draw, drawn, theme.text, theme.stroke(1.5f), exponent);
     // Beyond the axis: which way and how far.
     const double newest = exponent(drawn.rows.front().scale);
     const std::string power = theme.power_of_two(static_cast<int>(std::lround(newest)));
@@ -250,9 +250,8 @@ void draw_waterfall(const WaterfallLook& look, std::vector<HistogramRow> rows, c
     std::reverse(drawn.rows.begin(), drawn.rows.end());
     drawn.row_height = (look.bottom - look.top) / static_cast<float>(drawn.rows.size());
     draw->PushClipRect(min, max, true);
-    heat_maps.draw(
-        draw, textures, look.key, version_of(drawn), [&] { return shares_of(drawn); }, min, max,
-        theme.plot_background);
+    heat_maps.draw(draw, textures, look.key, version_of(drawn), [&] { return shares_of(drawn); }, min, max,
+                   {theme.plot_background, theme.heat_floor});
     draw_edges(draw, drawn);
     draw_scale(draw, drawn);
     draw_nonfinite(draw, drawn);
