@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <set>
+#include <span>
 
 #include "backend/cpu_backend.h"
 #include "numerics/rounding.h"
@@ -106,7 +107,7 @@ struct Pass {
     }
     void run(GradientWatch* watch = nullptr) {
         PassSettings settings;
-        settings.watch = watch;
+        if (watch) settings.watches = std::span(watch, 1);
         buffers.forward(settings);
         buffers.backward(settings);
     }
