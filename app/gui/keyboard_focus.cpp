@@ -89,6 +89,7 @@ bool begin_menu(UiState& ui, const char* name) {
         show_highlight();
     }
     const bool is_open = ImGui::BeginMenu(name);
+    ui.probe.item(std::string("menu/") + name);
     if (is_open) ui.probe.value("menu/open", name);
     return is_open;
 }

@@ -12,7 +12,7 @@
 namespace halfscope {
 namespace {
 
-constexpr std::array<KeyHelp, 23> kHelp{{
+constexpr std::array<KeyHelp, 24> kHelp{{
     {"Space", "run or pause"},
     {"Right", "one step, then pause"},
     {"Left", "one step back"},
@@ -21,6 +21,7 @@ constexpr std::array<KeyHelp, 23> kHelp{{
     {"[  ]", "halve, double the selected lane's loss scale"},
     {"1 .. 4", "select a lane"},
     {"L", "loss on a linear or a logarithmic axis"},
+    {"D", "loss as the difference to the first lane's"},
     {"F", "fit all plots (follow the newest steps again)"},
     {"T", "dark, light, or high contrast"},
     {"Tab", "fold or unfold the left column"},
@@ -42,6 +43,7 @@ void close_everything(UiState& ui) {
     const Dialogs before = std::exchange(ui.dialogs, {});
     ui.dialogs.data_path = before.data_path;
     ui.dialogs.checkpoint_path = before.checkpoint_path;
+    ui.dialogs.overlay_path = before.overlay_path;
     ui.dialogs.tensors_path = before.tensors_path;
     ui.tensors.close();
     for (MessageLog::Entry& entry : ui.messages.entries()) entry.dismissed = true;
@@ -131,6 +133,9 @@ bool handle_view_key(int key, const PanelContext& context) {
     switch (key) {
         case GLFW_KEY_L:
             toggle_loss_axis(ui);
+            return true;
+        case GLFW_KEY_D:
+            toggle_loss_difference(ui);
             return true;
         case GLFW_KEY_F:
             fit_plots(ui);

@@ -11,7 +11,8 @@
 namespace halfscope {
 namespace {
 
-void draw_file_menu(UiState& ui) {
+void draw_file_menu(const PanelContext& context) {
+    UiState& ui = context.ui;
     if (!begin_menu(ui, "File")) return;
     if (ImGui::MenuItem("Open data or scenario...", "Ctrl O")) ui.dialogs.open_data = true;
     if (ImGui::MenuItem("Open checkpoint...")) ui.dialogs.open_checkpoint = true;
@@ -20,6 +21,11 @@ void draw_file_menu(UiState& ui) {
     ui.probe.item("menu/open_tensors");
     if (ImGui::MenuItem("Save checkpoint...", "Ctrl S")) ui.dialogs.save_checkpoint = true;
     ui.probe.item("menu/save_checkpoint");
+    if (ImGui::MenuItem("Lay a saved run over this one...")) ui.dialogs.open_overlay = true;
+    ui.probe.item("menu/open_overlay");
+    if (ImGui::MenuItem("Take away what is laid over", nullptr, false, !context.snapshot.overlays.empty()))
+        context.commands.send(RemoveOverlaysCommand{});
+    ui.probe.item("menu/remove_overlays");
     ImGui::Separator();
     if (ImGui::MenuItem("Screenshot", "F2")) ui.requests.screenshot = true;
     if (ImGui::MenuItem("Export all curves as CSV")) ui.requests.export_history = true;
@@ -97,6 +103,9 @@ void draw_view_menu(UiState& ui) {
     if (!begin_menu(ui, "View")) return;
     if (ImGui::MenuItem("Logarithmic loss", "L", ui.loss_axis == AxisScale::logarithmic))
         toggle_loss_axis(ui);
+    if (ImGui::MenuItem("Loss as difference to the first lane", "D", ui.loss_difference))
+        toggle_loss_difference(ui);
+    ui.probe.item("menu/loss_difference");
     if (ImGui::MenuItem("Recent steps", nullptr, ui.time.follows && ui.time.range == TimeRange::recent)) {
         ui.time.range = TimeRange::recent;
         fit_plots(ui);
@@ -207,7 +216,7 @@ void draw_looks(const PanelContext& context) {
 
 void draw_menu_bar(const PanelContext& context) {
     if (!ImGui::BeginMenuBar()) return;
-    draw_file_menu(context.ui);
+    draw_file_menu(context);
     draw_run_menu(context);
     draw_view_menu(context.ui);
     draw_help_menu(context.ui);

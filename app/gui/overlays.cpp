@@ -287,6 +287,17 @@ void draw_open_checkpoint(const PanelContext& context) {
     }
 }
 
+void draw_open_overlay(const PanelContext& context) {
+    Dialogs& dialogs = context.ui.dialogs;
+    if (draw_path_dialog(
+            context, "Lay a saved run over this one", dialogs.open_overlay, dialogs.overlay_path,
+            "A checkpoint of another run of the same scenario: its curves of loss, metric and loss scale are "
+            "drawn, faint, beside this run's. The run itself is not changed.",
+            "Lay it over", "open_overlay")) {
+        context.commands.send(OverlayRunCommand{dialogs.overlay_path});
+    }
+}
+
 void draw_open_tensors(const PanelContext& context) {
     Dialogs& dialogs = context.ui.dialogs;
     if (draw_path_dialog(
@@ -353,6 +364,7 @@ void draw_overlays(const PanelContext& context) {
     if (dialogs.about) draw_about(context);
     if (dialogs.open_data) draw_open_data(context);
     if (dialogs.open_checkpoint) draw_open_checkpoint(context);
+    if (dialogs.open_overlay) draw_open_overlay(context);
     if (dialogs.save_checkpoint) draw_save_checkpoint(context);
     if (dialogs.open_tensors) draw_open_tensors(context);
     if (dialogs.dump_help) draw_dump_help(context);

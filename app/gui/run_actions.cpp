@@ -67,6 +67,11 @@ void toggle_loss_axis(UiState& ui) {
     ui.plots["loss"].fit();
 }
 
+void toggle_loss_difference(UiState& ui) {
+    ui.loss_difference = !ui.loss_difference;
+    ui.plots["loss"].fit();
+}
+
 void fit_plots(UiState& ui) {
     ui.time.fit();
     for (auto& [id, plot] : ui.plots) plot.fit();

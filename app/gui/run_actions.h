@@ -26,6 +26,7 @@ std::string free_lane_name(const Snapshot& snapshot, const std::string& stem);
 /// Halves or doubles the selected lane's loss scale; a lane that does not scale says so.
 void multiply_loss_scale(const PanelContext& context, double factor);
 void toggle_loss_axis(UiState& ui);
+void toggle_loss_difference(UiState& ui);
 /// All plots follow their data again.
 void fit_plots(UiState& ui);
 void toggle_presenter(UiState& ui);

@@ -185,10 +185,12 @@ struct KeyboardFocus {
 
 struct Dialogs {
     bool keys = false, about = false, paper = false, log = false, open_data = false;
-    bool open_checkpoint = false, save_checkpoint = false, open_tensors = false, dump_help = false;
+    bool open_checkpoint = false, save_checkpoint = false, open_overlay = false, open_tensors = false,
+         dump_help = false;
     std::string tensors_path;     ///< edited in open_tensors
     std::string data_path;        ///< edited in open_data
     std::string checkpoint_path;  ///< edited in the two others; where Ctrl S saves, empty: nowhere yet
+    std::string overlay_path;     ///< edited in open_overlay
 };
 
 /// What panels and menus ask of the application, done after the frame.
@@ -227,6 +229,7 @@ struct UiState {
     std::optional<std::int64_t> next_hovered_step;  ///< set by the plot under the mouse in this frame
     std::int64_t menu_step = 0;                     ///< where a plot's menu was opened
     AxisScale loss_axis = AxisScale::logarithmic;
+    bool loss_difference = false;  ///< the loss plot shows differences to the first lane
     std::map<std::string, PlotState, std::less<>> plots;  ///< by plot id
 
     // Looks and layout.
@@ -250,6 +253,10 @@ struct UiState {
         if (hidden_lanes.erase(lane_id) == 0) hidden_lanes.insert(lane_id);
     }
 };
+
+/// The id of a lane of a run that is laid over, out of the lanes' way. A multiple of the number of looks lies
+/// between: it has the look of the lane of the same id.
+inline int overlay_id(std::size_t run, int lane_id) { return 100 * (static_cast<int>(run) + 1) + lane_id; }
 
 /// The selected lane, else the first one; null where there are no lanes yet.
 inline const LaneSnapshot* selected_lane(const Snapshot& snapshot, const UiState& ui) {

@@ -109,10 +109,12 @@ void Workbench::follow(const Snapshot& snapshot) {
         seen_scenario_ = snapshot.scenario.name;
     }
     // A removed lane's id may be given to another one, which must not start hidden.
-    std::erase_if(ui_.hidden_lanes, [&snapshot](int id) {
-        return std::none_of(snapshot.lanes.begin(), snapshot.lanes.end(),
-                            [id](const LaneSnapshot& lane) { return lane.id == id; });
-    });
+    std::set<int> ids;
+    for (const LaneSnapshot& lane : snapshot.lanes) ids.insert(lane.id);
+    for (std::size_t run = 0; run < snapshot.overlays.size(); ++run)
+        for (const SavedRun::SavedLane& lane : snapshot.overlays[run]->lanes)
+            ids.insert(overlay_id(run, lane.id));
+    std::erase_if(ui_.hidden_lanes, [&ids](int id) { return !ids.contains(id); });
 }
 
 /// What plots, which know no commands, ask of the run.

@@ -173,6 +173,8 @@ double Session::record_result(std::size_t index, const StepRequest& request, Ste
     lane.last = record;
     if (std::isfinite(record.loss) && !(record.loss >= lane.best_loss)) lane.best_loss = record.loss;
     timeline_.record(lane.id, record);
+    // Lanes come in order: the first one's record is of this step.
+    if (index > 0) timeline_.record_difference(lane.id, record.step, record.loss - lanes_.front().last.loss);
     records_(lane.id, record);
     for (const Event& event : result.events) timeline_.record_event(lane.id, event);
 

@@ -1,4 +1,4 @@
-// Bound of the memory a Timeline holds, for each of at most 4 lanes: 7 series of at most 16,384 x 32 + 4,096
+// Bound of the memory a Timeline holds, for each of at most 4 lanes: 8 series of at most 16,384 x 32 + 4,096
 // x 16 bytes (vector growth included); 7 kinds of at most 4,096 events; for each of at most 1,024 probed
 // tensors at most 256 rows of 66 floats. A model of 100 probed tensors and 4 lanes stays below 60 MB however
 // long it runs.
@@ -31,6 +31,8 @@ const char* series_kind_name(SeriesKind kind) {
             return "metric";
         case SeriesKind::step_ms:
             return "step_ms";
+        case SeriesKind::loss_difference:
+            return "loss_difference";
     }
     return "?";
 }
@@ -61,6 +63,11 @@ void Timeline::record(int lane_id, const StepRecord& record) {
     lane.of(SeriesKind::learning_rate).append(record.step, record.learning_rate);
     lane.of(SeriesKind::step_ms).append(record.step, record.step_ms);
     last_step_ = std::max(last_step_, record.step);
+}
+
+void Timeline::record_difference(int lane_id, std::int64_t step, double loss_difference) {
+    const std::lock_guard lock(mutex_);
+    history(lane_id).of(SeriesKind::loss_difference).append(step, loss_difference);
 }
 
 void Timeline::record_validation(int lane_id, std::int64_t step, const Metric& metric) {

@@ -69,9 +69,10 @@ enum class SeriesKind : std::uint8_t {
     learning_rate,
     validation_loss,
     metric,
-    step_ms
+    step_ms,
+    loss_difference  ///< minus the loss of the experiment's first lane at the same step
 };
-inline constexpr int kSeriesKindCount = 7;
+inline constexpr int kSeriesKindCount = 8;
 const char* series_kind_name(SeriesKind kind);
 
 /// A moment of a Timeline, to go back to.
@@ -85,6 +86,8 @@ class Timeline {
   public:
     void clear();
     void record(int lane_id, const StepRecord& record);
+    /// Recorded as a series of its own: differences of decimated series would not have its extremes.
+    void record_difference(int lane_id, std::int64_t step, double loss_difference);
     void record_validation(int lane_id, std::int64_t step, const Metric& metric);
     void record_probes(int lane_id, std::int64_t step, const std::vector<Probe>& probes);
     /// lane_id -1: an event of the experiment, kept until clear().

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 #include <thread>
 
 #include "session/session_fixture.h"
@@ -399,6 +400,26 @@ TEST(SessionStart, AScenarioThatCannotBeOpenedIsSaid) {
     EXPECT_TRUE(session.running());
     session.step();
     EXPECT_EQ(session.make_snapshot().next_step, 1);
+}
+
+// Step by step, not from decimated curves.
+TEST(SessionSeries, LossesAreComparedWithTheFirstLanesAtEachStep) {
+    FailingBackend backend;
+    Timeline timeline;
+    std::map<std::int64_t, std::map<int, double>> losses;
+    Session session(
+        backend, timeline,
+        [&](int lane, const StepRecord& record) { losses[record.step][lane] = record.loss; }, [] {});
+    session.begin(small_scenario(), RunState::paused);
+    session.apply(StepCommand{6});
+    while (session.running()) session.step();
+    const auto points = timeline.series(1, SeriesKind::loss_difference, 0, 100, 1000);
+    ASSERT_EQ(points.size(), 6u);
+    for (const SeriesPoint& point : points) {
+        EXPECT_EQ(point.last, static_cast<float>(losses[point.first_step][1] - losses[point.first_step][0]))
+            << point.first_step;
+    }
+    EXPECT_TRUE(timeline.series(0, SeriesKind::loss_difference, 0, 100, 1000).empty());
 }
 
 }  // namespace

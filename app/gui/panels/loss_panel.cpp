@@ -21,8 +21,18 @@ void draw_loss_panel(const PanelContext& context) {
     spec.y_label = loss_label(context.snapshot);
     spec.y_axis = &context.ui.loss_axis;
     spec.empty_text = "no step done yet: press Space to run";
-    for (const LaneSnapshot& lane : context.snapshot.lanes) {
-        spec.series.push_back({lane.id, lane.name, SeriesKind::loss});
+    spec.difference = &context.ui.loss_difference;
+    const auto& lanes = context.snapshot.lanes;
+    if (context.ui.loss_difference && lanes.size() > 1) {
+        spec.y_label = "loss minus that of " + lanes.front().name;
+        spec.y_axis = nullptr;
+        spec.empty_text = "no step done yet: press Space to run";
+        for (std::size_t index = 1; index < lanes.size(); ++index)
+            spec.series.push_back({lanes[index].id, lanes[index].name, SeriesKind::loss_difference});
+        add_overlays(spec, context.snapshot, SeriesKind::loss_difference);
+    } else {
+        for (const LaneSnapshot& lane : lanes) spec.series.push_back({lane.id, lane.name, SeriesKind::loss});
+        add_overlays(spec, context.snapshot, SeriesKind::loss);
     }
     spec.marks = marks_of(context.timeline, context.snapshot, context.ui);
     // What the scaler does stands in its own plot; here it would hide the curves.

@@ -92,6 +92,7 @@ void draw_loss_scale_panel(const PanelContext& context) {
         spec.series.push_back({lane.id, lane.name, SeriesKind::loss_scale});
         if (!shown) shown = &lane;
     }
+    add_overlays(spec, context.snapshot, SeriesKind::loss_scale);
     if (shown) draw_states(context, *shown);
     if (ImGui::GetContentRegionAvail().y > context.theme.px(170)) draw_key(context);
     const auto has_series = [&spec](int lane_id) {

@@ -25,6 +25,7 @@ void draw_validation_panel(const PanelContext& context) {
     for (const LaneSnapshot& lane : context.snapshot.lanes) {
         spec.series.push_back({lane.id, lane.name, SeriesKind::metric});
     }
+    add_overlays(spec, context.snapshot, SeriesKind::metric);
     spec.marks = marks_of(context.timeline, context.snapshot, context.ui);
     std::erase_if(spec.marks, [](const PlotMark& mark) {
         return mark.kind != PlotMark::Kind::toggle && mark.kind != PlotMark::Kind::alert;

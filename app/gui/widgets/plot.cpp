@@ -1,6 +1,7 @@
 #include "gui/widgets/plot.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "gui/imgui_compat.h"
 #include "gui/widgets/controls.h"
@@ -14,35 +15,63 @@
 namespace halfscope {
 namespace {
 
+constexpr std::size_t kLongestName = 24;  // of a saved run
+
 AxisScale scale_of(const PlotSpec& spec) { return spec.y_axis ? *spec.y_axis : spec.fixed_axis; }
 
-/// A lane's name with its colour and letter; a click hides or shows the lane in all plots.
-void legend_entry(const PlotSpec& spec, const PlotSeries& series, UiState& ui, const Theme& theme) {
-    const bool visible = ui.is_visible(series.lane_id);
-    const LaneLook look = theme.lane(series.lane_id);
+/// What the legend lists: each lane, and each run that is laid over as a whole.
+std::vector<const PlotSeries*> legend_of(const PlotSpec& spec) {
+    std::vector<const PlotSeries*> entries;
+    for (const PlotSeries& series : spec.series) {
+        const bool is_listed = series.other && !entries.empty() && entries.back()->other == series.other;
+        if (!is_listed) entries.push_back(&series);
+    }
+    return entries;
+}
+
+const std::string& legend_name(const PlotSeries& entry) {
+    return entry.other ? entry.other_name : entry.label;
+}
+
+void toggle_entry(const PlotSpec& spec, const PlotSeries& entry, UiState& ui) {
+    const bool was_visible = ui.is_visible(entry.lane_id);
+    for (const PlotSeries& series : spec.series) {
+        const bool is_meant = &series == &entry || (entry.other && series.other == entry.other);
+        if (is_meant && ui.is_visible(series.lane_id) == was_visible) ui.toggle_visible(series.lane_id);
+    }
+}
+
+/// A lane's name with its colour and letter, or a run's that is laid over, which has those of its lanes; a
+/// click hides or shows it in all plots.
+void legend_entry(const PlotSpec& spec, const PlotSeries& entry, UiState& ui, const Theme& theme) {
+    const bool visible = ui.is_visible(entry.lane_id);
+    const LaneLook look = theme.lane(entry.lane_id);
+    const std::string& name = legend_name(entry);
     const float line = ImGui::GetTextLineHeight(), bar = theme.px(18);
     const ImVec2 min = ImGui::GetCursorScreenPos();
-    const float name_width = ImGui::CalcTextSize(series.label.c_str()).x;
-    const std::string id = "##legend" + std::to_string(series.lane_id);
-    if (ImGui::InvisibleButton(id.c_str(), ImVec2(bar + theme.px(4) + name_width, line))) {
-        ui.toggle_visible(series.lane_id);
-    }
-    ui.probe.item(spec.id + "/legend/" + series.label);
+    const float name_width = ImGui::CalcTextSize(name.c_str()).x;
+    const std::string id = "##legend" + std::to_string(entry.lane_id);
+    if (ImGui::InvisibleButton(id.c_str(), ImVec2(bar + theme.px(4) + name_width, line)))
+        toggle_entry(spec, entry, ui);
+    ui.probe.item(spec.id + "/legend/" + name);
     const bool hovered = ImGui::IsItemHovered();
-    item_tooltip(theme, visible ? "click: hide this lane in all plots" : "click: show this lane again");
+    const std::string what = entry.other ? "this saved run, faint," : "this lane";
+    item_tooltip(theme, "click: " + std::string(visible ? "hide " : "show ") + what + " in all plots");
     ImDrawList* draw = ImGui::GetWindowDrawList();
     const float y = min.y + line * 0.5f;
-    const ImU32 colour = visible ? look.colour : with_opacity(look.colour, 0.35f);
+    const ImU32 base = entry.other ? theme.text_dim : look.colour;
+    const ImU32 colour = with_opacity(base, visible ? 1.0f : 0.35f);
     const ImVec2 ends[2] = {ImVec2(min.x, y), ImVec2(min.x + bar, y)};
-    draw_styled_line(draw, ends, 2, colour, theme.stroke(2), look.style, theme.scale * 0.8f);
+    draw_styled_line(draw, ends, 2, colour, theme.stroke(entry.other ? 1.0f : 2.0f), look.style,
+                     theme.scale * 0.8f);
     const ImU32 ink = visible ? (hovered ? theme.accent : theme.text) : theme.text_dim;
     const ImVec2 text(min.x + bar + theme.px(4), min.y);
-    draw->AddText(text, ink, series.label.c_str());
+    draw->AddText(text, ink, name.c_str());
     if (!visible) draw->AddLine(ImVec2(text.x, y), ImVec2(text.x + name_width, y), theme.text_dim);
 }
 
-float legend_width(const PlotSeries& series, const Theme& theme) {
-    return ImGui::CalcTextSize(series.label.c_str()).x + theme.px(22);
+float legend_width(const PlotSeries& entry, const Theme& theme) {
+    return ImGui::CalcTextSize(legend_name(entry).c_str()).x + theme.px(22);
 }
 
 /// Above the area: the value axis' name and the legend, on a line of its own where one is too short for both.
@@ -52,12 +81,13 @@ void draw_heading(const PlotSpec& spec, UiState& ui, const Theme& theme) {
     dim_text(theme, (spec.y_label + (is_logarithmic ? ", log" : "")).c_str());
     const float right = ImGui::GetItemRectMin().x + room;
     float needed = ImGui::GetItemRectSize().x;
-    for (const PlotSeries& series : spec.series) needed += gap + legend_width(series, theme);
+    const std::vector<const PlotSeries*> entries = legend_of(spec);
+    for (const PlotSeries* entry : entries) needed += gap + legend_width(*entry, theme);
     bool same_line = needed <= room;
-    for (const PlotSeries& series : spec.series) {
-        if (same_line) ImGui::SameLine(0, gap);
-        legend_entry(spec, series, ui, theme);
-        same_line = ImGui::GetItemRectMax().x + gap + legend_width(series, theme) <= right;
+    for (const PlotSeries* entry : entries) {
+        const bool fits = ImGui::GetItemRectMax().x + gap + legend_width(*entry, theme) <= right;
+        if (same_line || (entry != entries.front() && fits)) ImGui::SameLine(0, gap);
+        legend_entry(spec, *entry, ui, theme);
     }
 }
 
@@ -89,6 +119,13 @@ void draw_menu(const PlotSpec& spec, const Timeline& timeline, UiState& ui, Plot
             *spec.y_axis = is_logarithmic ? AxisScale::linear : AxisScale::logarithmic;
             state.fit();
         }
+    }
+    if (spec.difference) {
+        if (ImGui::MenuItem("Differences to the first lane", "D", *spec.difference)) {
+            *spec.difference = !*spec.difference;
+            state.fit();
+        }
+        ui.probe.item(spec.id + "/menu/difference");
     }
     const auto range_item = [&ui](const char* label, TimeRange range) {
         if (ImGui::MenuItem(label, nullptr, ui.time.follows && ui.time.range == range)) {
@@ -221,6 +258,23 @@ void time_plot(const PlotSpec& spec, const Timeline& timeline, UiState& ui, cons
     draw_menu(spec, timeline, ui, state, top, ImVec2(top.x + whole.x, top.y + whole.y));
     report_values(spec, frame, curves, ui);
     ImGui::PopID();
+}
+
+void add_overlays(PlotSpec& spec, const Snapshot& snapshot, SeriesKind kind) {
+    for (std::size_t index = 0; index < snapshot.overlays.size(); ++index) {
+        const SavedRun& run = *snapshot.overlays[index];
+        std::string file = std::filesystem::path(run.path).stem().string();
+        // What tells files apart stands at the end of their names.
+        if (file.size() > kLongestName) file = "..." + file.substr(file.size() - kLongestName + 3);
+        for (const SavedRun::SavedLane& lane : run.lanes) {
+            const bool is_idle =
+                kind == SeriesKind::loss_scale && lane.techniques.scaler.scaling == LossScaling::off;
+            if (is_idle || run.history->series(lane.id, kind, 0, run.history->last_step(), 1).empty())
+                continue;
+            spec.series.push_back({overlay_id(index, lane.id), lane.name + " of " + file, kind,
+                                   run.history.get(), lane.id, file});
+        }
+    }
 }
 
 StepRange visible_steps(const TimeView& time, const Timeline& timeline) {

@@ -22,6 +22,10 @@ struct PlotSeries {
     int lane_id = 0;
     std::string label;  ///< the lane's name
     SeriesKind kind = SeriesKind::loss;
+    /// Of a saved run that is laid over: its history and its lane there. Null: the run's own.
+    const Timeline* other = nullptr;
+    int other_lane = 0;
+    std::string other_name = {};  ///< of that run, in the legend
 };
 
 /// A mark at one step. Toggles and alerts are vertical lines, toggles with their label; the others lie on the
@@ -42,12 +46,17 @@ struct PlotSpec {
     std::string y_label;          ///< with the unit: "training loss (nats)"
     AxisScale* y_axis = nullptr;  ///< switchable in the menu; null: as fixed_axis says
     AxisScale fixed_axis = AxisScale::linear;
+    bool* difference = nullptr;  ///< switchable in the menu: differences to the first lane; null: has none
     AxisLabels labels = AxisLabels::numbers;
     CurveShape shape = CurveShape::line;
     std::vector<PlotSeries> series;
     std::vector<PlotMark> marks;
     const char* empty_text = "nothing to show yet";
 };
+
+/// Adds the lanes of the saved runs that are laid over: named after lane and file, the look of the lane of
+/// the same letter, but faint. Their lane_id is out of the lanes' way, so that each can be hidden.
+void add_overlays(PlotSpec& spec, const Snapshot& snapshot, SeriesKind kind);
 
 /// Draws the plot into the rest of the current region (or `size`, where given) and handles its input.
 void time_plot(const PlotSpec& spec, const Timeline& timeline, UiState& ui, const Theme& theme,

@@ -156,8 +156,10 @@ std::vector<PlotCurve> fetch_curves(const PlotSpec& spec, const Timeline& timeli
     const auto last = static_cast<std::int64_t>(std::ceil(steps.last));
     for (const PlotSeries& series : spec.series) {
         if (!ui.is_visible(series.lane_id)) continue;
-        curves.push_back({&series, timeline.series(series.lane_id, series.kind, first, last,
-                                                   static_cast<std::size_t>(std::max(1, columns)))});
+        const Timeline& history = series.other ? *series.other : timeline;
+        const int lane_id = series.other ? series.other_lane : series.lane_id;
+        curves.push_back({&series, history.series(lane_id, series.kind, first, last,
+                                                  static_cast<std::size_t>(std::max(1, columns)))});
     }
     return curves;
 }
@@ -184,7 +186,9 @@ void choose_value_range(PlotFrame& frame, const std::vector<PlotCurve>& curves, 
 }
 
 void draw_curve(const PlotFrame& frame, const PlotCurve& curve, CurveShape shape, const Theme& theme) {
-    Pen pen(frame, shape, theme.lane(curve.series->lane_id), theme);
+    LaneLook look = theme.lane(curve.series->lane_id);
+    if (curve.series->other) look.colour = with_opacity(look.colour, 0.45f);
+    Pen pen(frame, shape, look, theme);
     for (const SeriesPoint& point : curve.points) {
         const bool drawable = std::isfinite(frame.axis_value(static_cast<double>(point.minimum)));
         if (drawable) pen.point(point);
