@@ -85,6 +85,10 @@ class CudaExecutor {
     }
 
     void gemm(const TensorView& out, const Operand& a, const Operand& b, const GemmOptions& options) {
+        // A node kept in FP32 reads what its neighbours store in 16 bits. cuBLAS takes operands of one
+        // format: the narrow one is widened, which is exact.
+        if (products_ == CudaProducts::cublas && is_mixed(a, b))
+            return gemm(out, widened(a), widened(b), options);
         if (!goes_to_cublas(out, a, b, options)) {
             multiply(out, options, a.transpose == Transpose::yes ? a.view.rows : a.view.cols,
                      cuda::MatrixLoader{a.view, a.transpose == Transpose::yes, value_of(a.view, options)},
@@ -202,8 +206,10 @@ class CudaExecutor {
   private:
     bool goes_to_cublas(const TensorView& out, const Operand& a, const Operand& b,
                         const GemmOptions& options) const {
-        return products_ == CudaProducts::cublas && CudaBlas::can_multiply(out, a, b, options) &&
-               !is_small_fp32(out, a, options);
+        Operand left = a, right = b;
+        if (is_mixed(a, b)) left.view.format = right.view.format = Format::fp32;  // as gemm() widens them
+        return products_ == CudaProducts::cublas && CudaBlas::can_multiply(out, left, right, options) &&
+               !is_small_fp32(out, left, options);
     }
     /// The steps of a recurrent network: pedantic FP32 products of this size take cuBLAS several times as
     /// long as the kernel below (on an H100, 16 x 288 x 96: 30 us).
@@ -212,6 +218,20 @@ class CudaExecutor {
         const std::int64_t depth = a.transpose == Transpose::yes ? a.view.rows : a.view.cols;
         return a.view.format == Format::fp32 && options.operands != Format::tf32 &&
                out.elements() <= kFewElements && depth <= kShallow;
+    }
+    static bool is_mixed(const Operand& a, const Operand& b) {
+        return a.view.format != b.view.format &&
+               (a.view.format == Format::fp32 || b.view.format == Format::fp32);
+    }
+    /// The operand in FP32; of two that differ, one is so already.
+    Operand widened(const Operand& operand) {
+        if (operand.view.format == Format::fp32) return operand;
+        const TensorView wide = floats(scratch_floats(ScratchFor::widened, operand.view.elements()),
+                                       operand.view.rows, operand.view.cols);
+        TensorView narrow = operand.view;
+        narrow.counts = nullptr;
+        copy(wide, narrow);
+        return {wide, operand.transpose};
     }
     float* scratch_floats(ScratchFor purpose, std::int64_t count) {
         return static_cast<float*>(

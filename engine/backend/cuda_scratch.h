@@ -18,9 +18,10 @@ enum class ScratchFor : std::uint8_t {
     counted,
     left_operand,
     right_operand,
-    checks  ///< kept from begin_check to finish_check
+    widened,  ///< an operand of 16 bits beside one of FP32
+    checks    ///< kept from begin_check to finish_check
 };
-inline constexpr std::size_t kScratchPurposes = 6;
+inline constexpr std::size_t kScratchPurposes = 7;
 
 class CudaScratch {
   public:
