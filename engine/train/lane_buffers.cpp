@@ -127,6 +127,11 @@ TensorView LaneBuffers::compute_value(TensorId id) const {
     return copy ? copy : value(id);
 }
 
+TensorView LaneBuffers::operand(std::size_t node, std::size_t input) const {
+    const TensorId id = graph_->nodes()[node].inputs[input];
+    return plan_.reads_cast(node, input) ? cast(id) : value(id);
+}
+
 Format LaneBuffers::rounded_gradient_format(TensorId id) const {
     const bool is_of_copy = plan_.cast_gradient(id).bytes != 0 && graph_->readers(id) == 1;
     return is_of_copy ? plan_.cast_gradient(id).format : plan_.gradient(id).format;
@@ -182,9 +187,7 @@ void LaneBuffers::gather_inputs(std::size_t index, const PassSettings& settings,
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         const TensorId id = node.inputs[i];
         const bool holds_tokens = graph_->tensor(id).role == TensorRole::tokens;
-        call.inputs.push_back(holds_tokens                 ? TensorView{}
-                              : plan_.reads_cast(index, i) ? cast(id)
-                                                           : value(id));
+        call.inputs.push_back(holds_tokens ? TensorView{} : operand(index, i));
         const char* place = memory_.data() + plan_.value(id).offset;
         call.tokens.push_back(holds_tokens ? reinterpret_cast<const std::int32_t*>(place) : nullptr);
     }
@@ -302,13 +305,28 @@ void LaneBuffers::add_contributions(std::size_t index, const PassSettings& setti
     }
 }
 
+/// What the node has just left, where it is watched.
+void LaneBuffers::bring_home(const Node& node, const PassSettings& settings, const Call& call) const {
+    for (GradientWatch& watch : settings.watches) {
+        if (watch.left_by != node.output) continue;
+        const auto take = [&](const std::vector<TensorId>& ids, const std::vector<TensorView>& views) {
+            for (std::size_t i = 0; i < ids.size(); ++i) {
+                if (ids[i] != watch.id || !views[i]) continue;
+                watch.values = download_floats(*backend_, views[i].reshaped(1, views[i].elements()));
+            }
+        };
+        take(node.inputs, call.input_gradients);
+        take(node.workspace, call.workspace);
+    }
+}
+
 void LaneBuffers::backward(const PassSettings& settings) {
     Call call;
     std::vector<int> received(graph_->tensors().size(), 0);
     for (std::size_t index = graph_->nodes().size(); index-- > 0;) {
         const Node& node = graph_->nodes()[index];
         for (GradientWatch& watch : settings.watches) {
-            if (node.output != watch.id) continue;
+            if (node.output != watch.id || watch.left_by != kNoTensor) continue;
             const TensorView whole = gradient(node.output);
             watch.values = download_floats(*backend_, whole.reshaped(1, whole.elements()));
         }
@@ -323,6 +341,7 @@ void LaneBuffers::backward(const PassSettings& settings) {
         call.op.workspace = call.workspace;
         if (node.output != graph_->loss()) call.op.output_gradient = gradient(node.output);
         backend_->backward(call.op);
+        bring_home(node, settings, call);
         add_contributions(index, settings, received);
     }
 }

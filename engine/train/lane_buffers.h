@@ -18,6 +18,9 @@ namespace halfscope {
 struct GradientWatch {
     TensorId id = kNoTensor;
     std::vector<float> values;  ///< filled by backward
+    /// The output of a node that reads `id`, or has it as its workspace: what that node alone has left there,
+    /// before anything is added to it.
+    TensorId left_by = kNoTensor;
 };
 
 /// What one pass needs besides memory and PassValues; the same at every step.
@@ -46,6 +49,8 @@ class LaneBuffers {
     TensorView gradient(TensorId id) const;
     /// The value as operations read it: the copy in storage format where there is one.
     TensorView compute_value(TensorId id) const;
+    /// What a node reads as its input of that number.
+    TensorView operand(std::size_t node, std::size_t input) const;
     /// The format in which a tensor's gradient is counted: that of the copy where its one reader reads that.
     Format rounded_gradient_format(TensorId id) const;
     /// 1 x n views of a parameter (index in Graph::parameters()): value, gradient, extra buffer of the
@@ -80,6 +85,7 @@ class LaneBuffers {
     struct Call;
     void gather_gradients(std::size_t node, const PassSettings& settings, std::vector<int>& received,
                           Call& call) const;
+    void bring_home(const Node& node, const PassSettings& settings, const Call& call) const;
     void add_contributions(std::size_t node, const PassSettings& settings, const std::vector<int>& received);
     void gather_inputs(std::size_t node, const PassSettings& settings, Call& call) const;
     void make_casts(std::size_t node, const PassSettings& settings, std::vector<bool>& made);

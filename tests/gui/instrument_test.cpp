@@ -294,6 +294,31 @@ TEST_F(InstrumentTest, TheAccumulatorLabAddsUpWhatTheLayerAdds) {
     EXPECT_EQ(std::get<CaptureDotCommand>(fixture_.sink.commands[0]).source, dot.source);
 }
 
+// Sums of pictures are counted by image, line and column: each has a slider, and together they are the row.
+TEST_F(InstrumentTest, ASumIsChosenByWhatItIsCountedBy) {
+    DotSource source{DotKind::convolution, "conv", 24, 5, 9, "(C, kh, kw)", {}, {}};
+    source.row_axes = {{"image", 2}, {"y", 3}, {"x", 4}};
+    source.column_axes = {{"output channel", 5}};
+    fixture_.snapshot.dot_sources =
+        std::make_shared<const std::vector<DotSource>>(std::vector<DotSource>{source});
+    AccumulatorLab& lab = fixture_.workbench.ui().accumulator;
+    lab.source = 0;
+    lab.row = 21;  // image 1, y 2, x 1
+    lab.column = 3;
+    show(Slot::accumulator);
+    EXPECT_EQ(lab.row, 21);
+    EXPECT_EQ(lab.column, 3);
+    fixture_.click("accumulator/y");  // the middle
+    EXPECT_EQ(lab.row, 17);
+    EXPECT_EQ(lab.column, 3);
+    fixture_.click("accumulator/output channel");
+    EXPECT_EQ(lab.row, 17);
+    EXPECT_EQ(lab.column, 4) << "its name is part of it: the middle is on the right";
+    const auto& command = std::get<CaptureDotCommand>(fixture_.sink.commands.back());
+    EXPECT_EQ(command.row, 17);
+    EXPECT_EQ(command.column, 4);
+}
+
 TEST_F(InstrumentTest, DraggingTheScaleShowsEveryHistogramAsItWouldBe) {
     UiState& ui = fixture_.workbench.ui();
     ui.selected_tensor = "fc1.weight";
