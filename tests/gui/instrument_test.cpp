@@ -205,6 +205,28 @@ TEST_F(InstrumentTest, TheMicroscopeCountsEveryFateAndAsksForWhatItLacks) {
     EXPECT_EQ(std::get<PeekUpdateCommand>(fixture_.sink.commands[1]).tensor, "fc2.weight");
 }
 
+TEST_F(InstrumentTest, TheMicroscopeShowsTheGradientUnderEveryScale) {
+    fixture_.workbench.ui().selected_tensor = "fc1.weight";
+    show(Slot::microscope);
+    const UpdatePeek& peek = *lane().peek;
+    const auto element = static_cast<std::size_t>(number("microscope/element"));
+    const UiProbe& probe = fixture_.workbench.ui().probe;
+    for (int scale = -10; scale <= 30; ++scale) {
+        const double exact = std::ldexp(static_cast<double>(peek.true_gradient[element]), scale);
+        const double size = std::fabs(exact);
+        const char* const expected = size == 0            ? "zero"
+                                     : size <= 0x1p-25    ? "flushed"
+                                     : size < 0x1.ffcp-15 ? "subnormal"
+                                     : size < 65520       ? "normal"
+                                                          : "overflow";
+        const std::string id = "microscope/scale/" + std::to_string(scale);
+        EXPECT_EQ(probe.find_value(id + "/gradient"), expected) << scale;
+        EXPECT_EQ(probe.find_value(id + "/update") == "not finite", size >= 65520) << scale;
+    }
+    EXPECT_TRUE(probe.find_rectangle("microscope/scales"));
+    EXPECT_TRUE(probe.find_value("microscope/alternative/loss scale"));
+}
+
 TEST_F(InstrumentTest, AClickOnTheMapShowsThatWeight) {
     fixture_.workbench.ui().selected_tensor = "fc1.weight";
     show(Slot::microscope);
