@@ -308,7 +308,7 @@ void LaneBuffers::add_contributions(std::size_t index, const PassSettings& setti
 /// What the node has just left, where it is watched.
 void LaneBuffers::bring_home(const Node& node, const PassSettings& settings, const Call& call) const {
     for (GradientWatch& watch : settings.watches) {
-        if (watch.left_by != node.output) continue;
+        if (watch.left_by != node.output || watch.form != WatchedForm::stored) continue;
         const auto take = [&](const std::vector<TensorId>& ids, const std::vector<TensorView>& views) {
             for (std::size_t i = 0; i < ids.size(); ++i) {
                 if (ids[i] != watch.id || !views[i]) continue;
@@ -317,6 +317,32 @@ void LaneBuffers::bring_home(const Node& node, const PassSettings& settings, con
         };
         take(node.inputs, call.input_gradients);
         take(node.workspace, call.workspace);
+    }
+}
+
+/// What the node is about to store, without rounding: it runs once more, into FP32 elsewhere, before the
+/// places of its gradients change.
+void LaneBuffers::bring_computed_home(const Node& node, const PassSettings& settings,
+                                      const Call& call) const {
+    for (GradientWatch& watch : settings.watches) {
+        if (watch.left_by != node.output || watch.form != WatchedForm::computed) continue;
+        std::vector<TensorView> targets(node.inputs.size());
+        const auto at = std::find(node.inputs.begin(), node.inputs.end(), watch.id) - node.inputs.begin();
+        const auto input = static_cast<std::size_t>(at);
+        if (input == targets.size() || !call.input_gradients[input]) continue;
+        TensorView wide = call.input_gradients[input];
+        const auto elements = static_cast<std::uint64_t>(wide.elements());
+        const DeviceMemory memory(*backend_, elements * kFloatBytes);
+        wide.data = memory.data();
+        wide.row_stride = wide.cols;
+        wide.format = Format::fp32;
+        wide.subnormals = Subnormals::keep;
+        wide.counts = nullptr;
+        targets[input] = wide;
+        OpCall again = call.op;
+        again.input_gradients = targets;
+        backend_->backward(again);
+        watch.values = download_floats(*backend_, wide.reshaped(1, wide.elements()));
     }
 }
 
@@ -340,6 +366,7 @@ void LaneBuffers::backward(const PassSettings& settings) {
         call.op.input_gradients = call.input_gradients;
         call.op.workspace = call.workspace;
         if (node.output != graph_->loss()) call.op.output_gradient = gradient(node.output);
+        bring_computed_home(node, settings, call);
         backend_->backward(call.op);
         bring_home(node, settings, call);
         add_contributions(index, settings, received);

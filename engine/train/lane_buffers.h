@@ -14,6 +14,9 @@
 
 namespace halfscope {
 
+/// What of a gradient is brought home: as it is stored, or as it was computed, in FP32.
+enum class WatchedForm : std::uint8_t { stored, computed };
+
 /// A tensor whose gradient is to be brought home while it is whole: its memory is used again during the pass.
 struct GradientWatch {
     TensorId id = kNoTensor;
@@ -21,6 +24,8 @@ struct GradientWatch {
     /// The output of a node that reads `id`, or has it as its workspace: what that node alone has left there,
     /// before anything is added to it.
     TensorId left_by = kNoTensor;
+    WatchedForm form =
+        WatchedForm::stored;  ///< computed: of a gradient that is left by a node; made once more
 };
 
 /// What one pass needs besides memory and PassValues; the same at every step.
@@ -86,6 +91,7 @@ class LaneBuffers {
     void gather_gradients(std::size_t node, const PassSettings& settings, std::vector<int>& received,
                           Call& call) const;
     void bring_home(const Node& node, const PassSettings& settings, const Call& call) const;
+    void bring_computed_home(const Node& node, const PassSettings& settings, const Call& call) const;
     void add_contributions(std::size_t node, const PassSettings& settings, const std::vector<int>& received);
     void gather_inputs(std::size_t node, const PassSettings& settings, Call& call) const;
     void make_casts(std::size_t node, const PassSettings& settings, std::vector<bool>& made);

@@ -278,6 +278,10 @@ TEST_F(InstrumentTest, AnOverflowIsListedExaminedAndExplained) {
     tensor.kind = ProbeKind::weight_gradient;
     tensor.counts.inf = 4;
     tensor.counts.normal = 60;
+    tensor.shape = {8, 8};
+    tensor.elements = {3, 17};
+    tensor.stored = {INFINITY, -INFINITY};
+    tensor.computed = {81920.0f, -70000.0f};
     report.tensors.push_back(tensor);
     for (LaneSnapshot& other : fixture_.snapshot.lanes)
         other.overflow = std::make_shared<const OverflowReport>(report);
@@ -289,6 +293,8 @@ TEST_F(InstrumentTest, AnOverflowIsListedExaminedAndExplained) {
         "became infinite or NaN.");
     EXPECT_NE(probe.find_value("overflow/backoff")->find("Halving S 3 times"), std::string::npos);
     EXPECT_EQ(number("overflow/tensor/fc2.weight/weight gradient"), 4);
+    EXPECT_EQ(probe.find_value("overflow/tensor/fc2.weight/weight gradient/elements"),
+              "[0, 3] inf (8.192e+04), [2, 1] -inf (-7e+04)");
 }
 
 TEST_F(InstrumentTest, TheAccumulatorLabAddsUpWhatTheLayerAdds) {
