@@ -12,7 +12,7 @@
 namespace halfscope {
 namespace {
 
-/// Six arrays of so many floats travel to the window.
+/// Nine arrays of so many floats travel to the window.
 constexpr std::int64_t kMostElements = std::int64_t{1} << 24;
 
 }  // namespace

@@ -127,6 +127,11 @@ TensorView LaneBuffers::compute_value(TensorId id) const {
     return copy ? copy : value(id);
 }
 
+TensorView LaneBuffers::operand(std::size_t node, std::size_t input) const {
+    const TensorId id = graph_->nodes()[node].inputs[input];
+    return plan_.reads_cast(node, input) ? cast(id) : value(id);
+}
+
 Format LaneBuffers::rounded_gradient_format(TensorId id) const {
     const bool is_of_copy = plan_.cast_gradient(id).bytes != 0 && graph_->readers(id) == 1;
     return is_of_copy ? plan_.cast_gradient(id).format : plan_.gradient(id).format;
@@ -182,9 +187,7 @@ void LaneBuffers::gather_inputs(std::size_t index, const PassSettings& settings,
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         const TensorId id = node.inputs[i];
         const bool holds_tokens = graph_->tensor(id).role == TensorRole::tokens;
-        call.inputs.push_back(holds_tokens                 ? TensorView{}
-                              : plan_.reads_cast(index, i) ? cast(id)
-                                                           : value(id));
+        call.inputs.push_back(holds_tokens ? TensorView{} : operand(index, i));
         const char* place = memory_.data() + plan_.value(id).offset;
         call.tokens.push_back(holds_tokens ? reinterpret_cast<const std::int32_t*>(place) : nullptr);
     }
@@ -302,13 +305,54 @@ void LaneBuffers::add_contributions(std::size_t index, const PassSettings& setti
     }
 }
 
+/// What the node has just left, where it is watched.
+void LaneBuffers::bring_home(const Node& node, const PassSettings& settings, const Call& call) const {
+    for (GradientWatch& watch : settings.watches) {
+        if (watch.left_by != node.output || watch.form != WatchedForm::stored) continue;
+        const auto take = [&](const std::vector<TensorId>& ids, const std::vector<TensorView>& views) {
+            for (std::size_t i = 0; i < ids.size(); ++i) {
+                if (ids[i] != watch.id || !views[i]) continue;
+                watch.values = download_floats(*backend_, views[i].reshaped(1, views[i].elements()));
+            }
+        };
+        take(node.inputs, call.input_gradients);
+        take(node.workspace, call.workspace);
+    }
+}
+
+/// What the node is about to store, without rounding: it runs once more, into FP32 elsewhere, before the
+/// places of its gradients change.
+void LaneBuffers::bring_computed_home(const Node& node, const PassSettings& settings,
+                                      const Call& call) const {
+    for (GradientWatch& watch : settings.watches) {
+        if (watch.left_by != node.output || watch.form != WatchedForm::computed) continue;
+        std::vector<TensorView> targets(node.inputs.size());
+        const auto at = std::find(node.inputs.begin(), node.inputs.end(), watch.id) - node.inputs.begin();
+        const auto input = static_cast<std::size_t>(at);
+        if (input == targets.size() || !call.input_gradients[input]) continue;
+        TensorView wide = call.input_gradients[input];
+        const auto elements = static_cast<std::uint64_t>(wide.elements());
+        const DeviceMemory memory(*backend_, elements * kFloatBytes);
+        wide.data = memory.data();
+        wide.row_stride = wide.cols;
+        wide.format = Format::fp32;
+        wide.subnormals = Subnormals::keep;
+        wide.counts = nullptr;
+        targets[input] = wide;
+        OpCall again = call.op;
+        again.input_gradients = targets;
+        backend_->backward(again);
+        watch.values = download_floats(*backend_, wide.reshaped(1, wide.elements()));
+    }
+}
+
 void LaneBuffers::backward(const PassSettings& settings) {
     Call call;
     std::vector<int> received(graph_->tensors().size(), 0);
     for (std::size_t index = graph_->nodes().size(); index-- > 0;) {
         const Node& node = graph_->nodes()[index];
         for (GradientWatch& watch : settings.watches) {
-            if (node.output != watch.id) continue;
+            if (node.output != watch.id || watch.left_by != kNoTensor) continue;
             const TensorView whole = gradient(node.output);
             watch.values = download_floats(*backend_, whole.reshaped(1, whole.elements()));
         }
@@ -322,7 +366,9 @@ void LaneBuffers::backward(const PassSettings& settings) {
         call.op.input_gradients = call.input_gradients;
         call.op.workspace = call.workspace;
         if (node.output != graph_->loss()) call.op.output_gradient = gradient(node.output);
+        bring_computed_home(node, settings, call);
         backend_->backward(call.op);
+        bring_home(node, settings, call);
         add_contributions(index, settings, received);
     }
 }

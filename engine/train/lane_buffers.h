@@ -14,10 +14,18 @@
 
 namespace halfscope {
 
+/// What of a gradient is brought home: as it is stored, or as it was computed, in FP32.
+enum class WatchedForm : std::uint8_t { stored, computed };
+
 /// A tensor whose gradient is to be brought home while it is whole: its memory is used again during the pass.
 struct GradientWatch {
     TensorId id = kNoTensor;
     std::vector<float> values;  ///< filled by backward
+    /// The output of a node that reads `id`, or has it as its workspace: what that node alone has left there,
+    /// before anything is added to it.
+    TensorId left_by = kNoTensor;
+    WatchedForm form =
+        WatchedForm::stored;  ///< computed: of a gradient that is left by a node; made once more
 };
 
 /// What one pass needs besides memory and PassValues; the same at every step.
@@ -46,6 +54,8 @@ class LaneBuffers {
     TensorView gradient(TensorId id) const;
     /// The value as operations read it: the copy in storage format where there is one.
     TensorView compute_value(TensorId id) const;
+    /// What a node reads as its input of that number.
+    TensorView operand(std::size_t node, std::size_t input) const;
     /// The format in which a tensor's gradient is counted: that of the copy where its one reader reads that.
     Format rounded_gradient_format(TensorId id) const;
     /// 1 x n views of a parameter (index in Graph::parameters()): value, gradient, extra buffer of the
@@ -80,6 +90,8 @@ class LaneBuffers {
     struct Call;
     void gather_gradients(std::size_t node, const PassSettings& settings, std::vector<int>& received,
                           Call& call) const;
+    void bring_home(const Node& node, const PassSettings& settings, const Call& call) const;
+    void bring_computed_home(const Node& node, const PassSettings& settings, const Call& call) const;
     void add_contributions(std::size_t node, const PassSettings& settings, const std::vector<int>& received);
     void gather_inputs(std::size_t node, const PassSettings& settings, Call& call) const;
     void make_casts(std::size_t node, const PassSettings& settings, std::vector<bool>& made);

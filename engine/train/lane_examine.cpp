@@ -9,11 +9,20 @@
 namespace halfscope {
 namespace {
 
-std::vector<std::int64_t> first_nonfinite(const std::vector<float>& values) {
-    std::vector<std::int64_t> found;
-    for (std::size_t i = 0; i < values.size() && found.size() < OverflowReport::kElements; ++i)
-        if (!std::isfinite(values[i])) found.push_back(static_cast<std::int64_t>(i));
-    return found;
+void take_first_nonfinite(OverflownTensor& tensor, const std::vector<float>& values) {
+    for (std::size_t i = 0; i < values.size() && tensor.elements.size() < OverflowReport::kElements; ++i) {
+        if (std::isfinite(values[i])) continue;
+        tensor.elements.push_back(static_cast<std::int64_t>(i));
+        tensor.stored.push_back(values[i]);
+    }
+}
+
+/// The output of the one node that makes a tensor's gradient; kNoTensor where several add to it.
+TensorId only_reader(const Graph& graph, TensorId id) {
+    if (graph.readers(id) != 1) return kNoTensor;
+    for (const Node& node : graph.nodes())
+        if (std::find(node.inputs.begin(), node.inputs.end(), id) != node.inputs.end()) return node.output;
+    return kNoTensor;
 }
 
 }  // namespace
@@ -29,12 +38,10 @@ bool Lane::State::note_overflow(OverflowReport& report, TensorId id, const std::
     tensor.kind = kind;
     tensor.counts = counts.own;
     tensor.max_abs = counts.max_abs;
+    tensor.shape = graph.tensor(id).shape;
     if (kind == ProbeKind::activation || kind == ProbeKind::weight) {
         const TensorView value = training->value(id);
-        tensor.elements = first_nonfinite(download_floats(backend, value.reshaped(1, value.elements())));
-    } else if (kind == ProbeKind::weight_gradient) {
-        const std::size_t parameter = graph.parameter_index(id).value();
-        tensor.elements = first_nonfinite(download_floats(backend, training->flat_gradient(parameter)));
+        take_first_nonfinite(tensor, download_floats(backend, value.reshaped(1, value.elements())));
     }
     report.tensors.push_back(std::move(tensor));
     return true;
@@ -80,6 +87,52 @@ void Lane::State::find_origin(OverflowReport& report, const ProbeCounts& counts)
     }
 }
 
+/// Of gradients, from passes once more: those of activations are there for a while only. Some tensors at a
+/// time, so that not all of them are brought home at once.
+void Lane::State::find_elements(OverflowReport& report, std::int64_t step, std::span<const Batch> batches) {
+    const Graph& graph = training->graph();
+    const KeptStatistics kept(backend, *training);
+    struct Place {
+        OverflownTensor* tensor;
+        std::size_t stored, computed;  ///< watches
+    };
+    for (std::size_t next = 0; next < report.tensors.size();) {
+        std::vector<GradientWatch> watches;
+        std::vector<Place> places;
+        std::int64_t room = OverflowReport::kMostExamined;
+        for (; next < report.tensors.size(); ++next) {
+            OverflownTensor& tensor = report.tensors[next];
+            const bool is_gradient =
+                tensor.kind == ProbeKind::activation_gradient || tensor.kind == ProbeKind::weight_gradient;
+            const std::int64_t needed = 2 * tensor.shape.elements();
+            if (!is_gradient || needed > OverflowReport::kMostExamined) continue;
+            if (needed > room) break;
+            room -= needed;
+            const TensorId id = graph.find(tensor.tensor);
+            // A parameter's stays where it is; that of an activation is whole when its maker takes it.
+            const TensorId reader = only_reader(graph, id);
+            places.push_back({&tensor, watches.size(), watches.size() + 1});
+            watches.push_back({id, {}, kNoTensor, WatchedForm::stored});
+            watches.push_back({reader == kNoTensor ? kNoTensor : id, {}, reader, WatchedForm::computed});
+        }
+        if (places.empty()) return;
+        run_watched(*training, step, batches, scaler.scale, watches);
+        for (const Place& place : places) {
+            OverflownTensor& tensor = *place.tensor;
+            const bool is_weight = tensor.kind == ProbeKind::weight_gradient;
+            const TensorId id = watches[place.stored].id;
+            take_first_nonfinite(
+                tensor, is_weight ? download_floats(
+                                        backend, training->flat_gradient(graph.parameter_index(id).value()))
+                                  : watches[place.stored].values);
+            const std::vector<float>& computed = watches[place.computed].values;
+            if (computed.empty()) continue;
+            for (const std::int64_t element : tensor.elements)
+                tensor.computed.push_back(computed[static_cast<std::size_t>(element)]);
+        }
+    }
+}
+
 OverflowReport Lane::examine_overflow(std::int64_t step, std::span<const Batch> batches) {
     State& state = *state_;
     OverflowReport report;
@@ -91,6 +144,7 @@ OverflowReport Lane::examine_overflow(std::int64_t step, std::span<const Batch> 
     report.loss = passes.loss;
     counts.fetch();
     state.find_origin(report, counts);
+    state.find_elements(report, step, batches);
     if (report.is_forward) return report;  // the forward pass does not know S
     float scale = state.scaler.scale;
     for (int halvings = 0;; ++halvings) {

@@ -1,4 +1,5 @@
 // The next update of one parameter, worked out on the host by the formulas that devices run, and not made.
+#include <cmath>
 #include <map>
 
 #include "ops/optimizer_update.h"
@@ -74,6 +75,12 @@ UpdatePeek Lane::peek_update(std::string_view tensor, std::int64_t step, std::sp
     const std::size_t p = state.parameter_named(tensor);
     const TensorId id = graph.parameters()[p];
     const float scale = state.scaler.scale;
+    std::vector<float> true_gradient;
+    if (shadow_is_meaningful(state.techniques)) {
+        state.run_shadow(step, batches);
+        true_gradient = download_floats(
+            state.backend, batches.size() > 1 ? state.shadow->state(p, 0) : state.shadow->flat_gradient(p));
+    }
     // As a step does, with the check's decision brought home.
     CheckedPasses passes = state.run_checked(step, batches, scale, nullptr);
     UpdateValues& values = passes.values;
@@ -99,10 +106,17 @@ UpdatePeek Lane::peek_update(std::string_view tensor, std::int64_t step, std::sp
     peek.rounding = call.rounding;
     peek.loss_scale = static_cast<double>(scale);
     peek.is_skipped = values.decision.is_skipped;
+    peek.optimizer = call.optimizer;
+    peek.decay_order = call.decay_order;
+    if (std::isfinite(values.decision.clip_factor)) peek.clip_factor = values.decision.clip_factor;
     const TensorView record = state.weight_of_record(p);
     peek.weight = executor.values(record);
     peek.stored = executor.values(call.weight);
     peek.gradient = executor.values(call.gradient);
+    // Where nothing is rounded or scaled, the lane's own is the true one.
+    peek.true_gradient = true_gradient.empty() ? peek.gradient : std::move(true_gradient);
+    if (call.moment1) peek.moment1 = executor.values(call.moment1);
+    if (call.moment2) peek.moment2 = executor.values(call.moment2);
     peek.update = std::move(executor.updates);
     peek.next = executor.result(record);
     peek.next_stored = executor.result(call.weight);

@@ -158,6 +158,7 @@ struct Lane::State {
     bool note_overflow(OverflowReport& report, TensorId id, const std::string& layer, ProbeKind kind,
                        const TensorCounts& counts) const;
     void find_origin(OverflowReport& report, const ProbeCounts& counts) const;
+    void find_elements(OverflowReport& report, std::int64_t step, std::span<const Batch> batches);
 
     Backend& backend;
     std::shared_ptr<const Workload> workload;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "graph/tensor.h"
 #include "numerics/classes.h"
 #include "train/lane.h"
 
@@ -17,15 +18,22 @@ struct OverflownTensor {
     ProbeKind kind = ProbeKind::activation;
     ClassCounts counts;    ///< as stored, against the format it is stored in
     float max_abs = 0.0f;  ///< the largest finite magnitude, as computed
-    /// The first few elements that are not finite, in order. Empty for activation gradients, whose memory is
-    /// used again during the pass.
+    Shape shape;
+    /// The first few elements that are not finite, in order, with what is stored there. Empty where the
+    /// tensor is too large to be brought home (kMostExamined).
     std::vector<std::int64_t> elements;
+    std::vector<float> stored;
+    /// What was computed in FP32 for them before it was stored: of gradients that one node alone makes. Else
+    /// empty, for it cannot be told.
+    std::vector<float> computed;
 
     std::uint64_t nonfinite() const { return counts.inf + counts.nan; }
 };
 
 struct OverflowReport {
     static constexpr std::size_t kElements = 8;
+    /// As many values of gradients are brought home at a time.
+    static constexpr std::int64_t kMostExamined = std::int64_t{1} << 24;
 
     std::int64_t step = 0;
     double loss = 0.0, loss_scale = 1.0;

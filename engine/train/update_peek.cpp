@@ -89,13 +89,6 @@ UpdateAlternatives alternatives_of(const UpdatePeek& peek, std::size_t element) 
         if (record + d != record)
             found.updates_until_it_moves = std::max(1.0, std::ceil(left / std::fabs(static_cast<double>(d))));
     }
-    const float gradient = peek.gradient[element];
-    found.has_gradient = gradient != 0.0f && std::isfinite(gradient);
-    if (found.has_gradient) {
-        // 2^-25 itself is flushed, the tie going to the even zero.
-        const double unscaled = std::fabs(static_cast<double>(gradient)) / peek.loss_scale;
-        found.least_scale_log2 = static_cast<int>(std::floor(-25.0 - std::log2(unscaled))) + 1;
-    }
     return found;
 }
 

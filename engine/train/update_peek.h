@@ -36,14 +36,20 @@ struct UpdatePeek {
     UpdateRounding rounding = UpdateRounding::nearest;
     double loss_scale = 1.0;  ///< contained in the gradients
     bool is_skipped = false;  ///< a gradient of the step is not finite, and the lane skips it then
+    // What d is made by (ops/optimizer_update.h).
+    OptimizerStep optimizer;
+    UnscaleOrder decay_order = UnscaleOrder::after_unscale;
+    float clip_factor = 1.0f;
 
     // By element, in rows. FP32 values.
-    std::vector<float> weight;       ///< what is updated: the master copy, or the stored weight
-    std::vector<float> stored;       ///< the weight as products read it
-    std::vector<float> gradient;     ///< as stored, times the loss scale
-    std::vector<float> update;       ///< d, in FP32: w becomes w + d
-    std::vector<float> next;         ///< `weight` after the step
-    std::vector<float> next_stored;  ///< `stored` after the step
+    std::vector<float> weight;            ///< what is updated: the master copy, or the stored weight
+    std::vector<float> stored;            ///< the weight as products read it
+    std::vector<float> gradient;          ///< as stored, times the loss scale
+    std::vector<float> true_gradient;     ///< of the shadow pass: FP32, without S, at the same weights
+    std::vector<float> moment1, moment2;  ///< before the step; empty where the optimizer keeps none
+    std::vector<float> update;            ///< d, in FP32: w becomes w + d
+    std::vector<float> next;              ///< `weight` after the step
+    std::vector<float> next_stored;       ///< `stored` after the step
 
     FateCounts fates;              ///< of all elements
     std::size_t worth_a_look = 0;  ///< an element whose update is swallowed, or else moves its weight
@@ -61,10 +67,6 @@ struct UpdateAlternatives {
     /// With an FP32 master copy: equal updates until the stored weight moves, but for the master's own
     /// rounding; 0: never, for FP32 swallows d as well.
     double updates_until_it_moves = 0;
-    /// The smallest loss scale, as a power of two, at which this very gradient is not stored as zero; its
-    /// exponent. 0 where the gradient is zero anyway.
-    int least_scale_log2 = 0;
-    bool has_gradient = false;
 };
 UpdateAlternatives alternatives_of(const UpdatePeek& peek, std::size_t element);
 

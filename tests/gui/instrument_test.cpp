@@ -205,6 +205,28 @@ TEST_F(InstrumentTest, TheMicroscopeCountsEveryFateAndAsksForWhatItLacks) {
     EXPECT_EQ(std::get<PeekUpdateCommand>(fixture_.sink.commands[1]).tensor, "fc2.weight");
 }
 
+TEST_F(InstrumentTest, TheMicroscopeShowsTheGradientUnderEveryScale) {
+    fixture_.workbench.ui().selected_tensor = "fc1.weight";
+    show(Slot::microscope);
+    const UpdatePeek& peek = *lane().peek;
+    const auto element = static_cast<std::size_t>(number("microscope/element"));
+    const UiProbe& probe = fixture_.workbench.ui().probe;
+    for (int scale = -10; scale <= 30; ++scale) {
+        const double exact = std::ldexp(static_cast<double>(peek.true_gradient[element]), scale);
+        const double size = std::fabs(exact);
+        const char* const expected = size == 0            ? "zero"
+                                     : size <= 0x1p-25    ? "flushed"
+                                     : size < 0x1.ffcp-15 ? "subnormal"
+                                     : size < 65520       ? "normal"
+                                                          : "overflow";
+        const std::string id = "microscope/scale/" + std::to_string(scale);
+        EXPECT_EQ(probe.find_value(id + "/gradient"), expected) << scale;
+        EXPECT_EQ(probe.find_value(id + "/update") == "not finite", size >= 65520) << scale;
+    }
+    EXPECT_TRUE(probe.find_rectangle("microscope/scales"));
+    EXPECT_TRUE(probe.find_value("microscope/alternative/loss scale"));
+}
+
 TEST_F(InstrumentTest, AClickOnTheMapShowsThatWeight) {
     fixture_.workbench.ui().selected_tensor = "fc1.weight";
     show(Slot::microscope);
@@ -256,6 +278,10 @@ TEST_F(InstrumentTest, AnOverflowIsListedExaminedAndExplained) {
     tensor.kind = ProbeKind::weight_gradient;
     tensor.counts.inf = 4;
     tensor.counts.normal = 60;
+    tensor.shape = {8, 8};
+    tensor.elements = {3, 17};
+    tensor.stored = {INFINITY, -INFINITY};
+    tensor.computed = {81920.0f, -70000.0f};
     report.tensors.push_back(tensor);
     for (LaneSnapshot& other : fixture_.snapshot.lanes)
         other.overflow = std::make_shared<const OverflowReport>(report);
@@ -267,6 +293,8 @@ TEST_F(InstrumentTest, AnOverflowIsListedExaminedAndExplained) {
         "became infinite or NaN.");
     EXPECT_NE(probe.find_value("overflow/backoff")->find("Halving S 3 times"), std::string::npos);
     EXPECT_EQ(number("overflow/tensor/fc2.weight/weight gradient"), 4);
+    EXPECT_EQ(probe.find_value("overflow/tensor/fc2.weight/weight gradient/elements"),
+              "[0, 3] inf (8.192e+04), [2, 1] -inf (-7e+04)");
 }
 
 TEST_F(InstrumentTest, TheAccumulatorLabAddsUpWhatTheLayerAdds) {
@@ -292,6 +320,31 @@ TEST_F(InstrumentTest, TheAccumulatorLabAddsUpWhatTheLayerAdds) {
     EXPECT_EQ(number("accumulator/swallowed"), static_cast<double>(swallowed));
     ASSERT_EQ(fixture_.sink.commands.size(), 1u) << "it asks by itself";
     EXPECT_EQ(std::get<CaptureDotCommand>(fixture_.sink.commands[0]).source, dot.source);
+}
+
+// Sums of pictures are counted by image, line and column: each has a slider, and together they are the row.
+TEST_F(InstrumentTest, ASumIsChosenByWhatItIsCountedBy) {
+    DotSource source{DotKind::convolution, "conv", 24, 5, 9, "(C, kh, kw)", {}, {}};
+    source.row_axes = {{"image", 2}, {"y", 3}, {"x", 4}};
+    source.column_axes = {{"output channel", 5}};
+    fixture_.snapshot.dot_sources =
+        std::make_shared<const std::vector<DotSource>>(std::vector<DotSource>{source});
+    AccumulatorLab& lab = fixture_.workbench.ui().accumulator;
+    lab.source = 0;
+    lab.row = 21;  // image 1, y 2, x 1
+    lab.column = 3;
+    show(Slot::accumulator);
+    EXPECT_EQ(lab.row, 21);
+    EXPECT_EQ(lab.column, 3);
+    fixture_.click("accumulator/y");  // the middle
+    EXPECT_EQ(lab.row, 17);
+    EXPECT_EQ(lab.column, 3);
+    fixture_.click("accumulator/output channel");
+    EXPECT_EQ(lab.row, 17);
+    EXPECT_EQ(lab.column, 4) << "its name is part of it: the middle is on the right";
+    const auto& command = std::get<CaptureDotCommand>(fixture_.sink.commands.back());
+    EXPECT_EQ(command.row, 17);
+    EXPECT_EQ(command.column, 4);
 }
 
 TEST_F(InstrumentTest, DraggingTheScaleShowsEveryHistogramAsItWouldBe) {

@@ -30,7 +30,9 @@ WorkbenchFixture::WorkbenchFixture(int steps) {
     while (session.running()) session.step();
     session.apply(SweepScalesCommand{"fp16"});
     session.apply(PeekUpdateCommand{"fp16", "fc1.weight"});
-    session.apply(CaptureDotCommand{"fp16", {DotKind::weight_gradient, "fc2", 8, 8, 64}, 1, 2});
+    for (const DotSource& source : *session.make_snapshot().dot_sources)
+        if (source.layer == "fc2" && source.kind == DotKind::weight_gradient)
+            session.apply(CaptureDotCommand{"fp16", source, 1, 2});
     session.apply(RetainGradientsCommand{"fp16", ProbeKind::weight_gradient, {"fc1.weight", "fc1.bias"}});
     session.apply(RetainGradientsCommand{"mixed", ProbeKind::weight_gradient, {"fc1.weight"}});
     while (session.has_work()) session.work();

@@ -10,6 +10,7 @@
 #include "train/experiment.h"
 #include "train/input_error.h"
 #include "train/update_peek.h"
+#include "train/update_scales.h"
 
 namespace halfscope {
 namespace {
@@ -157,12 +158,103 @@ TEST(LanePeek, AlternativesAreWhatTryingThemOutGives) {
             EXPECT_NEAR(found.updates_until_it_moves, needed, 1.0);
         }
     }
-    // The gradient 3e-3 / 1024 is stored as zero below that scale and not at it.
-    const UpdateAlternatives found = alternatives_of(peek, 0);
-    ASSERT_TRUE(found.has_gradient);
-    const float unscaled = 3e-3f / 1024;
-    EXPECT_NE(round_to_fp16(std::ldexp(unscaled, found.least_scale_log2)), 0.0f);
-    EXPECT_EQ(round_to_fp16(std::ldexp(unscaled, found.least_scale_log2 - 1)), 0.0f);
+}
+
+/// The FP16 number next to x, found among all of them; of two, the one with an even code.
+float nearest_of_all_fp16(double x) {
+    if (std::fabs(x) >= 65520) return std::copysign(INFINITY, static_cast<float>(x));
+    std::uint32_t best = 0;
+    double least = INFINITY;
+    for (std::uint32_t code = 0; code < 0x7c00; ++code) {
+        const double away = std::fabs(static_cast<double>(decode(Format::fp16, code)) - std::fabs(x));
+        if (away > least || (away == least && code % 2 == 1)) continue;
+        least = away;
+        best = code;
+    }
+    return std::copysign(decode(Format::fp16, best), static_cast<float>(x));
+}
+
+TEST(UpdateScales, AGradientIsStoredAsTheNearestNumberUnderEveryScale) {
+    for (const float gradient : {3e-9f, -7.3e-5f, 0x1p-25f, 0x1.8p-20f, 1.5f, 70000.0f, 1e-12f}) {
+        UpdatePeek peek;
+        peek.format = peek.gradient_format = Format::fp16;
+        peek.weight = peek.stored = {0.5f};
+        peek.true_gradient = {gradient};
+        peek.optimizer.kind = OptimizerKind::sgd;
+        peek.optimizer.learning_rate = 0.1f;
+        const std::vector<ScaledUpdate> found = updates_under_scales(peek, 0);
+        ASSERT_EQ(found.size(), 41u);
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            const int scale = static_cast<int>(i) - 10;
+            SCOPED_TRACE(testing::Message() << gradient << " x 2^" << scale);
+            const double exact = std::ldexp(static_cast<double>(gradient), scale);
+            const float stored = nearest_of_all_fp16(exact);
+            EXPECT_EQ(found[i].scale_log2, scale);
+            EXPECT_EQ(static_cast<double>(found[i].scaled), exact);
+            EXPECT_EQ(found[i].stored, stored);
+            EXPECT_EQ(found[i].gradient_class, std::isinf(stored)             ? NumberClass::inf
+                                               : stored == 0                  ? NumberClass::flushed
+                                               : std::fabs(stored) < 0x1p-14f ? NumberClass::subnormal
+                                                                              : NumberClass::normal);
+            if (std::isinf(stored)) continue;
+            const float d = -(0.1f * static_cast<float>(std::ldexp(static_cast<double>(stored), -scale)));
+            EXPECT_EQ(found[i].update, d);
+            const float next = nearest_of_all_fp16(static_cast<double>(0.5f + d));
+            EXPECT_EQ(found[i].fate, d == 0         ? UpdateFate::none
+                                     : next == 0.5f ? UpdateFate::swallowed
+                                     : static_cast<double>(next) == 0.5 + static_cast<double>(d)
+                                         ? UpdateFate::exact
+                                         : UpdateFate::rounded);
+        }
+    }
+}
+
+// The strip's formula is that of the step: of the very gradient that the lane stores it makes the update that
+// the lane makes, with the moments, decay and clipping of that step.
+TEST(UpdateScales, OfTheLanesOwnGradientIsTheLanesOwnUpdate) {
+    const auto backend = make_cpu_backend(1);
+    for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adamw}) {
+        const auto workload = workload_of(kind);
+        for (const char* text : {"fp16", "mixed,loss_scaling=static,loss_scale=64", "mixed,clip_norm=0.01",
+                                 "autocast", "mixed,decay_order=before-unscale", "fp16,subnormals=flush"}) {
+            SCOPED_TRACE(text);
+            Lane lane(*backend, workload, "a", parse_techniques(text));
+            for (int step = 0; step < 3; ++step) {
+                const Batch batch = workload->training_batch(step);
+                for (const std::string& name : parameters_of(*workload)) {
+                    UpdatePeek peek = lane.peek_update(name, step, std::span(&batch, 1));
+                    ASSERT_FALSE(peek.is_skipped);
+                    const auto scale = static_cast<float>(peek.loss_scale);
+                    for (std::size_t i = 0; i < peek.update.size(); i += 7) {
+                        peek.true_gradient[i] = peek.gradient[i] / scale;
+                        const auto at = static_cast<std::size_t>(std::ilogb(scale) - kLowestSweptScale);
+                        const ScaledUpdate found = updates_under_scales(peek, i)[at];
+                        EXPECT_EQ(found.stored, peek.gradient[i]) << name << i;
+                        EXPECT_EQ(found.update, peek.update[i]) << name << i;
+                        EXPECT_EQ(found.fate,
+                                  fate_of(peek.format, peek.subnormals, peek.stored[i], peek.update[i]));
+                    }
+                }
+                lane.step(step, batch, {});
+            }
+        }
+    }
+}
+
+// What is called true is what an FP32 lane at the same weights makes.
+TEST(UpdateScales, TheTrueGradientIsThatOfFp32AtTheSameWeights) {
+    const auto backend = make_cpu_backend(2);
+    const auto workload = workload_of(OptimizerKind::adam);
+    Lane lane(*backend, workload, "a", parse_techniques("fp16-scaled")),
+        reference(*backend, workload, "b", parse_techniques("fp32"));
+    for (int step = 0; step < 3; ++step) lane.step(step, workload->training_batch(step), {});
+    reference.load_parameters(lane.parameters());
+    const Batch batch = workload->training_batch(3);
+    for (const NamedValues& gradient : reference.gradients(batch, 3).gradients) {
+        const UpdatePeek peek = lane.peek_update(gradient.name, 3, std::span(&batch, 1));
+        EXPECT_EQ(peek.true_gradient, gradient.values) << gradient.name;
+        EXPECT_NE(peek.gradient, gradient.values) << gradient.name;
+    }
 }
 
 }  // namespace

@@ -70,33 +70,63 @@ const DotSource* chosen_source(const Snapshot& snapshot, AccumulatorLab& lab) {
     return &source;
 }
 
-void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane, const DotSource& source) {
+/// All sums, under the names of their layers.
+void draw_source_choice(const PanelContext& context, const DotSource& chosen) {
     UiState& ui = context.ui;
-    draw_lane_choice(context.theme, ui, context.snapshot, lane, "accumulator");
     const float width = std::min(ImGui::GetContentRegionAvail().x, context.theme.px(290));
     ImGui::SetNextItemWidth(width);
-    if (ImGui::BeginCombo("##sum", source.name().c_str(), ImGuiComboFlags_HeightLarge)) {
+    if (ImGui::BeginCombo("##sum", chosen.name().c_str(), ImGuiComboFlags_HeightLarge)) {
         const std::vector<DotSource>& sources = *context.snapshot.dot_sources;
         for (std::size_t i = 0; i < sources.size(); ++i) {
+            if (i == 0 || sources[i].layer != sources[i - 1].layer)
+                dim_text(context.theme, sources[i].layer.c_str());
             ImGui::PushID(static_cast<int>(i));
-            const std::string text = sources[i].name() + " (" + count_text(sources[i].length) + ")";
+            ImGui::Indent(context.theme.px(12));
+            const std::string text = sources[i].formula() + " (" + count_text(sources[i].length) + ")";
             if (ImGui::Selectable(text.c_str(), static_cast<int>(i) == ui.accumulator.source))
                 ui.accumulator.source = static_cast<int>(i);
+            ImGui::Unindent(context.theme.px(12));
             ImGui::PopID();
+            ui.probe.item("accumulator/choice/" + std::to_string(i));
         }
         ImGui::EndCombo();
     }
     ui.probe.item("accumulator/sum");
-    const auto index = [&](const char* label, int& value, std::int64_t count) {
-        if (count < 2) return;
-        const float slider = context.theme.px(110);
-        flow_to(slider + ImGui::CalcTextSize(label).x + context.theme.px(10));
-        ImGui::SetNextItemWidth(slider);
-        ImGui::SliderInt(label, &value, 0, static_cast<int>(count) - 1, "%d", ImGuiSliderFlags_AlwaysClamp);
-        ui.probe.item(std::string("accumulator/") + label);
-    };
-    index("row", ui.accumulator.row, source.rows);
-    index("column", ui.accumulator.column, source.columns);
+    item_tooltip(context.theme,
+                 "which sum of the network is taken: a product, a gradient, a statistic of a norm or a "
+                 "softmax's denominator, with what k runs over and how many addends that is");
+}
+
+/// A slider for each axis that a row or a column is counted by.
+void draw_place(const PanelContext& context, const std::vector<DotAxis>& axes, int& index) {
+    int behind = 1, rest = index, next = 0;
+    for (std::size_t a = axes.size(); a-- > 1;) behind *= static_cast<int>(axes[a].extent);
+    for (std::size_t a = 0; a < axes.size(); ++a) {
+        const DotAxis& axis = axes[a];
+        int value = rest / behind;
+        rest %= behind;
+        if (axis.extent > 1) {
+            const float slider = context.theme.px(96);
+            flow_to(slider + ImGui::CalcTextSize(axis.name.c_str()).x + context.theme.px(10));
+            ImGui::SetNextItemWidth(slider);
+            ImGui::SliderInt(axis.name.c_str(), &value, 0, static_cast<int>(axis.extent) - 1, "%d",
+                             ImGuiSliderFlags_AlwaysClamp);
+            context.ui.probe.item("accumulator/" + axis.name);
+            item_tooltip(context.theme, "which of the sums: 0 to " + count_text(axis.extent - 1) +
+                                            "; Ctrl and a click to type it");
+        }
+        next += value * behind;
+        if (a + 1 < axes.size()) behind /= static_cast<int>(axes[a + 1].extent);
+    }
+    index = next;
+}
+
+void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane, const DotSource& source) {
+    AccumulatorLab& lab = context.ui.accumulator;
+    draw_lane_choice(context.theme, context.ui, context.snapshot, lane, "accumulator");
+    draw_source_choice(context, source);
+    draw_place(context, source.row_axes, lab.row);
+    draw_place(context, source.column_axes, lab.column);
 }
 
 struct SumArea {
@@ -199,12 +229,17 @@ void draw_sums(const PanelContext& context, const std::array<SummedUp, kSummatio
 }
 
 /// One line a way: its look, the result, how far it is from the exact sum, what was swallowed.
-void draw_table(const PanelContext& context, const std::array<SummedUp, kSummationCount>& sums) {
+void draw_table(const PanelContext& context, const DotCapture& dot) {
     const Theme& theme = context.theme;
+    const std::array<SummedUp, kSummationCount>& sums = dot.sums;
     const double exact = sums[0].result;
     const float row = ImGui::GetTextLineHeight() + theme.px(3), names = theme.px(36);
+    // The lane's own way is marked.
+    const auto name_of = [&](const WayLook& way) {
+        return std::string(way.name) + (dot.own == way.way ? " (this lane)" : "");
+    };
     float longest = 0;
-    for (const WayLook& way : kWays) longest = std::max(longest, ImGui::CalcTextSize(way.name).x);
+    for (const WayLook& way : kWays) longest = std::max(longest, ImGui::CalcTextSize(name_of(way).c_str()).x);
     const float results = names + longest + theme.px(6);
     ImDrawList* draw = ImGui::GetWindowDrawList();
     for (std::size_t i = 0; i < kWays.size(); ++i) {
@@ -216,7 +251,7 @@ void draw_table(const PanelContext& context, const std::array<SummedUp, kSummati
                                   ImVec2(at.x + theme.px(28), at.y + row * 0.5f)};
         draw_styled_line(draw, sample, 2, way_colour(theme, kWays[i].way), theme.px(2), kWays[i].style,
                          theme.scale);
-        draw->AddText(ImVec2(at.x + names, at.y), theme.text, kWays[i].name);
+        draw->AddText(ImVec2(at.x + names, at.y), theme.text, name_of(kWays[i]).c_str());
         const double error = std::fabs(sums[i].result - exact) / std::max(std::fabs(exact), 1e-300);
         char text[96];
         std::snprintf(text, sizeof text, "%13.7g", sums[i].result);
@@ -238,6 +273,25 @@ void draw_table(const PanelContext& context, const std::array<SummedUp, kSummati
         }
         context.ui.probe.value(std::string("accumulator/") + kWays[i].name, sums[i].result);
     }
+}
+
+/// What is added up, and what the layer made of it.
+void draw_captions(const PanelContext& context, const DotCapture& dot) {
+    const std::string addends = "k over " + dot.source.over + ": " +
+                                count_text(static_cast<std::int64_t>(dot.a.size())) +
+                                " addends, sums rounded to " + format_info(dot.sum_format).name +
+                                (dot.format == Format::fp32 ? " (this layer reads fp32)" : "");
+    caption_line(context.theme, addends);
+    std::string stored = "before step " + count_text(dot.step) + "; the layer stored " +
+                         (dot.stored_as.empty() ? "" : dot.stored_as + " = ") + number_text(dot.stored, 5);
+    if (dot.source.kind == DotKind::denominator) {
+        stored += ", the largest being " + number_text(dot.bias, 4);
+    } else if (dot.bias != 0) {
+        stored += ", with a bias of " + number_text(dot.bias, 4);
+    }
+    caption_line(context.theme, stored);
+    context.ui.probe.value("accumulator/addends", addends);
+    context.ui.probe.value("accumulator/stored", stored);
 }
 
 }  // namespace
@@ -262,19 +316,11 @@ void draw_accumulator_panel(const PanelContext& context) {
         return;
     }
     const DotCapture& dot = *lane->dot;
-    std::string caption = count_text(static_cast<std::int64_t>(dot.a.size())) + " addends, sums rounded to " +
-                          format_info(dot.sum_format).name +
-                          (dot.format == Format::fp32 ? " (this lane stores fp32)" : "") + "; before step " +
-                          count_text(dot.step);
-    if (dot.has_stored) {
-        caption += "; the layer stored " + number_text(dot.stored, 5);
-        if (dot.bias != 0) caption += " with a bias of " + number_text(dot.bias, 4);
-    }
-    caption_line(theme, caption);
+    draw_captions(context, dot);
     const float table =
         (ImGui::GetTextLineHeight() + theme.px(7)) * static_cast<float>(kWays.size()) + theme.px(6);
     draw_sums(context, dot.sums, std::max(theme.px(90), ImGui::GetContentRegionAvail().y - table));
-    draw_table(context, dot.sums);
+    draw_table(context, dot);
 }
 
 }  // namespace halfscope

@@ -14,6 +14,7 @@
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
 #include "gui/widgets/lane_choice.h"
+#include "gui/widgets/scale_strip.h"
 #include "gui/widgets/tensor_row.h"
 #include "program/percent.h"
 
@@ -75,20 +76,6 @@ constexpr std::array<FateLook, 4> kFates{{
     {UpdateFate::exact, "exact", "the weight moves by d"},
     {UpdateFate::none, "no update", "d is zero"},
 }};
-
-ImU32 fate_colour(const Theme& theme, UpdateFate fate) {
-    switch (fate) {
-        case UpdateFate::swallowed:
-            return theme.band(Band::flushed).solid;
-        case UpdateFate::rounded:
-            return theme.band(Band::subnormal).solid;
-        case UpdateFate::exact:
-            return theme.good;
-        case UpdateFate::none:
-            break;
-    }
-    return theme.grid;
-}
 
 /// The legend, with counts and shares of all weights.
 void draw_legend(const PanelContext& context, const UpdatePeek& peek) {
@@ -314,6 +301,24 @@ void draw_alternative(const PanelContext& context, const char* name, const std::
     context.ui.probe.value(std::string("microscope/alternative/") + name, text);
 }
 
+/// The same gradient stored under every loss scale, and the update made of it.
+void draw_scales(const PanelContext& context, const UpdatePeek& peek, std::size_t element) {
+    const Theme& theme = context.theme;
+    const std::vector<ScaledUpdate> updates = updates_under_scales(peek, element);
+    draw_alternative(context, "loss scale", scale_sentence(theme, peek, updates));
+    draw_scale_strip(theme, context.ui.probe, peek, updates);
+    const std::string note =
+        "g is " + number_text(static_cast<double>(peek.true_gradient[element]), 4) +
+        " in truth (FP32 shadow pass), d made of it " +
+        number_text(static_cast<double>(update_of_true_gradient(peek, element)), 4) +
+        ". Shown is the storing of this gradient alone: losses upstream are not predicted.";
+    wrapped_dim_text(theme, note.c_str());
+    item_tooltip(theme,
+                 "What another S would save or lose in the activation gradients that this gradient is made "
+                 "of cannot be seen here: ERROR OVER SCALE measures it. The optimizer's state and clipping "
+                 "are those of the present step.");
+}
+
 /// What other techniques would do to this very update.
 void draw_alternatives(const PanelContext& context, const UpdatePeek& peek, std::size_t element,
                        const UpdateAlternatives& other) {
@@ -345,11 +350,7 @@ void draw_alternatives(const PanelContext& context, const UpdatePeek& peek, std:
                         static_cast<double>(peek.update[element]) - static_cast<double>(other.nearest);
     draw_alternative(context, "Kahan",
                      left == 0 ? "nothing is left over" : text_of("%.3g is kept for the next update", left));
-    draw_alternative(context, "loss scale",
-                     !other.has_gradient ? "the gradient is zero or not finite here"
-                                         : "this gradient is stored as zero below S = " +
-                                               theme.power_of_two(other.least_scale_log2) +
-                                               "; d does not depend on S otherwise");
+    draw_scales(context, peek, element);
 }
 
 void draw_detail(const PanelContext& context, const UpdatePeek& peek, std::size_t element) {

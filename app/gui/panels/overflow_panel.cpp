@@ -88,12 +88,38 @@ std::string backoff_sentence(const Theme& theme, const OverflowReport& report) {
            number_text(report.largest_gradient, 4) + " then.";
 }
 
-std::string elements_text(const OverflownTensor& tensor) {
-    if (tensor.elements.empty()) return "-";
+/// "[2, 5, 7, 3]": an element's place in its tensor.
+std::string place_text(const Shape& shape, std::int64_t element) {
     std::string text;
-    for (const std::int64_t element : tensor.elements)
-        text += (text.empty() ? "" : ", ") + std::to_string(element);
-    return tensor.nonfinite() > tensor.elements.size() ? text + ", ..." : text;
+    for (int axis = shape.rank; axis-- > 0;) {
+        text = std::to_string(element % shape[axis]) + (text.empty() ? "" : ", ") + text;
+        element /= shape[axis];
+    }
+    return "[" + text + "]";
+}
+
+/// "[0, 3] inf (7.03e+04)": where, what is stored, what was computed.
+std::string element_text(const OverflownTensor& tensor, std::size_t i) {
+    const std::string text = place_text(tensor.shape, tensor.elements[i]) + " " +
+                             number_text(static_cast<double>(tensor.stored[i]));
+    return tensor.computed.empty() ? text
+                                   : text + " (" + number_text(static_cast<double>(tensor.computed[i])) + ")";
+}
+
+/// The first few elements, side by side: no number is broken between two lines.
+void draw_elements(const PanelContext& context, const OverflownTensor& tensor, const std::string& id) {
+    if (tensor.elements.empty()) return;
+    const Theme& theme = context.theme;
+    dim_text(theme, tensor.computed.empty() ? "   first elements, as stored:"
+                                            : "   first elements, as stored (as computed in FP32):");
+    std::string all;
+    for (std::size_t i = 0; i < tensor.elements.size(); ++i) {
+        const std::string text = element_text(tensor, i);
+        flow_to(ImGui::CalcTextSize(text.c_str()).x + theme.px(6));
+        dim_text(theme, text.c_str());
+        all += (i == 0 ? "" : ", ") + text;
+    }
+    context.ui.probe.value(id + "/elements", all);
 }
 
 /// Every tensor that is not finite, in the order in which they were made.
@@ -113,14 +139,14 @@ void draw_tensors(const PanelContext& context, const OverflowReport& report) {
                            percent(tensor.counts.nan) + ")";
         if (tensor.max_abs > 0)
             line += ", largest computed " + number_text(static_cast<double>(tensor.max_abs), 3);
-        if (!tensor.elements.empty()) line += "; elements " + elements_text(tensor);
         ImGui::PushTextWrapPos(0);
         ImGui::PushStyleColor(ImGuiCol_Text, theme.text_dim);
         ImGui::TextUnformatted(line.c_str());
         ImGui::PopStyleColor();
         ImGui::PopTextWrapPos();
-        context.ui.probe.value("overflow/tensor/" + tensor.tensor + "/" + kind_text(tensor.kind),
-                               static_cast<double>(tensor.nonfinite()));
+        const std::string id = "overflow/tensor/" + tensor.tensor + "/" + kind_text(tensor.kind);
+        context.ui.probe.value(id, static_cast<double>(tensor.nonfinite()));
+        draw_elements(context, tensor, id);
     }
 }
 
