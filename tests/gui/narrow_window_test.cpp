@@ -91,6 +91,35 @@ TEST_F(NarrowWindowTest, AnEmptyPlotSaysAllOfIt) {
     EXPECT_LE(text->max.y, area->max.y);
 }
 
+TEST_F(NarrowWindowTest, ThePageOfKeysHasAMeaningALine) {
+    fixture_.size = kNarrow;
+    ui().dialogs.keys = true;
+    fixture_.frames(5);
+    const auto meaning = ui().probe.find_rectangle("keys/Space");
+    ASSERT_TRUE(meaning && meaning->visible);
+    EXPECT_LT(meaning->max.y - meaning->min.y, 1.5f * ImGui::GetTextLineHeight());
+}
+
+TEST_F(NarrowWindowTest, ValuesAtTheCursorStayInALowPlot) {
+    show(Slot::gradients, kNarrow);
+    const auto loss = ui().probe.find_rectangle("loss/area");
+    ASSERT_TRUE(loss);
+    ImGui::GetIO().MousePos = ImVec2((loss->min.x + loss->max.x) / 2, (loss->min.y + loss->max.y) / 2);
+    fixture_.frames(4);
+    const auto values = ui().probe.find_rectangle("validation/cursor");
+    const auto area = ui().probe.find_rectangle("validation/area");
+    ASSERT_TRUE(values && area && values->visible);
+    // Rectangles are cut to what is seen: the whole width must be there.
+    float needed = 0;
+    for (const LaneSnapshot& lane : fixture_.snapshot.lanes) {
+        const auto text = ui().probe.find_value("validation/cursor/" + lane.name);
+        if (text) needed += ImGui::CalcTextSize(("A " + *text).c_str()).x;
+    }
+    EXPECT_GT(needed, 0);
+    EXPECT_GE(values->min.x, area->min.x);
+    EXPECT_GT(values->max.x - values->min.x, 0.8f * needed);
+}
+
 TEST_F(NarrowWindowTest, ErrorsOfTheSearchHaveTheUnitOfItsThreshold) {
     show(Slot::network, kWide);
     const PrecisionSearch& search = *selected_lane(fixture_.snapshot, ui())->search;
