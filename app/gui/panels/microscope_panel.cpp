@@ -276,9 +276,12 @@ void draw_number_row(const PanelContext& context, const char* name, Format forma
     const float formats = ImGui::CalcTextSize("fp16").x + theme.px(10);
     const float room = at.x + ImGui::GetContentRegionAvail().x - left - formats;
     const float width = draw_bits(draw, theme, format, value, ImVec2(left, at.y), room);
-    draw->AddText(ImVec2(left + width + theme.px(6), at.y), theme.text_dim, format_info(format).name);
-    context.ui.probe.rectangle(std::string("microscope/bits/") + name, ImVec2(left, at.y),
-                               ImVec2(left + width + formats, at.y + bit_height(theme)));
+    const std::string label = format_info(format).name;
+    draw->AddText(ImVec2(left + width + theme.px(6), at.y), theme.text_dim, label.c_str());
+    const float end = left + width + theme.px(6) + ImGui::CalcTextSize(label.c_str()).x;
+    const std::string id = std::string("microscope/bits/") + name;
+    context.ui.probe.rectangle(id, ImVec2(left, at.y), ImVec2(end, at.y + bit_height(theme)));
+    context.ui.probe.value(id, static_cast<double>(end - left));
     ImGui::Dummy(ImVec2(ImGui::GetContentRegionAvail().x, bit_height(theme) + theme.px(2)));
     item_tooltip(theme, help);
 }
