@@ -119,6 +119,13 @@ TEST_F(NarrowWindowTest, ValuesAtTheCursorStayInALowPlot) {
     EXPECT_GT(values->max.x - values->min.x, 0.8f * needed);
 }
 
+TEST_F(NarrowWindowTest, TheLowestPlotIsHighEnoughForItsLabels) {
+    show(Slot::gradients, kNarrow);
+    const auto area = ui().probe.find_rectangle("validation/area");
+    ASSERT_TRUE(area);
+    EXPECT_GT(area->max.y - area->min.y, 3 * ImGui::GetTextLineHeight());
+}
+
 TEST_F(NarrowWindowTest, ErrorsOfTheSearchHaveTheUnitOfItsThreshold) {
     show(Slot::network, kWide);
     const PrecisionSearch& search = *selected_lane(fixture_.snapshot, ui())->search;
