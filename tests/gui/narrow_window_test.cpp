@@ -100,6 +100,7 @@ TEST_F(NarrowWindowTest, ThePageOfKeysHasAMeaningALine) {
 }
 
 TEST_F(NarrowWindowTest, ValuesAtTheCursorStayInALowPlot) {
+    ui().layout.middle_rows_narrow = {0.4f, 0.2f, 0.4f};  // too low for a line a lane
     show(Slot::gradients, kNarrow);
     const auto loss = ui().probe.find_rectangle("loss/area");
     ASSERT_TRUE(loss);
