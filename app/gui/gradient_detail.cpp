@@ -15,14 +15,16 @@
 namespace halfscope {
 namespace {
 
-/// The selected tensor over time, on the rows' own axis, with the steps of its ends where the names are.
+/// The selected tensor over time, on the rows' own axis, with the steps of its ends where the names are; the
+/// title reaches to max.x.
 void draw_history(const PanelContext& context, const LaneSnapshot& lane, const Probe& probe,
-                  const ExponentAxis& axis, float left, float top, float bottom) {
+                  const ExponentAxis& axis, ImVec2 min, ImVec2 max) {
+    const float left = min.x, top = min.y, bottom = max.y;
     const Theme& theme = context.theme;
     const GradientView view = shown_view(context.ui);
     const float line = ImGui::GetTextLineHeight(), names = axis.left - left - theme.px(8);
     ImDrawList* draw = ImGui::GetWindowDrawList();
-    draw_clipped_text(draw, ImVec2(left, top), axis.right - left, theme.text,
+    draw_clipped_text(draw, ImVec2(left, top), max.x - left, theme.text,
                       probe.tensor + " over time, newest on top, " +
                           (view == GradientView::scaled ? "as stored" : "unscaled"));
     const float header = top + line, area = header + 2 * line + theme.px(6);
@@ -121,10 +123,18 @@ void draw_counted(const PanelContext& context, const LaneSnapshot& lane, const G
     const Theme& theme = context.theme;
     const Probe& probe = *row.probe;
     const float gap = theme.px(10);
-    const bool has_what_if = is_gradient(probe.kind);
     const bool is_beside = row.is_single() && max.x - axis.right - gap > theme.px(250);
-    const float bottom = has_what_if && !is_beside ? min.y + (max.y - min.y) * 0.5f - gap * 0.5f : max.y;
-    if (row.is_single()) draw_history(context, lane, probe, axis, min.x, min.y, bottom - theme.px(2));
+    const float half = min.y + (max.y - min.y) * 0.5f;
+    // Where half the height is too little for curves, time has all of it; "what if stored in" shows the
+    // curves.
+    const ScaleArea curves = what_if_area(theme, ImVec2(min.x, half + gap * 0.5f), max);
+    const bool is_low = row.is_single() && !is_beside && curves.max.y - curves.min.y < theme.px(30);
+    const bool has_what_if = is_gradient(probe.kind) && !is_low;
+    const float bottom = has_what_if && !is_beside ? half - gap * 0.5f : max.y;
+    if (row.is_single()) {
+        const float right = is_beside ? axis.right : max.x;
+        draw_history(context, lane, probe, axis, min, ImVec2(right, bottom - theme.px(2)));
+    }
     if (!has_what_if) return;
     const ImVec2 start = !row.is_single() ? min
                          : is_beside      ? ImVec2(axis.right + gap, min.y)

@@ -42,7 +42,7 @@ struct LayoutState {
     std::array<float, 3> left_rows{0.27f, 0.25f, 0.48f};
     std::array<float, 4> middle_rows{0.31f, 0.18f, 0.22f, 0.29f};
     std::array<float, 2> right_rows{0.66f, 0.34f};
-    std::array<float, 3> middle_rows_narrow{0.38f, 0.22f, 0.40f};
+    std::array<float, 3> middle_rows_narrow{0.35f, 0.27f, 0.38f};
     /// Which of several slots of a tile is shown, in the middle column and in the right one.
     Slot middle_tab = Slot::loss_scale, right_tab = Slot::gradients;
 };

@@ -29,10 +29,13 @@ void draw_title(const Theme& theme, const PanelEntry& panel) {
     help_marker(theme, panel.help);
 }
 
-/// Titles side by side; the shown one is lit and underlined, a click shows another.
+/// Titles side by side; the shown one is lit and underlined, a click shows another. The (?) of the shown one
+/// stands at the right end, so that no title moves when another one is chosen.
 void draw_tabs(const Theme& theme, const Tile& tile, UiState& ui) {
-    const float gap = theme.px(14);
-    float room = ImGui::GetContentRegionAvail().x;
+    const float gap = theme.px(14), mark = ImGui::CalcTextSize("(?)").x;
+    const ImVec2 start = ImGui::GetCursorPos();
+    const float width = ImGui::GetContentRegionAvail().x;
+    float room = width - gap - mark;
     for (const Slot slot : tile.slots) {
         const PanelEntry& panel = panel_of(slot);
         const bool is_shown = slot == tile.shown;
@@ -40,12 +43,11 @@ void draw_tabs(const Theme& theme, const Tile& tile, UiState& ui) {
         const char* title = panel.tab ? panel.tab : panel.title;
         const ImVec2 size = ImGui::CalcTextSize(title);
         // Another line where the next one does not fit: all of them are always in sight.
-        const float taken = size.x + (is_shown ? theme.px(30) : 0.0f);
-        if (room < taken) {
+        if (room < size.x) {
             ImGui::NewLine();
-            room = ImGui::GetContentRegionAvail().x;
+            room = width;
         }
-        room -= taken + gap;
+        room -= size.x + gap;
         const ImVec2 at = ImGui::GetCursorScreenPos();
         if (ImGui::InvisibleButton(panel.id, size)) show_tab(ui.layout, slot);
         const bool hovered = ImGui::IsItemHovered();
@@ -57,10 +59,15 @@ void draw_tabs(const Theme& theme, const Tile& tile, UiState& ui) {
         }
         if (theme.bold_font) ImGui::PopFont();
         ui.probe.item(std::string("tab/") + panel.id);
-        if (is_shown) help_marker(theme, panel.help);
+        item_tooltip(theme, panel.help);
         ImGui::SameLine(0, gap);
     }
     ImGui::NewLine();
+    const ImVec2 end = ImGui::GetCursorPos();
+    ImGui::SetCursorPos(ImVec2(start.x + width - mark, start.y));
+    help_mark(theme, panel_of(tile.shown).help);
+    ui.probe.item(std::string("help/") + panel_of(tile.slots.front()).id);
+    ImGui::SetCursorPos(end);
 }
 
 /// The lane where there is most to see when a scenario opens: the last one that stores FP16.

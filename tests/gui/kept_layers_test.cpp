@@ -109,9 +109,11 @@ TEST_F(KeptLayersTest, EveryMoveOfTheSearchIsShownAsMeasured) {
     for (std::size_t index = 0; index < search.moves.size(); ++index)
         EXPECT_EQ(number("network/move/" + std::to_string(index)), search.moves[index].worst_error);
     EXPECT_EQ(text("network/move/2/text").substr(0, 2), "+ ");
+    EXPECT_EQ(text("network/keep_found"), "Keep them in FP32");
     fixture_.click("network/keep_found");
     EXPECT_EQ(sent().value, kept_layers_text(search.layers, search.kept));
     obey();
+    EXPECT_EQ(text("network/keep_found"), "They are kept");
     for (const OutlineNode& node : *fixture_.snapshot.outline) {
         bool is_found = false;
         for (const std::size_t layer : search.kept)

@@ -59,10 +59,11 @@ const DotSource* chosen_source(const Snapshot& snapshot, AccumulatorLab& lab) {
     if (!snapshot.dot_sources || snapshot.dot_sources->empty()) return nullptr;
     const std::vector<DotSource>& sources = *snapshot.dot_sources;
     if (lab.source < 0 || lab.source >= static_cast<int>(sources.size())) {
+        // The last of the longest, which is nearest to the loss: its gradients are the last to be flushed.
         const auto longest =
-            std::max_element(sources.begin(), sources.end(),
+            std::max_element(sources.rbegin(), sources.rend(),
                              [](const DotSource& a, const DotSource& b) { return a.length < b.length; });
-        lab.source = static_cast<int>(longest - sources.begin());
+        lab.source = static_cast<int>(sources.rend() - longest) - 1;
     }
     const DotSource& source = sources[static_cast<std::size_t>(lab.source)];
     lab.row = std::clamp(lab.row, 0, static_cast<int>(source.rows) - 1);
@@ -169,7 +170,9 @@ void draw_axes(ImDrawList* draw, const Theme& theme, const SumArea& area) {
         const double value = area.low + (area.high - area.low) * part / 4;
         const float y = area.y(value);
         draw->AddLine(ImVec2(area.min.x, y), ImVec2(area.max.x, y), theme.grid);
-        const std::string label = number_text(value, 3);
+        const bool is_long = std::fabs(value) >= 1e4;
+        const std::string label = is_long && std::fabs(value) < 1e6 ? count_text(std::llround(value))
+                                                                    : number_text(value, is_long ? 3 : 4);
         draw->AddText(ImVec2(area.min.x - ImGui::CalcTextSize(label.c_str()).x - theme.px(4),
                              std::clamp(y - line * 0.5f, area.min.y - theme.px(2), area.max.y - line * 0.8f)),
                       theme.text_dim, label.c_str());
@@ -201,7 +204,8 @@ void draw_sums(const PanelContext& context, const std::array<SummedUp, kSummatio
             high = std::max(high, value);
         }
     }
-    if (low == high) high = low + 1;
+    const bool is_all_zero = low == high;
+    if (is_all_zero) high = low + 1;
     const double margin = 0.05 * (high - low);
     const SumArea area{
         ImVec2(origin.x + theme.px(62), origin.y + theme.px(4)),
@@ -223,9 +227,27 @@ void draw_sums(const PanelContext& context, const std::array<SummedUp, kSummatio
             theme.px(150), theme.band(Band::flushed).solid, "first swallowed, k = " + count_text(first));
     }
     draw->PopClipRect();
+    if (is_all_zero) {
+        draw->AddText(ImGui::GetFont(), ImGui::GetFontSize(),
+                      ImVec2(area.min.x + theme.px(10), area.min.y + theme.px(8)), theme.text_dim,
+                      "every addend is zero here: choose another sum, row or column", nullptr,
+                      std::max(theme.px(40), area.max.x - area.min.x - theme.px(20)));
+    }
     compat::add_rectangle(draw, area.min, area.max, theme.panel_border, 0, 1);
     ImGui::Dummy(ImVec2(width, height));
     context.ui.probe.rectangle("accumulator/plot", area.min, area.max);
+}
+
+/// Over the columns of numbers, which are those of draw_table().
+void draw_table_titles(const Theme& theme, float results) {
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    if (theme.mono_font) compat::push_font(theme.mono_font);
+    const float right = at.x + results + ImGui::CalcTextSize("-0.000000e-00").x;
+    if (theme.mono_font) ImGui::PopFont();
+    ImDrawList* draw = ImGui::GetWindowDrawList();
+    draw->AddText(ImVec2(right - ImGui::CalcTextSize("sum").x, at.y), theme.text_dim, "sum");
+    draw->AddText(ImVec2(right + theme.px(14), at.y), theme.text_dim, "relative error");
+    ImGui::Dummy(ImVec2(ImGui::GetContentRegionAvail().x, ImGui::GetTextLineHeight()));
 }
 
 /// One line a way: its look, the result, how far it is from the exact sum, what was swallowed.
@@ -242,6 +264,7 @@ void draw_table(const PanelContext& context, const DotCapture& dot) {
     for (const WayLook& way : kWays) longest = std::max(longest, ImGui::CalcTextSize(name_of(way).c_str()).x);
     const float results = names + longest + theme.px(6);
     ImDrawList* draw = ImGui::GetWindowDrawList();
+    draw_table_titles(theme, results);
     for (std::size_t i = 0; i < kWays.size(); ++i) {
         const ImVec2 at = ImGui::GetCursorScreenPos();
         const float width = ImGui::GetContentRegionAvail().x;
@@ -260,9 +283,7 @@ void draw_table(const PanelContext& context, const DotCapture& dot) {
         const float after = at.x + results + ImGui::CalcTextSize(text).x + theme.px(14);
         if (i > 0) {
             std::snprintf(text, sizeof text, sums[i].result == exact ? "0" : "%.1e", error);
-            const bool has_room = after + ImGui::CalcTextSize("error 1.0e-00").x <= at.x + width;
-            draw->AddText(ImVec2(after, at.y), error < 0.01 ? theme.text_dim : theme.error,
-                          (std::string(has_room ? "error " : "") + text).c_str());
+            draw->AddText(ImVec2(after, at.y), error < 0.01 ? theme.text_dim : theme.error, text);
         }
         if (theme.mono_font) ImGui::PopFont();
         if (kWays[i].way == Summation::each) {
@@ -318,7 +339,7 @@ void draw_accumulator_panel(const PanelContext& context) {
     const DotCapture& dot = *lane->dot;
     draw_captions(context, dot);
     const float table =
-        (ImGui::GetTextLineHeight() + theme.px(7)) * static_cast<float>(kWays.size()) + theme.px(6);
+        (ImGui::GetTextLineHeight() + theme.px(7)) * static_cast<float>(kWays.size() + 1) + theme.px(6);
     draw_sums(context, dot.sums, std::max(theme.px(90), ImGui::GetContentRegionAvail().y - table));
     draw_table(context, dot);
 }

@@ -125,7 +125,7 @@ bool draw_threshold(const RuleRow& row, float width) {
     const bool is_power = row.rule.kind == AlertKind::scale_floor;
     auto value = static_cast<float>(row.rule.threshold);
     const std::string format =
-        is_power ? "at most " + theme.power_of_two(static_cast<int>(std::lround(value))) : "above %.0f%%";
+        is_power ? "at most " + scale_label(theme, std::exp2(std::round(value))) : "above %.0f%%";
     ImGui::SetNextItemWidth(width);
     if (ImGui::SliderFloat("##threshold", &value, static_cast<float>(range->lowest),
                            static_cast<float>(range->highest), format.c_str(), ImGuiSliderFlags_AlwaysClamp))

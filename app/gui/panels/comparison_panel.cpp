@@ -107,16 +107,16 @@ void report_lane(UiProbe& probe, const LaneSnapshot& lane, const WorstGradient& 
 std::vector<NumberColumn> lane_columns(const Snapshot& snapshot) {
     return {
         {metric_title(snapshot), snapshot.scenario.validation, 0},
-        {"loss", "training loss of the last step", 2},
+        {"loss", "training loss of the last step", 3},
         {"step ms", "mean time of a step of this lane alone, without what is measured", 0},
-        {"speed", "step time of the FP32 lane divided by this lane's", 3},
-        {"memory", "all buffers of a training step", 0},
-        {"skipped", "steps whose gradients were not finite and which were left out", 4},
+        {"speed", "step time of the FP32 lane divided by this lane's", 4},
+        {"memory", "all buffers of a training step", 1},  // the bars below tell it too
+        {"skipped", "steps whose gradients were not finite and which were left out", 5},
         {"max error",
          "relative error ||g - s|| / ||s|| against the shadow pass's gradient s, the largest of all weight "
          "gradients; ! from 0.1",
          0},
-        {"min cos", "the smallest cosine between a weight gradient and the shadow pass's", 1}};
+        {"min cos", "the smallest cosine between a weight gradient and the shadow pass's", 2}};
 }
 
 NumberRow lane_row(const PanelContext& context, const LaneSnapshot& lane) {

@@ -36,10 +36,13 @@ void draw_states(const PanelContext& context, const LaneSnapshot& shown) {
     const float width = ImGui::GetContentRegionAvail().x;
     lane_chip(context.theme, shown.id);
     ImGui::SameLine();
-    const std::string text =
-        shown.name + ": " + lane_state(shown, context.theme) + newest_overflow(context, shown);
+    const std::string state = lane_state(shown, context.theme) + newest_overflow(context, shown);
+    const std::string text = shown.name + ": " + state;
     const ImVec2 at = ImGui::GetCursorScreenPos();
-    draw_clipped_text(ImGui::GetWindowDrawList(), at, width - (at.x - origin.x), context.theme.text, text);
+    const float room = width - (at.x - origin.x);
+    // The chip and the legend name the lane too.
+    draw_clipped_text(ImGui::GetWindowDrawList(), at, room, context.theme.text,
+                      ImGui::CalcTextSize(text.c_str()).x <= room ? text : state);
     ImGui::Dummy(ImVec2(width - (at.x - origin.x), ImGui::GetTextLineHeight()));
     context.ui.probe.value("loss_scale/state", text);
     if (ImGui::IsItemHovered()) {

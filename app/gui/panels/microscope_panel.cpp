@@ -77,6 +77,11 @@ constexpr std::array<FateLook, 4> kFates{{
     {UpdateFate::none, "no update", "d is zero"},
 }};
 
+const FateLook& look_of(UpdateFate fate) {
+    return *std::find_if(kFates.begin(), kFates.end(),
+                         [fate](const FateLook& look) { return look.fate == fate; });
+}
+
 /// The legend, with counts and shares of all weights.
 void draw_legend(const PanelContext& context, const UpdatePeek& peek) {
     const Theme& theme = context.theme;
@@ -235,6 +240,8 @@ void draw_map(const PanelContext& context, const LaneSnapshot& lane, const Updat
     const auto index = static_cast<std::size_t>(element);
     ImGui::Text("w %s, d %s", number_text(static_cast<double>(peek.stored[index]), 6).c_str(),
                 number_text(static_cast<double>(peek.update[index]), 4).c_str());
+    const FateLook& look = look_of(fate(peek, index));
+    ImGui::Text("%s: %s", look.name, look.help);
     end_tooltip();
 }
 
@@ -243,20 +250,25 @@ void draw_number_row(const PanelContext& context, const char* name, Format forma
                      const char* help) {
     const Theme& theme = context.theme;
     const ImVec2 at = ImGui::GetCursorScreenPos();
-    const float names = ImGui::CalcTextSize("stored weight").x + theme.px(8),
-                values = ImGui::CalcTextSize("-0.000000e-00").x + theme.px(8);
+    const float names = ImGui::CalcTextSize("stored weight").x + theme.px(8);
     ImDrawList* draw = ImGui::GetWindowDrawList();
     draw->AddText(at, theme.text_dim, name);
     if (theme.mono_font) compat::push_font(theme.mono_font);
+    const float values = ImGui::CalcTextSize("-0.000000e-00").x + theme.px(8);
     char text[32];
     std::snprintf(text, sizeof text, "%.7g", static_cast<double>(value));
     draw->AddText(ImVec2(at.x + names, at.y), theme.text, text);
     if (theme.mono_font) ImGui::PopFont();
     const float left = at.x + names + values;
-    const float formats = ImGui::CalcTextSize("fp16").x + theme.px(8);
+    const float formats = ImGui::CalcTextSize("fp16").x + theme.px(10);
     const float room = at.x + ImGui::GetContentRegionAvail().x - left - formats;
     const float width = draw_bits(draw, theme, format, value, ImVec2(left, at.y), room);
-    draw->AddText(ImVec2(left + width + theme.px(6), at.y), theme.text_dim, format_info(format).name);
+    const std::string label = format_info(format).name;
+    draw->AddText(ImVec2(left + width + theme.px(6), at.y), theme.text_dim, label.c_str());
+    const float end = left + width + theme.px(6) + ImGui::CalcTextSize(label.c_str()).x;
+    const std::string id = std::string("microscope/bits/") + name;
+    context.ui.probe.rectangle(id, ImVec2(left, at.y), ImVec2(end, at.y + bit_height(theme)));
+    context.ui.probe.value(id, static_cast<double>(end - left));
     ImGui::Dummy(ImVec2(ImGui::GetContentRegionAvail().x, bit_height(theme) + theme.px(2)));
     item_tooltip(theme, help);
 }
@@ -272,7 +284,10 @@ std::string verdict(const UpdatePeek& peek, std::size_t element, const UpdateAlt
     const float w = peek.stored[element], d = peek.update[element];
     if (d == 0.0f) return "d is zero: there is nothing to add.";
     const double ratio = std::fabs(static_cast<double>(w) / static_cast<double>(d));
-    const std::string times = w == 0 ? "" : text_of("|w| is %.4g times |d|. ", ratio);
+    constexpr double kCounts = 1e15;  // what has more digits reads better as a power
+    const std::string factor =
+        ratio >= 1e4 && ratio < kCounts ? count_text(std::llround(ratio)) : number_text(ratio);
+    const std::string times = w == 0 ? "" : "|w| is " + factor + " times |d|. ";
     switch (fate(peek, element)) {
         case UpdateFate::swallowed:
             return times + "d is below half of w's last place: w + d rounds back to w.";
@@ -294,7 +309,11 @@ void draw_alternative(const PanelContext& context, const char* name, const std::
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float names = ImGui::CalcTextSize("neighbours of w + d").x + theme.px(10);
     ImGui::GetWindowDrawList()->AddText(at, theme.text_dim, name);
-    ImGui::SetCursorScreenPos(ImVec2(at.x + names, at.y));
+    // Two numbers stand on one line, beside the name or, where that is too narrow, below it.
+    const float numbers = ImGui::CalcTextSize("-0.0000000 and -0.0000000").x;
+    const bool is_beside = names + numbers <= ImGui::GetContentRegionAvail().x;
+    ImGui::SetCursorScreenPos(is_beside ? ImVec2(at.x + names, at.y)
+                                        : ImVec2(at.x + theme.px(14), at.y + ImGui::GetTextLineHeight()));
     ImGui::PushTextWrapPos(ImGui::GetCursorPosX() + std::max(theme.px(80), ImGui::GetContentRegionAvail().x));
     ImGui::TextUnformatted(text.c_str());
     ImGui::PopTextWrapPos();

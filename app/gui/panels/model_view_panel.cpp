@@ -102,7 +102,7 @@ void draw_points(const ModelView& view, ImVec2 min, float side, const Theme& the
     }
 }
 
-/// Centred in its room, as large as fits there.
+/// Centred in its room; one that does not fit there is read by pointing at its picture.
 void draw_labels(const ModelView& view, ImVec2 min, ImVec2 max, const Theme& theme) {
     ImDrawList* draw = ImGui::GetWindowDrawList();
     for (const PictureLabel& label : view.labels) {
@@ -110,9 +110,19 @@ void draw_labels(const ModelView& view, ImVec2 min, ImVec2 max, const Theme& the
         const ImVec2 size = ImGui::CalcTextSize(label.text.c_str());
         const ImVec2 at(min.x + label.x * (max.x - min.x) + std::max(0.0f, (room - size.x) * 0.5f),
                         min.y + label.y * (max.y - min.y));
-        draw_clipped_text(draw, at, std::max(room, size.x < room * 1.15f ? size.x : room), theme.text,
-                          label.text);
+        if (size.x < room * 1.15f) draw->AddText(at, theme.text, label.text.c_str());
     }
+}
+
+/// The label below the picture of a sheet that the mouse is on; null: none.
+const PictureLabel* label_under(const ModelView& view, ImVec2 min, ImVec2 max, ImVec2 mouse) {
+    const float x = (mouse.x - min.x) / (max.x - min.x), y = (mouse.y - min.y) / (max.y - min.y);
+    const PictureLabel* found = nullptr;
+    for (const PictureLabel& label : view.labels) {
+        if (x < label.x || x > label.x + label.width || y > label.y) continue;
+        if (!found || label.y < found->y) found = &label;
+    }
+    return found;
 }
 
 std::string metric_text(const Snapshot& snapshot, const LaneSnapshot& lane) {
@@ -139,7 +149,10 @@ void draw_caption(const PanelContext& context, const View& view, float width) {
     const std::string below = view.lane                      ? metric_text(context.snapshot, *view.lane)
                               : view.model->pictures.empty() ? ""
                                                              : view.model->pictures.front().caption;
-    draw_clipped_text(draw, ImVec2(start.x, start.y + line), width, theme.text_dim, below);
+    constexpr std::string_view kWord = " correct";
+    const bool is_cut = below.ends_with(kWord) && ImGui::CalcTextSize(below.c_str()).x > width;
+    draw_clipped_text(draw, ImVec2(start.x, start.y + line), width, theme.text_dim,
+                      is_cut ? below.substr(0, below.size() - kWord.size()) : below);
     if (view.lane) context.ui.probe.value("model_view/" + view.lane->name + "/metric", below);
 }
 
@@ -169,6 +182,8 @@ void draw_picture(const PanelContext& context, const View& view, ImVec2 min, flo
         if (ImGui::IsMouseHoveringRect(min, max) && ImGui::IsWindowHovered(ImGuiHoveredFlags_ChildWindows)) {
             begin_tooltip(context.theme);
             ImGui::TextUnformatted(picture.caption.c_str());
+            if (const PictureLabel* label = label_under(*view.model, min, max, ImGui::GetIO().MousePos))
+                ImGui::Text("here: %s (what it is -> what this lane reads)", label->text.c_str());
             end_tooltip();
         }
         context.ui.probe.value("model_view/" + view.lane->name + "/sheet", picture.caption);

@@ -64,12 +64,63 @@ void select_on_click(const PanelContext& context, const std::string& tensor, Pro
     if (ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) show_tab(context.ui.layout, Slot::gradients);
 }
 
-/// A tensor as a small labelled box. Returns its right end.
-float draw_tensor(const PanelContext& context, const LaneSnapshot& lane, const std::string& tensor,
-                  ProbeKind kind, const std::string& label, ImVec2 at) {
+/// A tensor of a node, and how it is called there.
+struct NodeTensor {
+    std::string tensor, label;
+    ProbeKind kind = ProbeKind::activation;
+};
+/// What stands in one column beside a node: one above the other.
+using TensorPair = std::vector<NodeTensor>;
+
+/// The activation with its gradient, then the parameters' gradients two by two.
+std::vector<TensorPair> pairs_of(const LaneSnapshot& lane, const OutlineNode& node) {
+    std::vector<TensorPair> pairs;
+    if (find_probe(lane, node.output, ProbeKind::activation)) {
+        pairs.push_back({{node.output, "fwd", ProbeKind::activation}});
+        if (find_probe(lane, node.output, ProbeKind::activation_gradient))
+            pairs.back().push_back({node.output, "bwd", ProbeKind::activation_gradient});
+    }
+    for (std::size_t i = 0; i < node.parameters.size(); ++i) {
+        const std::string& name = node.parameters[i];
+        if (i % 2 == 0) pairs.emplace_back();
+        pairs.back().push_back({name, "d " + name.substr(name.rfind('.') + 1), ProbeKind::weight_gradient});
+    }
+    return pairs;
+}
+
+std::string text_of(const Theme& theme, const LaneSnapshot& lane, const NodeTensor& tensor) {
+    const Probe* probe = find_probe(lane, tensor.tensor, tensor.kind);
+    return tensor.label + (probe ? "  " + worst_text(theme, *probe) : "");
+}
+
+float width_of(const Theme& theme, const LaneSnapshot& lane, const TensorPair& pair) {
+    float width = 0;
+    for (const NodeTensor& tensor : pair)
+        width = std::max(width, ImGui::CalcTextSize(text_of(theme, lane, tensor).c_str()).x + theme.px(20));
+    return width + theme.px(6);
+}
+
+/// Where each pair stands in `room` pixels: side by side, and further down where they do not all fit.
+std::vector<ImVec2> place_pairs(const Theme& theme, const LaneSnapshot& lane,
+                                const std::vector<TensorPair>& pairs, float room, float pair_height) {
+    std::vector<ImVec2> places;
+    ImVec2 at(0, 0);
+    for (const TensorPair& pair : pairs) {
+        const float width = width_of(theme, lane, pair);
+        if (at.x > 0 && at.x + width > room) at = ImVec2(0, at.y + pair_height);
+        places.push_back(at);
+        at.x += width;
+    }
+    return places;
+}
+
+/// A tensor as a small labelled box.
+void draw_tensor(const PanelContext& context, const LaneSnapshot& lane, const NodeTensor& shown, ImVec2 at) {
     const Theme& theme = context.theme;
+    const std::string& tensor = shown.tensor;
+    const ProbeKind kind = shown.kind;
     const Probe* probe = find_probe(lane, tensor, kind);
-    const std::string text = label + (probe ? "  " + worst_text(theme, *probe) : "");
+    const std::string text = text_of(theme, lane, shown);
     const float height = ImGui::GetTextLineHeight() + theme.px(4);
     const ImVec2 max(at.x + ImGui::CalcTextSize(text.c_str()).x + theme.px(20), at.y + height);
     ImGui::SetCursorScreenPos(at);
@@ -91,19 +142,22 @@ float draw_tensor(const PanelContext& context, const LaneSnapshot& lane, const s
     draw->AddText(ImVec2(at.x + theme.px(15), at.y + theme.px(2)), theme.text, text.c_str());
     if (is_selected) compat::add_rectangle(draw, at, max, theme.accent, theme.px(3), 1);
     if (probe && ImGui::IsItemHovered()) tensor_tooltip(theme, *probe, lane.probe_step);
-    return max.x + theme.px(6);
 }
 
 /// Where the rows of nodes stand.
 struct Rows {
-    float left, top, height, box_right;
-    float middle(int node) const { return top + (static_cast<float>(node) + 0.5f) * height; }
+    float left = 0, top = 0, box_right = 0, right = 0;
+    std::vector<float> ends;  ///< of each node's row, from `top`
+    float start(std::size_t node) const { return node == 0 ? 0.0f : ends[node - 1]; }
+    float middle(std::size_t node) const { return top + (start(node) + ends[node]) * 0.5f; }
 };
+
+float pair_height(const Theme& theme) { return 2 * (ImGui::GetTextLineHeight() + theme.px(4)); }
 
 /// From the node that writes a tensor to the one that reads it: straight to the next row, around the rows
 /// between. What is stored in FP32 is twice as thick as what is stored in 16 bits.
-void draw_edge(const Theme& theme, const Rows& rows, int from, int to, ImU32 colour, Format format,
-               float half, float outside) {
+void draw_edge(const Theme& theme, const Rows& rows, std::size_t from, std::size_t to, ImU32 colour,
+               Format format, float half, float outside) {
     ImDrawList* draw = ImGui::GetWindowDrawList();
     const float thickness = theme.px(format == Format::fp32 ? 5.0f : 2.0f);
     if (to == from + 1) {
@@ -165,7 +219,7 @@ float draw_keep_switch(const PanelContext& context, const LaneSnapshot& lane, co
 }
 
 void draw_node(const PanelContext& context, const LaneSnapshot& lane, const OutlineNode& node,
-               const Rows& rows, int index, float half) {
+               const Rows& rows, std::size_t index, float half) {
     const Theme& theme = context.theme;
     ImDrawList* draw = ImGui::GetWindowDrawList();
     const float y = rows.middle(index), line = ImGui::GetTextLineHeight();
@@ -182,34 +236,33 @@ void draw_node(const PanelContext& context, const LaneSnapshot& lane, const Outl
                              (activation ? std::string(", ") + format_info(activation->own_format).name : "");
     draw_clipped_text(draw, ImVec2(min.x + theme.px(8), y), max.x - min.x - theme.px(12), theme.text_dim,
                       what);
-    float x = max.x + theme.px(8);
-    const float top = y - line - theme.px(3), below = y + theme.px(1);
-    if (activation) {
-        const float end =
-            draw_tensor(context, lane, node.output, ProbeKind::activation, "fwd", ImVec2(x, top));
-        float other = end;
-        if (find_probe(lane, node.output, ProbeKind::activation_gradient))
-            other = draw_tensor(context, lane, node.output, ProbeKind::activation_gradient, "bwd",
-                                ImVec2(x, below));
-        x = std::max(end, other);
-    }
-    float lower = x;
-    for (std::size_t i = 0; i < node.parameters.size(); ++i) {
-        const std::string& name = node.parameters[i];
-        const std::size_t dot = name.rfind('.');
-        const std::string label = "d " + (dot == std::string::npos ? name : name.substr(dot + 1));
-        // Two rows, so that a recurrent layer's four fit.
-        float& at = i % 2 == 0 ? x : lower;
-        at = draw_tensor(context, lane, name, ProbeKind::weight_gradient, label,
-                         ImVec2(at, i % 2 == 0 ? top : below));
+    const float left = max.x + theme.px(8), height = pair_height(theme);
+    const std::vector<TensorPair> pairs = pairs_of(lane, node);
+    const std::vector<ImVec2> places = place_pairs(theme, lane, pairs, rows.right - left, height);
+    const float top = y - (places.empty() ? 0.0f : (places.back().y + height) * 0.5f);
+    for (std::size_t i = 0; i < pairs.size(); ++i)
+        for (std::size_t below = 0; below < pairs[i].size(); ++below)
+            draw_tensor(
+                context, lane, pairs[i][below],
+                ImVec2(left + places[i].x, top + places[i].y + static_cast<float>(below) * height * 0.5f));
+}
+
+/// Rows as high as what stands beside each node needs.
+void place_rows(const Theme& theme, const LaneSnapshot& lane, const std::vector<OutlineNode>& outline,
+                Rows& rows) {
+    const float height = pair_height(theme);
+    for (const OutlineNode& node : outline) {
+        const std::vector<ImVec2> places =
+            place_pairs(theme, lane, pairs_of(lane, node), rows.right - rows.box_right - theme.px(8), height);
+        const float below = places.empty() ? 0.0f : places.back().y;
+        rows.ends.push_back((rows.ends.empty() ? 0.0f : rows.ends.back()) + below + height + theme.px(18));
     }
 }
 
 void draw_graph(const PanelContext& context, const LaneSnapshot& lane,
                 const std::vector<OutlineNode>& outline) {
     const Theme& theme = context.theme;
-    compat::begin_child("graph", ImVec2(0, 0), compat::ChildBorder::none,
-                        ImGuiWindowFlags_HorizontalScrollbar);
+    compat::begin_child("graph", ImVec2(0, 0), compat::ChildBorder::none);
     const ImVec2 origin = ImGui::GetCursorScreenPos();
     const float width = ImGui::GetContentRegionAvail().x, line = ImGui::GetTextLineHeight();
     bool has_detours = false;
@@ -224,8 +277,9 @@ void draw_graph(const PanelContext& context, const LaneSnapshot& lane,
     Rows rows;
     rows.left = origin.x + (has_detours ? theme.px(34) : theme.px(4));
     rows.top = origin.y;
-    rows.height = 2 * line + theme.px(26);
+    rows.right = origin.x + width;
     rows.box_right = rows.left + std::min(longest + theme.px(18), width * 0.45f);
+    place_rows(theme, lane, outline, rows);
     const float half = line + theme.px(4);
     for (std::size_t i = 0; i < outline.size(); ++i) {
         for (const int source : outline[i].sources) {
@@ -234,18 +288,18 @@ void draw_graph(const PanelContext& context, const LaneSnapshot& lane,
             const ImU32 colour = gradient ? worst_colour(theme, *gradient) : theme.text_dim;
             const Format format = gradient ? gradient->own_format : lane.techniques.storage;
             const int skipped = static_cast<int>(i) - source - 1;
-            draw_edge(theme, rows, source, static_cast<int>(i), colour, format, half,
+            draw_edge(theme, rows, static_cast<std::size_t>(source), i, colour, format, half,
                       theme.px(10) + theme.px(4) * static_cast<float>(std::min(skipped, 5)));
         }
     }
     for (std::size_t i = 0; i < outline.size(); ++i) {
-        ImGui::SetCursorScreenPos(ImVec2(origin.x, rows.middle(static_cast<int>(i)) - half));
+        ImGui::SetCursorScreenPos(ImVec2(origin.x, rows.top + rows.start(i)));
         // What is scrolled out of sight is not drawn.
-        if (ImGui::IsRectVisible(ImVec2(1, 2 * half)))
-            draw_node(context, lane, outline[i], rows, static_cast<int>(i), half);
+        if (ImGui::IsRectVisible(ImVec2(1, rows.ends[i] - rows.start(i))))
+            draw_node(context, lane, outline[i], rows, i, half);
     }
     ImGui::SetCursorScreenPos(origin);
-    ImGui::Dummy(ImVec2(1, rows.height * static_cast<float>(outline.size())));
+    ImGui::Dummy(ImVec2(1, rows.ends.empty() ? 1.0f : rows.ends.back()));
     ImGui::EndChild();
 }
 
@@ -256,12 +310,13 @@ void draw_network_panel(const PanelContext& context) {
     const LaneSnapshot* lane = lane_to_show(theme, context.ui, context.snapshot);
     if (!lane || !context.snapshot.outline) return;
     draw_lane_choice(theme, context.ui, context.snapshot, *lane, "network");
+    const std::string step = lane->probe_step < 0 ? "-" : count_text(lane->probe_step);
     const std::string caption =
-        "from the batch (top) to the loss; each tensor with its worst class in % of non-zero, as counted at "
-        "step " +
-        (lane->probe_step < 0 ? std::string("-") : count_text(lane->probe_step)) +
-        "; lines: the gradient between two nodes, thick where stored in FP32. Click: select, double click: "
-        "its histogram";
+        "fwd: a layer's output, bwd: its gradient, d: a parameter's gradient, each with its worst class (F "
+        "flushed, S subnormal, O not finite) in % of its non-zero elements, step " +
+        step +
+        "; from the batch (top) to the loss. Lines: the gradient between two nodes, thick where stored in "
+        "FP32. Click: select, double click: its histogram";
     caption_line(theme, caption);
     const SearchAsk ask = draw_precision_search(theme, context.ui, context.snapshot, *lane);
     if (ask.cancel) context.commands.send(CancelCommand{});

@@ -85,7 +85,7 @@ std::string backoff_sentence(const Theme& theme, const OverflowReport& report) {
            (report.halvings == 1 ? std::string("once") : std::to_string(report.halvings) + " times") +
            ", to " + scale_label(theme, std::ldexp(report.loss_scale, -report.halvings)) +
            ", would have sufficed (measured): the largest |g x S| is " +
-           number_text(report.largest_gradient, 4) + " then.";
+           number_text(report.largest_gradient, report.largest_gradient < 1e5 ? 5 : 4) + " then.";
 }
 
 /// "[2, 5, 7, 3]": an element's place in its tensor.
@@ -122,6 +122,16 @@ void draw_elements(const PanelContext& context, const OverflownTensor& tensor, c
     context.ui.probe.value(id + "/elements", all);
 }
 
+/// Side by side, and on a line of its own what does not fit: a number is not torn in two.
+void draw_parts(const Theme& theme, const std::vector<std::string>& parts) {
+    ImGui::Indent(theme.px(10));
+    for (std::size_t index = 0; index < parts.size(); ++index) {
+        if (index > 0) flow_to(ImGui::CalcTextSize(parts[index].c_str()).x);
+        wrapped_dim_text(theme, parts[index].c_str());
+    }
+    ImGui::Unindent(theme.px(10));
+}
+
 /// Every tensor that is not finite, in the order in which they were made.
 void draw_tensors(const PanelContext& context, const OverflowReport& report) {
     const Theme& theme = context.theme;
@@ -133,17 +143,14 @@ void draw_tensors(const PanelContext& context, const OverflowReport& report) {
         const auto percent = [&](std::uint64_t part) {
             return percent_text(percent_of(part, tensor.counts.count())) + "%";
         };
-        std::string line = "   inf " + count_text(static_cast<std::int64_t>(tensor.counts.inf)) + " (" +
-                           percent(tensor.counts.inf) + "), NaN " +
-                           count_text(static_cast<std::int64_t>(tensor.counts.nan)) + " (" +
-                           percent(tensor.counts.nan) + ")";
+        const std::string line = "inf " + count_text(static_cast<std::int64_t>(tensor.counts.inf)) + " (" +
+                                 percent(tensor.counts.inf) + "), NaN " +
+                                 count_text(static_cast<std::int64_t>(tensor.counts.nan)) + " (" +
+                                 percent(tensor.counts.nan) + ")";
+        std::vector<std::string> parts{line};
         if (tensor.max_abs > 0)
-            line += ", largest computed " + number_text(static_cast<double>(tensor.max_abs), 3);
-        ImGui::PushTextWrapPos(0);
-        ImGui::PushStyleColor(ImGuiCol_Text, theme.text_dim);
-        ImGui::TextUnformatted(line.c_str());
-        ImGui::PopStyleColor();
-        ImGui::PopTextWrapPos();
+            parts.push_back("largest computed " + number_text(static_cast<double>(tensor.max_abs), 3));
+        draw_parts(theme, parts);
         const std::string id = "overflow/tensor/" + tensor.tensor + "/" + kind_text(tensor.kind);
         context.ui.probe.value(id, static_cast<double>(tensor.nonfinite()));
         draw_elements(context, tensor, id);
@@ -187,7 +194,7 @@ void draw_overflow_panel(const PanelContext& context) {
             "back to it, beside the run, to find where it began. (The key ] doubles the loss scale.)");
         return;
     }
-    dim_text(theme, "steps with infinite or NaN gradients, newest first; click one to examine it");
+    caption_line(theme, "steps with infinite or NaN gradients, newest first; click one to examine it");
     const float room = ImGui::GetContentRegionAvail().y, row = ImGui::GetTextLineHeight() + theme.px(8);
     const float wanted = row * static_cast<float>(events.size()) + theme.px(4);
     draw_list(context, *lane, events, std::min(wanted, std::max(room * 0.35f, row * 2)));

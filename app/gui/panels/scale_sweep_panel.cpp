@@ -59,7 +59,9 @@ SweepColumns choose_sweep_columns(const Theme& theme, const ScaleSweep& sweep, f
         longest = std::max(longest, ImGui::CalcTextSize(tensor.tensor.c_str()).x);
     const float names = std::min(longest + theme.px(12), width * 0.28f);
     const float numbers = ImGui::CalcTextSize("not finite").x + theme.px(8);
-    return {left + names, left + width - numbers - theme.px(6), left + width - theme.px(4)};
+    // The rows may have a scroll bar.
+    const float right = left + width - ImGui::GetStyle().ScrollbarSize;
+    return {left + names, right - numbers - theme.px(6), right - theme.px(4)};
 }
 
 void draw_tooltip(const PanelContext& context, const SweptTensor& tensor, int exponent) {
@@ -153,11 +155,14 @@ void draw_detail(const PanelContext& context, const SweptTensor& tensor, const S
     const float line = ImGui::GetTextLineHeight();
     const ImVec2 origin = ImGui::GetCursorScreenPos();
     ImDrawList* draw = ImGui::GetWindowDrawList();
-    draw_clipped_text(
-        draw, origin, columns.number - origin.x, theme.text,
-        tensor.tensor +
-            ": F zero, O not finite. Solid: measured. Dashed: what storing the true gradient x S loses; "
-            "above it: lost upstream");
+    const float title = columns.number - origin.x;
+    draw_clipped_text(draw, origin, title, theme.text,
+                      tensor.tensor + ": % F zero, O not finite; solid: measured, dashed: by storing alone");
+    ImGui::Dummy(ImVec2(title, line));
+    item_tooltip(
+        theme,
+        "Solid: measured, of all elements. Dashed: what storing the true gradient x S loses (predicted "
+        "from its counters); what lies between was lost upstream.");
     const ScaleArea area{ImVec2(columns.left, origin.y + line + theme.px(6)),
                          ImVec2(columns.right, origin.y + height - line - theme.px(4))};
     if (area.max.y - area.min.y < theme.px(24)) return;
@@ -210,10 +215,11 @@ void draw_scale_sweep_panel(const PanelContext& context) {
     draw_toolbar(context, *lane);
     const ScaleSweep* sweep = lane->sweep.get();
     if (!sweep || sweep->done == 0) {
-        empty_state(context.theme,
-                    "Which loss scale is right? Press Measure: every scale from 2^-10 to 2^30 is tried on "
-                    "the next batch "
-                    "at the present weights, and each layer's gradient compared with the true one.");
+        const std::string text = "Which loss scale is right? Press Measure: every scale from " +
+                                 context.theme.power_of_two(-10) + " to " + context.theme.power_of_two(30) +
+                                 " is tried on the next batch at the present weights, and each layer's "
+                                 "gradient compared with the true one.";
+        empty_state(context.theme, text.c_str());
         return;
     }
     caption_line(

@@ -89,7 +89,8 @@ std::vector<GridColumn> columns_of(const Theme& theme, const AblationResults& re
                        "value is finite.",
                        "seeds",
                        0});
-    const float arrow = ImGui::GetFontSize() * 0.8f;
+    // What ImGui keeps free beside a title for the arrow of sorting.
+    const float arrow = ImGui::GetFontSize() * 0.65f + ImGui::GetStyle().FramePadding.x + 1;
     for (GridColumn& column : columns) {
         const bool is_chip = column.kind == GridColumn::Kind::chip;
         column.width = is_chip ? theme.px(44) : ImGui::CalcTextSize(column.title.c_str()).x + arrow;
@@ -240,7 +241,7 @@ void draw_ablation_grid(const Theme& theme, UiState& ui, const AblationResults& 
                                        ImGuiTableFlags_BordersInnerH | ImGuiTableFlags_RowBg |
                                        ImGuiTableFlags_NoSavedSettings | ImGuiTableFlags_SizingFixedFit;
     // Another set of columns is another table to ImGui.
-    ImGui::PushStyleVar(ImGuiStyleVar_CellPadding, ImVec2(theme.px(3), ImGui::GetStyle().CellPadding.y));
+    ImGui::PushStyleVar(ImGuiStyleVar_CellPadding, ImVec2(theme.px(2), ImGui::GetStyle().CellPadding.y));
     ImGui::PushID(static_cast<int>(columns.size()));
     if (ImGui::BeginTable("ablation_grid", static_cast<int>(columns.size()), kFlags, ImVec2(0, height))) {
         // What tells rows apart stays in sight where it leaves room for the rest.

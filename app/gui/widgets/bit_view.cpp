@@ -76,7 +76,7 @@ float draw_bits(ImDrawList* draw, const Theme& theme, Format format, float value
     const int bits = 1 + info.exponent_bits + info.mantissa_bits;
     constexpr float kBitsOfFp32 = 32;
     const float gap = theme.px(4), start = at.x;
-    const float width = std::clamp((room - 2 * gap) / kBitsOfFp32, theme.px(3), theme.px(9));
+    const float width = std::clamp((room - 2 * gap) / kBitsOfFp32, theme.px(2), theme.px(9));
     if (theme.mono_font) compat::push_font(theme.mono_font);
     for (int bit = 0; bit < bits; ++bit) {
         const bool is_exponent = bit >= 1 && bit <= info.exponent_bits;

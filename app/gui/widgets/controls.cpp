@@ -44,6 +44,10 @@ void draw_letter(ImDrawList* draw, ImVec2 min, ImVec2 max, char letter, ImU32 co
 
 void help_marker(const Theme& theme, const char* text) {
     ImGui::SameLine(0, theme.px(4));
+    help_mark(theme, text);
+}
+
+void help_mark(const Theme& theme, const char* text) {
     ImGui::PushStyleColor(ImGuiCol_Text, with_opacity(theme.text_dim, 0.75f));
     ImGui::TextUnformatted("(?)");
     ImGui::PopStyleColor();
@@ -116,10 +120,33 @@ void wrapped_dim_text(const Theme& theme, const char* text) {
     ImGui::PopStyleColor();
 }
 
+namespace {
+
+/// The last blank before which a line of `text` fits into `width`; the end where all of it does, or where
+/// nothing does.
+std::size_t end_of_line(const std::string& text, float width) {
+    const auto fits = [&](std::size_t end) {
+        return ImGui::CalcTextSize(text.data(), text.data() + end).x <= width;
+    };
+    if (fits(text.size())) return text.size();
+    for (std::size_t blank = text.rfind(' '); blank != std::string::npos && blank > 0;
+         blank = text.rfind(' ', blank - 1))
+        if (fits(blank)) return blank;
+    return text.size();
+}
+
+}  // namespace
+
 void caption_line(const Theme& theme, const std::string& text) {
-    const float width = ImGui::GetContentRegionAvail().x;
-    draw_clipped_text(ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(), width, theme.text_dim, text);
-    ImGui::Dummy(ImVec2(width, ImGui::GetTextLineHeight()));
+    constexpr float kRoomForTwo = 14;  // lines
+    const float line = ImGui::GetTextLineHeight();
+    const ImVec2 room = ImGui::GetContentRegionAvail(), at = ImGui::GetCursorScreenPos();
+    const std::size_t first = room.y > kRoomForTwo * line ? end_of_line(text, room.x) : text.size();
+    const std::string_view upper = std::string_view(text).substr(0, first),
+                           lower = std::string_view(text).substr(std::min(first + 1, text.size()));
+    draw_clipped_text(ImGui::GetWindowDrawList(), at, room.x, theme.text_dim, upper);
+    draw_clipped_text(ImGui::GetWindowDrawList(), ImVec2(at.x, at.y + line), room.x, theme.text_dim, lower);
+    ImGui::Dummy(ImVec2(room.x, lower.empty() ? line : 2 * line));
     item_tooltip(theme, text);
 }
 

@@ -14,6 +14,8 @@ namespace halfscope {
 
 /// A dim "(?)" on the same line; hovering shows `text`, wrapped.
 void help_marker(const Theme& theme, const char* text);
+/// The same where the cursor is.
+void help_mark(const Theme& theme, const char* text);
 /// A wrapped tooltip for the last item, also where it is disabled.
 void item_tooltip(const Theme& theme, std::string_view text);
 /// Opens a tooltip window with our wrap width; close with end_tooltip().
@@ -30,7 +32,8 @@ void dim_text(const Theme& theme, const char* text);
 void coloured_text(ImU32 colour, const char* text);
 void mono_text(const Theme& theme, const char* text);
 void wrapped_dim_text(const Theme& theme, const char* text);
-/// A dim line over a panel's picture; where it is cut, hovering shows it whole.
+/// A dim line over a panel's picture, or two where it is too long for one and the panel is high; hovering
+/// shows it whole.
 void caption_line(const Theme& theme, const std::string& text);
 /// What an empty panel says, centred: what it will show and what to do.
 void empty_state(const Theme& theme, const char* text);

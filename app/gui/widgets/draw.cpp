@@ -206,14 +206,28 @@ float draw_clipped_text(ImDrawList* draw, ImVec2 position, float width, ImU32 co
     return std::min(width, end + ImGui::CalcTextSize(kEllipsis).x);
 }
 
+std::string shortened_name(std::string_view name) {
+    const std::size_t dot = name.find('.');
+    if (dot == std::string_view::npos) return std::string(name);
+    const std::size_t number = name.substr(0, dot).find_last_not_of("0123456789") + 1;
+    if (number == dot || number < 2) return std::string(name);
+    return std::string(name.substr(0, 1)) + std::string(name.substr(number));
+}
+
 void draw_name_text(ImDrawList* draw, ImVec2 position, float width, ImU32 colour, std::string_view name) {
     constexpr const char* kEllipsis = "..";
-    std::string shown(name);
+    const bool fits = ImGui::CalcTextSize(name.data(), name.data() + name.size()).x <= width;
+    const std::string whole = fits ? std::string(name) : shortened_name(name);
+    std::string shown = whole;
+    // What has no parts is told apart by its beginning.
+    if (name.find('.') == std::string_view::npos) {
+        draw_clipped_text(draw, position, width, colour, name);
+        return;
+    }
     // Names are ASCII. A third from the front and two thirds from the back: the end is the more telling one.
-    for (std::size_t kept = name.size(); kept > 4 && ImGui::CalcTextSize(shown.c_str()).x > width; --kept) {
+    for (std::size_t kept = whole.size(); kept > 4 && ImGui::CalcTextSize(shown.c_str()).x > width; --kept) {
         const std::size_t front = kept / 3;
-        shown = std::string(name.substr(0, front)) + kEllipsis +
-                std::string(name.substr(name.size() - (kept - front)));
+        shown = whole.substr(0, front) + kEllipsis + whole.substr(whole.size() - (kept - front));
     }
     draw_clipped_text(draw, position, width, colour, shown);
 }

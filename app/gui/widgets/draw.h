@@ -2,6 +2,7 @@
 // No state, no ImGui items.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include <imgui.h>
@@ -29,8 +30,9 @@ void draw_alert_sign(ImDrawList* draw, const Theme& theme, ImVec2 centre, float 
 
 /// Text cut with an ellipsis where it is wider than `width`. Returns the width drawn.
 float draw_clipped_text(ImDrawList* draw, ImVec2 position, float width, ImU32 colour, std::string_view text);
-/// A dotted name ("layer1.0.conv1.weight") cut in its middle where it is too wide: both ends tell names
-/// apart.
+/// "layer1.0.conv1.weight" as "l1.0.conv1.weight": shorter, and still another name than layer2's.
+std::string shortened_name(std::string_view name);
+/// A dotted name, shortened where it is too wide, then cut in its middle: both ends tell names apart.
 void draw_name_text(ImDrawList* draw, ImVec2 position, float width, ImU32 colour, std::string_view name);
 
 }  // namespace halfscope

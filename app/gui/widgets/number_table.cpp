@@ -18,12 +18,13 @@ float mark_width(const Theme& theme, const NumberRow& row) {
     return row.swatch != 0 ? line * 0.7f + theme.px(5) : 0.0f;
 }
 
-/// What the names take, but never so much that no number is left.
-float name_need(const Theme& theme, const std::string& title, const std::vector<NumberRow>& rows,
-                float room) {
+/// What the names take: what the numbers that are always shown leave, at least a third.
+float name_need(const Theme& theme, const std::string& title, const std::vector<NumberRow>& rows, float room,
+                float numbers) {
     float need = text_width(title);
     for (const NumberRow& row : rows) need = std::max(need, mark_width(theme, row) + text_width(row.name));
-    return std::max(1.0f, std::min(need + 2 * ImGui::GetStyle().CellPadding.x, room * 0.34f));
+    return std::max(
+        1.0f, std::min(need + 2 * ImGui::GetStyle().CellPadding.x, std::max(room - numbers, room * 0.34f)));
 }
 
 std::vector<float> column_needs(const Theme& theme, const std::vector<NumberColumn>& columns,
@@ -105,7 +106,10 @@ void draw_number_table(const Theme& theme, UiProbe& probe, const char* id, const
                        const std::vector<NumberColumn>& columns, const std::vector<NumberRow>& rows) {
     const float room = ImGui::GetContentRegionAvail().x;
     const std::vector<float> needs = column_needs(theme, columns, rows);
-    const float names = name_need(theme, name_title, rows, room);
+    float least = 0;
+    for (std::size_t index = 0; index < columns.size(); ++index)
+        least += columns[index].drop_rank == 0 ? needs[index] : 0.0f;
+    const float names = name_need(theme, name_title, rows, room, least);
     const int rank = shown_rank(columns, needs, room - names);
     std::vector<std::size_t> shown;
     for (std::size_t index = 0; index < columns.size(); ++index) {

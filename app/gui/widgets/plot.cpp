@@ -240,8 +240,12 @@ void time_plot(const PlotSpec& spec, const Timeline& timeline, UiState& ui, cons
     const bool is_empty = std::all_of(curves.begin(), curves.end(),
                                       [](const PlotCurve& curve) { return curve.points.empty(); });
     if (is_empty) {
-        ImGui::GetWindowDrawList()->AddText(ImVec2(frame.min.x + theme.px(10), frame.min.y + theme.px(8)),
-                                            theme.text_dim, spec.empty_text);
+        const ImVec2 at(frame.min.x + theme.px(10), frame.min.y + theme.px(8));
+        const float wrapped = std::max(frame.max.x - theme.px(6) - at.x, theme.px(40));
+        ImGui::GetWindowDrawList()->AddText(ImGui::GetFont(), ImGui::GetFontSize(), at, theme.text_dim,
+                                            spec.empty_text, nullptr, wrapped);
+        const ImVec2 size = ImGui::CalcTextSize(spec.empty_text, nullptr, false, wrapped);
+        ui.probe.rectangle(spec.id + "/empty", at, ImVec2(at.x + size.x, at.y + size.y));
     }
     if (is_pointed_at && state.drag == PlotState::Drag::none && !is_empty) {
         const double step = std::round(frame.step_at(ImGui::GetIO().MousePos.x));

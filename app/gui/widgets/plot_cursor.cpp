@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gui/imgui_compat.h"
 #include "gui/widgets/controls.h"
 
 namespace halfscope {
@@ -27,25 +28,42 @@ std::vector<CursorLine> lines_at(const PlotSpec& spec, const std::vector<PlotCur
     return lines;
 }
 
-/// One below the other where there is room, else side by side; beside the line where it leaves room.
-void draw_lines(const PlotFrame& frame, const std::vector<CursorLine>& lines, float x, const Theme& theme) {
-    ImDrawList* draw = ImGui::GetWindowDrawList();
-    const float line = ImGui::GetTextLineHeight(), gap = theme.px(8);
-    const bool stacked = line * static_cast<float>(lines.size()) + theme.px(4) < frame.height();
+bool is_stacked(const PlotFrame& frame, const std::vector<CursorLine>& lines, const Theme& theme) {
+    return ImGui::GetTextLineHeight() * static_cast<float>(lines.size()) + theme.px(4) < frame.height();
+}
+
+float width_of(const std::vector<CursorLine>& lines, bool stacked, float gap) {
     float width = 0;
     for (const CursorLine& one : lines) {
         const float text = ImGui::CalcTextSize(one.text.c_str()).x;
         width = stacked ? std::max(width, text) : width + text + gap;
     }
+    return width;
+}
+
+/// One below the other where there is room, else side by side; beside the line where it leaves room, never
+/// out of the plot, and small where it would be wider than that.
+void draw_lines(const PlotFrame& frame, const PlotSpec& spec, const std::vector<CursorLine>& lines, float x,
+                UiState& ui, const Theme& theme) {
+    ImDrawList* draw = ImGui::GetWindowDrawList();
+    const float gap = theme.px(8);
+    const bool stacked = is_stacked(frame, lines, theme);
+    const bool is_wide = width_of(lines, stacked, gap) > frame.width() - theme.px(6);
+    ImFont* const small = is_wide ? theme.small_font : nullptr;
+    if (small) compat::push_font(small);
+    const float line = ImGui::GetTextLineHeight(), width = width_of(lines, stacked, gap);
     const float height = stacked ? line * static_cast<float>(lines.size()) : line;
     const bool fits_right = x + width + theme.px(12) < frame.max.x;
-    ImVec2 at(fits_right ? x + theme.px(6) : x - theme.px(6) - width, frame.min.y + theme.px(2));
+    const float left = fits_right ? x + theme.px(6) : x - theme.px(6) - width;
+    ImVec2 at(std::max(left, frame.min.x + theme.px(3)), frame.min.y + theme.px(2));
+    ui.probe.rectangle(spec.id + "/cursor", at, ImVec2(at.x + width, at.y + height));
     draw->AddRectFilled(ImVec2(at.x - theme.px(3), at.y), ImVec2(at.x + width + theme.px(3), at.y + height),
                         with_opacity(theme.plot_background, 0.85f));
     for (const CursorLine& one : lines) {
         draw->AddText(at, theme.lane(one.lane_id).colour, one.text.c_str());
         stacked ? at.y += line : at.x += ImGui::CalcTextSize(one.text.c_str()).x + gap;
     }
+    if (small) ImGui::PopFont();
 }
 
 }  // namespace
@@ -69,7 +87,7 @@ void draw_plot_cursor(const PlotFrame& frame, const PlotSpec& spec, const std::v
     ui.probe.value(spec.id + "/cursor", step);
     if (place == CursorPlace::under_mouse) return;
     const std::vector<CursorLine> lines = lines_at(spec, curves, *ui.hovered_step, ui, theme);
-    if (!lines.empty()) draw_lines(frame, lines, x, theme);
+    if (!lines.empty()) draw_lines(frame, spec, lines, x, ui, theme);
 }
 
 }  // namespace halfscope

@@ -103,8 +103,8 @@ float symbol_y(const PlotFrame& frame, const PlotMark& mark, const std::vector<P
     return frame.min.y;
 }
 
-/// A toggle's line with its label, which moves to the line's left near the right edge and is left out where
-/// the one before is in its way. Returns whether the mouse is at it.
+/// A toggle's line with its label, which moves to the line's left near the right edge and is left out in a
+/// low plot and where the one before is in its way. Returns whether the mouse is at it.
 bool draw_toggle(const PlotFrame& frame, const PlotMark& mark, const Theme& theme, float& free_from) {
     ImDrawList* draw = ImGui::GetWindowDrawList();
     const float x = frame.x(static_cast<double>(mark.step));
@@ -117,7 +117,8 @@ bool draw_toggle(const PlotFrame& frame, const PlotMark& mark, const Theme& them
     const float width = ImGui::CalcTextSize(mark.label.c_str()).x;
     const float room = frame.max.x - x - theme.px(8);
     const float left = room > std::min(width, theme.px(60)) ? x + theme.px(7) : x - theme.px(7) - width;
-    if (left >= free_from && left > frame.min.x) {
+    const bool is_low = frame.height() < 8 * ImGui::GetTextLineHeight();  // it would lie on the curves
+    if (!is_low && left >= free_from && left > frame.min.x) {
         draw_clipped_text(draw, ImVec2(left, frame.min.y + theme.px(1)), frame.max.x - left, colour,
                           mark.label);
         free_from = left + width + theme.px(8);

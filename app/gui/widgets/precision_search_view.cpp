@@ -8,7 +8,6 @@
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
 #include "gui/widgets/lane_choice.h"
-#include "gui/widgets/sweep_plot.h"
 
 namespace halfscope {
 namespace {
@@ -57,6 +56,7 @@ std::string result_text(const PrecisionSearch& search) {
 }
 
 void draw_threshold(const Theme& theme, UiState& ui) {
+    ImGui::AlignTextToFramePadding();
     dim_text(theme, "gradient error at most");
     ImGui::SameLine();
     ImGui::SetNextItemWidth(ImGui::CalcTextSize("0.01%").x + 2 * ImGui::GetFrameHeight());
@@ -128,31 +128,44 @@ void draw_error_bar(const Theme& theme, const PrecisionSearch& search, const Sea
     draw->AddLine(ImVec2(x, min.y - theme.px(2)), ImVec2(x, max.y + theme.px(2)), theme.text, theme.px(1.5f));
 }
 
+/// In the unit of the threshold.
+std::string move_error_text(double error) {
+    return std::isfinite(error) ? number_text(100.0 * error, 3) + "%" : "not finite";
+}
+
+std::string numbers_text(const SearchMove& move) {
+    return move_error_text(move.worst_error) + ", " + std::to_string(move.above) + " above, " +
+           bytes_text(move.bytes);
+}
+
 void draw_move(const Theme& theme, UiState& ui, const PrecisionSearch& search, std::size_t index) {
     const SearchMove& move = search.moves[index];
     const float line = ImGui::GetTextLineHeight(), width = ImGui::GetContentRegionAvail().x;
     const ImVec2 at = ImGui::GetCursorScreenPos();
     ImGui::Dummy(ImVec2(width, line + theme.px(3)));
-    const float numbers = ImGui::CalcTextSize("not finite, 99 above, 1000.0 MiB").x + theme.px(12);
-    const float name = std::min(width * 0.36f, std::max(theme.px(90), width - numbers - theme.px(60)));
+    float numbers = 0;
+    for (const SearchMove& other : search.moves)
+        numbers = std::max(numbers, ImGui::CalcTextSize(numbers_text(other).c_str()).x + theme.px(12));
+    // Bars where there is room for them; else the names have it.
+    const bool has_bars = width * 0.64f - numbers > theme.px(40);
+    const float name = has_bars ? width * 0.36f : std::max(theme.px(90), width - numbers);
     ImDrawList* draw = ImGui::GetWindowDrawList();
     draw_clipped_text(draw, at, name - theme.px(6), theme.text, move_text(search, move));
     const float right = at.x + width - numbers;
-    if (right > at.x + name + theme.px(20)) {
+    if (has_bars) {
         draw_error_bar(theme, search, move, ImVec2(at.x + name, at.y + theme.px(3)),
                        ImVec2(right, at.y + line - theme.px(1)));
     }
-    const std::string text = sweep_error_text(move.worst_error) + ", " + std::to_string(move.above) +
-                             " above, " + bytes_text(move.bytes);
     draw_clipped_text(draw, ImVec2(std::max(right, at.x + name) + theme.px(8), at.y), numbers,
-                      move.above > 0 ? theme.error : theme.text, text);
+                      move.above > 0 ? theme.error : theme.text, numbers_text(move));
     const std::string id = "network/move/" + std::to_string(index);
     ui.probe.value(id, move.worst_error);
     ui.probe.value(id + "/text", move_text(search, move));
+    ui.probe.value(id + "/numbers", numbers_text(move));
     if (!ImGui::IsItemHovered()) return;
     begin_tooltip(theme);
     ImGui::Text("%s: worst relative error %s", move_text(search, move).c_str(),
-                sweep_error_text(move.worst_error).c_str());
+                move_error_text(move.worst_error).c_str());
     ImGui::Text("%zu of %zu weight gradients above %s", move.above, search.tensors.size(),
                 threshold_text(search.threshold).c_str());
     ImGui::Text("%s that the lane takes", bytes_text(move.bytes).c_str());
@@ -187,10 +200,14 @@ SearchAsk draw_precision_search(const Theme& theme, UiState& ui, const Snapshot&
                           .c_str());
         ImGui::PopTextWrapPos();
         if (reached) {
-            const bool is_taken = technique_value(lane.techniques, "keep_fp32") == value;
+            Techniques wanted = lane.techniques;
+            set_technique(wanted, "keep_fp32", value);  // the order of names is its own
+            const bool is_taken = wanted.keep_fp32 == lane.techniques.keep_fp32;
+            const char* label = is_taken ? "They are kept" : "Keep them in FP32";
             ImGui::BeginDisabled(is_taken);
-            if (ImGui::SmallButton(is_taken ? "They are kept" : "Keep them in FP32")) ask.keep = value;
+            if (ImGui::SmallButton(label)) ask.keep = value;
             ImGui::EndDisabled();
+            ui.probe.value("network/keep_found", label);
             ui.probe.item("network/keep_found");
             item_tooltip(theme,
                          "Sets the technique keep_fp32 = " + value + " for this lane. It can be undone.");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gui/imgui_compat.h"
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
 
@@ -31,7 +32,14 @@ void row_label(const Theme& theme, std::string_view text, ImU32 colour, const st
     ImGui::Dummy(ImVec2(std::min(needed, room), ImGui::GetFrameHeight()));
     item_tooltip(theme, needed > room ? help : std::string());
     const float baseline = at.y + ImGui::GetStyle().FramePadding.y;
-    draw_clipped_text(ImGui::GetWindowDrawList(), ImVec2(at.x, baseline), room, colour, text);
+    // Smaller before it is cut.
+    ImFont* const small = needed > room ? theme.small_font : nullptr;
+    const float below = ImGui::GetTextLineHeight();
+    if (small) compat::push_font(small);
+    draw_clipped_text(ImGui::GetWindowDrawList(),
+                      ImVec2(at.x, baseline + (below - ImGui::GetTextLineHeight()) * 0.5f), room, colour,
+                      text);
+    if (small) ImGui::PopFont();
     help_marker(theme, help.c_str());
     ImGui::SameLine(start + width);
 }

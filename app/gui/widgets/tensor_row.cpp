@@ -97,10 +97,13 @@ void draw_nonfinite(ImDrawList* draw, const Theme& theme, const ClassCounts& cou
 RowColumns choose_columns(float width, float longest_name, ProbeKind kind, const Theme& theme) {
     RowColumns columns;
     // As wide as the names need, but histograms come first.
-    columns.name =
-        std::clamp(longest_name + theme.px(12), theme.px(78), std::max(theme.px(78), width * 0.3f));
-    columns.number = theme.px(47);
     columns.all_bands = width >= theme.px(470);
+    // Two columns of numbers leave room for names that can be told apart.
+    const float share = columns.all_bands ? 0.3f : 0.37f;
+    columns.name =
+        std::clamp(longest_name + theme.px(12), theme.px(78), std::max(theme.px(78), width * share));
+    columns.short_names = longest_name > columns.name - theme.px(8);
+    columns.number = theme.px(columns.all_bands ? 47 : 42);
     columns.zeros = width >= theme.px(540);
     columns.errors = kind == ProbeKind::weight_gradient && width >= theme.px(640);
     columns.swallowed = kind == ProbeKind::update;
@@ -126,9 +129,11 @@ void draw_all_zero(ImDrawList* draw, const Theme& theme, const Probe& probe, con
                    float top, float bottom) {
     if (!is_all_zero(probe)) return;
     const bool is_lost = is_gradient(probe.kind);
-    const char* text = is_lost ? "all zero: nothing arrives here any more" : "all zero";
+    const float room = axis.right - axis.left - theme.px(8);
+    constexpr const char* kLost = "all zero: nothing arrives here any more";
+    const char* text = is_lost && ImGui::CalcTextSize(kLost).x <= room ? kLost : "all zero";
     const float middle = (top + bottom - ImGui::GetTextLineHeight()) * 0.5f;
-    draw_clipped_text(draw, ImVec2(axis.left + theme.px(6), middle), axis.right - axis.left - theme.px(8),
+    draw_clipped_text(draw, ImVec2(axis.left + theme.px(6), middle), room,
                       is_lost ? theme.error : theme.text_dim, text);
 }
 
@@ -161,7 +166,8 @@ void draw_tensor_row(ImDrawList* draw, const Theme& theme, const Probe& probe, c
     if (alarming) draw->AddRectFilled(min, max, with_opacity(theme.band(Band::flushed).solid, 0.08f));
     if (alarming && theme.bold_font) compat::push_font(theme.bold_font);
     draw_name_text(draw, ImVec2(min.x + theme.px(4), middle), columns.name - theme.px(8),
-                   alarming ? theme.band(Band::flushed).solid : theme.text, probe.tensor);
+                   alarming ? theme.band(Band::flushed).solid : theme.text,
+                   columns.short_names ? shortened_name(probe.tensor) : probe.tensor);
     if (alarming && theme.bold_font) ImGui::PopFont();
     draw_bands(draw, theme, axis, edges, min.y, max.y - 1);
     draw->PushClipRect(ImVec2(axis.left, min.y), ImVec2(axis.right, max.y), true);

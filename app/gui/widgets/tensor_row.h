@@ -14,12 +14,13 @@ namespace halfscope {
 
 /// How wide the parts of all rows are, so that their axes and columns align.
 struct RowColumns {
-    float name = 0;          ///< width of the names
-    float number = 0;        ///< width of one column of numbers
-    bool all_bands = false;  ///< F, S, N and O, else F and O alone
-    bool zeros = false;      ///< share of true zeros
-    bool errors = false;     ///< relative error and cosine against the shadow pass
-    bool swallowed = false;  ///< share of swallowed updates
+    float name = 0;            ///< width of the names
+    bool short_names = false;  ///< all of them as shortened_name(), because one is too wide
+    float number = 0;          ///< width of one column of numbers
+    bool all_bands = false;    ///< F, S, N and O, else F and O alone
+    bool zeros = false;        ///< share of true zeros
+    bool errors = false;       ///< relative error and cosine against the shadow pass
+    bool swallowed = false;    ///< share of swallowed updates
     int count() const {
         return (all_bands ? 4 : 2) + (zeros ? 1 : 0) + (errors ? 2 : 0) + (swallowed ? 1 : 0);
     }
