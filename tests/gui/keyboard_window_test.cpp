@@ -28,10 +28,10 @@ TEST(KeyboardWindow, ReachesPanelsTabsAndControls) {
     NEEDS_A_WINDOW();
     DrivenWindow window(small_spiral({"--paused"}));
     window.key("2");  // the lane mixed
-    const std::vector<std::string> in_order{"scenario",   "lanes",       "techniques", "loss",
-                                            "validation", "loss_scale",  "model_view", "gradients",
-                                            "staircase",  "scale_sweep", "microscope", "overflow",
-                                            "alerts",     "accumulator", "network",    "comparison"};
+    const std::vector<std::string> in_order{
+        "scenario",   "lanes",       "techniques", "loss",        "validation", "loss_scale",
+        "model_view", "gradients",   "staircase",  "scale_sweep", "microscope", "overflow",
+        "alerts",     "accumulator", "network",    "ablation",    "comparison"};
     for (const std::string& panel : in_order) {
         window.key("ctrl+Tab");
         window.wait_value("keyboard/panel", panel);
