@@ -130,7 +130,9 @@ void draw_error_bar(const Theme& theme, const PrecisionSearch& search, const Sea
 
 /// In the unit of the threshold.
 std::string move_error_text(double error) {
-    return std::isfinite(error) ? number_text(100.0 * error, 3) + "%" : "not finite";
+    if (!std::isfinite(error)) return "not finite";
+    const double percent = 100.0 * error;
+    return (percent < 1000 ? number_text(percent, 3) : count_text(std::llround(percent))) + "%";
 }
 
 std::string numbers_text(const SearchMove& move) {
