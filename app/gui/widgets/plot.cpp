@@ -244,8 +244,8 @@ void time_plot(const PlotSpec& spec, const Timeline& timeline, UiState& ui, cons
         const float wrapped = std::max(frame.max.x - theme.px(6) - at.x, theme.px(40));
         ImGui::GetWindowDrawList()->AddText(ImGui::GetFont(), ImGui::GetFontSize(), at, theme.text_dim,
                                             spec.empty_text, nullptr, wrapped);
-        const ImVec2 size = ImGui::CalcTextSize(spec.empty_text, nullptr, false, wrapped);
-        ui.probe.rectangle(spec.id + "/empty", at, ImVec2(at.x + size.x, at.y + size.y));
+        const ImVec2 extent = ImGui::CalcTextSize(spec.empty_text, nullptr, false, wrapped);
+        ui.probe.rectangle(spec.id + "/empty", at, ImVec2(at.x + extent.x, at.y + extent.y));
     }
     if (is_pointed_at && state.drag == PlotState::Drag::none && !is_empty) {
         const double step = std::round(frame.step_at(ImGui::GetIO().MousePos.x));
