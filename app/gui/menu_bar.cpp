@@ -13,13 +13,19 @@ namespace {
 
 void draw_file_menu(UiState& ui) {
     if (!begin_menu(ui, "File")) return;
-    if (ImGui::MenuItem("Open data or scenario...", "Ctrl O")) ui.dialogs.open_data = true;
+    if (ImGui::MenuItem("Open data, scenario or recipe...", "Ctrl O")) ui.dialogs.open_data = true;
+    ui.probe.item("menu/open_data");
     if (ImGui::MenuItem("Open checkpoint...")) ui.dialogs.open_checkpoint = true;
     ui.probe.item("menu/open_checkpoint");
     if (ImGui::MenuItem("Open tensors...")) ui.dialogs.open_tensors = true;
     ui.probe.item("menu/open_tensors");
     if (ImGui::MenuItem("Save checkpoint...", "Ctrl S")) ui.dialogs.save_checkpoint = true;
     ui.probe.item("menu/save_checkpoint");
+    if (ImGui::MenuItem("Save recipe...")) {
+        ui.dialogs.save_recipe = true;
+        ui.dialogs.recipe_path.clear();
+    }
+    ui.probe.item("menu/save_recipe");
     ImGui::Separator();
     if (ImGui::MenuItem("Screenshot", "F2")) ui.requests.screenshot = true;
     if (ImGui::MenuItem("Export all curves as CSV")) ui.requests.export_history = true;
