@@ -26,7 +26,7 @@ const char* const kTrainFooter =
            against fp16), scale (the loss scale in the values), inf_incoming, min_abs, max_abs,
            exponents [[e, n], ...], swallowed (updates only, else null), relative_error and cosine against the
            shadow pass (null: not measured)
-  event    step, lane, event (toggle, growth, backoff, skip, nan, message), detail
+  event    step, lane, event (toggle, growth, backoff, skip, nan, lane, message), detail
   summary  last, also after Ctrl-C: each lane's steps, skipped, final_loss, validation_loss, metric_name,
            metric, steps_per_second, bytes by category, signature (a hash of all weights)
 
@@ -39,6 +39,10 @@ takes names without a lane. Running statistics of batch norm are saved too; --we
 events. It is written at the end, also after Ctrl-C, and with --checkpoint-every N each N steps. --resume goes on from
 it, and what follows is bit for bit what would have followed; --steps then counts from the beginning of the run. Other
 options need not be given again, and must not contradict it. The window opens the same files.
+
+--recipe makes a run of the window again from the file that File > Save recipe... wrote: scenario, settings, seed, first
+lanes, and every change at its step, on the CPU with the same bits. Without --steps it ends where the recipe was saved.
+--save-recipe writes one at the end. It is a text; the head of engine/session/recipe.h says what may stand in it.
 
 Exit codes: 0 done, 2 bad usage or input, 3 no such device, 130 interrupted.)";
 
@@ -53,6 +57,29 @@ void resume(const TrainText& text, TrainOptions& options) {
     options.resume = read_checkpoint(text.resume);
     options.experiment =
         parse_resumed_options(text.experiment, check_checkpoint(*options.resume), text.resume);
+}
+
+/// A recipe says what is trained; how, where and with what beside it stays the command line's.
+void follow_recipe(const TrainText& text, TrainOptions& options) {
+    const ExperimentText& given = text.experiment;
+    const std::vector<std::pair<const char*, bool>> said{
+        {"--scenario", !given.scenario.empty()}, {"--lane", !given.lanes.empty()},
+        {"--set", !given.settings.empty()},      {"--seed", !given.seed.empty()},
+        {"--text", !given.text.empty()},         {"--images", !given.images.empty()},
+        {"--labels", !given.labels.empty()},     {"--weights", !text.weights.empty()},
+        {"--resume", !text.resume.empty()}};
+    for (const auto& [option, is_given] : said) {
+        if (!is_given) continue;
+        throw InputError(std::string(option) + " contradicts --recipe '" + text.recipe +
+                         "', which says what is trained; leave one of them out");
+    }
+    options.recipe = read_recipe(text.recipe);
+    options.recipe_path = text.recipe;
+    ExperimentText named = given;
+    named.scenario = options.recipe->scenario;
+    options.experiment = parse_experiment_options(named);
+    options.experiment.settings = options.recipe->settings;
+    options.experiment.lanes = options.recipe->lanes;
 }
 
 void parse_checkpoint_options(const TrainText& text, TrainOptions& options) {
@@ -97,12 +124,20 @@ void declare_train_options(CLI::App& command, TrainText& text) {
         .add_option("--resume", text.resume,
                     "Go on from a checkpoint; the rest of the options may be left out")
         ->type_name("F");
+    command
+        .add_option("--recipe", text.recipe,
+                    "Make a run again from its recipe: scenario, lanes and every change at its step")
+        ->type_name("F");
+    command.add_option("--save-recipe", text.save_recipe, "Write the run's recipe at the end")
+        ->type_name("F");
     command.footer(kTrainFooter);
 }
 
 TrainOptions parse_train_options(const TrainText& text) {
     TrainOptions options;
-    if (!text.resume.empty()) {
+    if (!text.recipe.empty()) {
+        follow_recipe(text, options);
+    } else if (!text.resume.empty()) {
         resume(text, options);
     } else if (text.experiment.scenario.empty()) {
         throw InputError("--scenario is missing; `halfscope-cli list` names the scenarios");
@@ -123,6 +158,7 @@ TrainOptions parse_train_options(const TrainText& text) {
     options.json_path = text.json;
     options.weights_path = text.weights;
     options.save_path = text.save;
+    options.save_recipe_path = text.save_recipe;
     parse_checkpoint_options(text, options);
     return options;
 }

@@ -15,7 +15,8 @@ namespace halfscope {
 /// The options as typed; empty where not given.
 struct TrainText {
     ExperimentText experiment;
-    std::string steps, probe_every, shadow_every, json, save, weights, checkpoint, checkpoint_every, resume;
+    std::string steps, probe_every, shadow_every, json, save, weights, checkpoint, checkpoint_every, resume,
+        recipe, save_recipe;
 };
 
 /// Declares the options on the subcommand; `text` must outlive it.

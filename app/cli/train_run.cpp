@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "backend/device_error.h"
@@ -12,6 +13,7 @@
 #include "program/exit_codes.h"
 #include "program/interrupt.h"
 #include "session/checkpoint.h"
+#include "session/recipe_player.h"
 #include "session/session.h"
 #include "train/input_error.h"
 #include "train/tensor_files.h"
@@ -48,14 +50,16 @@ class TrainRun {
           experiment_(*owned_),
           progress_(std::move(progress)),
           timeline_(timeline),
-          steps_(options.steps.value_or(schedule_steps(experiment_.workload()))),
+          steps_(options.steps.value_or(own_steps(options))),
           probe_every_(options.probe_every.value_or(options.json_path.empty() ? 0 : kDefaultProbeEvery)),
           shadow_every_(options.shadow_every.value_or(options.json_path.empty() ? 0 : kDefaultShadowEvery)),
           times_(experiment_.lanes().size()),
           json_path_(options.json_path),
           save_path_(options.save_path),
           checkpoint_path_(options.checkpoint_path),
-          checkpoint_every_(options.checkpoint_every) {
+          checkpoint_every_(options.checkpoint_every),
+          save_recipe_path_(options.save_recipe_path),
+          recipe_steps_(options.recipe ? options.recipe->steps : 0) {
         if (experiment_.next_step() > steps_) {
             throw InputError(
                 "--steps " + std::to_string(steps_) + ": the checkpoint has done " +
@@ -66,8 +70,20 @@ class TrainRun {
         if (!options.weights_path.empty()) load_weights(options.weights_path);
         if (!save_path_.empty()) check_named_values_target(save_path_, saved_names());
         if (!checkpoint_path_.empty()) check_checkpoint_target(checkpoint_path_, experiment_);
+        if (!save_recipe_path_.empty()) check_recipe_target(save_recipe_path_, recipe());
         // After everything else was found right, so that a mistake does not empty an earlier recording.
         if (!json_path_.empty()) json_ = std::make_unique<JsonLines>(json_path_);
+    }
+
+    /// Makes these changes on the way.
+    void follow(const std::vector<RunChange>& changes, Backend& backend,
+                const std::shared_ptr<const Workload>& workload) {
+        changes_ = changes;
+        player_.emplace(
+            changes, backend, workload, experiment_,
+            RecipePlayer::Sinks{[this](const ChangeMade& change) { take_change(change); },
+                                [this](std::int64_t step) { return request_at(step); },
+                                [this](std::size_t lane, const StepResult& result) { take(lane, result); }});
     }
 
     int run(const std::string& device) {
@@ -87,8 +103,11 @@ class TrainRun {
             if (checkpoint_every_ > 0 && experiment_.next_step() % checkpoint_every_ == 0) try_to_keep();
             if (progress.due()) progress.show(experiment_.next_step(), losses());
         }
+        // The recipe's last changes may come behind its last step.
+        if (experiment_.next_step() >= recipe_steps_ && can_write_) make_changes();
         progress.clear();
         if (!checkpoint_path_.empty()) keep();
+        if (!save_recipe_path_.empty()) write_recipe(save_recipe_path_, recipe());
         if (!save_path_.empty()) write_named_values(save_path_, saved_weights());
         const std::vector<LaneSummary> lanes = summary();
         if (json_ && can_write_) {
@@ -114,6 +133,58 @@ class TrainRun {
         } catch (const InputError& error) {
             throw InputError("--weights '" + path + "': " + error.what());
         }
+        progress_.origin.why_none = why_no_recipe(path);
+    }
+
+    std::int64_t own_steps(const TrainOptions& options) const {
+        return options.recipe && options.recipe->steps > 0 ? options.recipe->steps
+                                                           : schedule_steps(experiment_.workload());
+    }
+    Recipe recipe() const {
+        return recipe_of(experiment_.workload(), progress_.origin, experiment_.next_step());
+    }
+
+    /// Those that come before the next step.
+    void make_changes() {
+        if (!player_) return;
+        player_->make_changes();
+        std::vector<RunChange>& made = progress_.origin.changes;
+        made.insert(made.end(), changes_.begin() + static_cast<std::ptrdiff_t>(made.size()),
+                    changes_.begin() + static_cast<std::ptrdiff_t>(player_->made()));
+        if (json_) can_write_ = json_->flush();
+    }
+
+    /// What is kept beside each lane follows the experiment's.
+    void take_change(const ChangeMade& change) {
+        const auto place = static_cast<std::ptrdiff_t>(change.lane);
+        int id = -1;
+        if (change.kind == ChangeMade::Kind::lane_added) {
+            progress_.lanes.push_back({});
+            progress_.lanes.back().id = free_lane_id();
+            progress_.lanes.back().techniques_step = change.events.front().step;
+            times_.emplace_back();
+        }
+        if (change.kind == ChangeMade::Kind::lane_removed) {
+            timeline_.remove_lane(progress_.lanes[change.lane].id);
+            progress_.lanes.erase(progress_.lanes.begin() + place);
+            times_.erase(times_.begin() + place);
+        } else {
+            id = progress_.lanes[change.lane].id;
+            if (change.kind == ChangeMade::Kind::techniques)
+                progress_.lanes[change.lane].techniques_step = experiment_.next_step();
+        }
+        for (const Event& event : change.events) {
+            if (!checkpoint_path_.empty()) timeline_.record_event(id, event);
+            if (json_) json_->write(event_object(event));
+        }
+    }
+    /// Of the lane added last.
+    int free_lane_id() const {
+        const auto others = std::span(progress_.lanes).first(progress_.lanes.size() - 1);
+        int id = 0;
+        while (std::any_of(others.begin(), others.end(), [id](const auto& lane) { return lane.id == id; }))
+            ++id;
+        return id;
     }
 
     /// A single lane's weights have the model's own names; of several, each has its lane's before them.
@@ -165,23 +236,29 @@ class TrainRun {
         can_write_ = json_->flush();
     }
 
-    void step() {
-        const std::int64_t step = experiment_.next_step();
+    StepRequest request_at(std::int64_t step) const {
         StepRequest request;
         request.shadow = shadow_every_ > 0 && step % shadow_every_ == 0;
         request.probe = request.shadow || (probe_every_ > 0 && step % probe_every_ == 0);
-        const std::vector<StepResult> results = experiment_.step(request);
-        for (std::size_t index = 0; index < results.size(); ++index) {
-            progress_.note(index, results[index].record);
-            if (!checkpoint_path_.empty()) {
-                const int id = progress_.lanes[index].id;
-                timeline_.record(id, results[index].record);
-                for (const Event& event : results[index].events) timeline_.record_event(id, event);
-            }
-            times_[index].add(results[index].record.step_ms);
-            if (json_) write_result(experiment_.lanes()[index].name(), results[index]);
-        }
+        return request;
+    }
+
+    void step() {
+        make_changes();
+        const std::vector<StepResult> results = experiment_.step(request_at(experiment_.next_step()));
+        for (std::size_t index = 0; index < results.size(); ++index) take(index, results[index]);
         if (json_) can_write_ = json_->flush();
+    }
+
+    void take(std::size_t index, const StepResult& result) {
+        progress_.note(index, result.record);
+        if (!checkpoint_path_.empty()) {
+            const int id = progress_.lanes[index].id;
+            timeline_.record(id, result.record);
+            for (const Event& event : result.events) timeline_.record_event(id, event);
+        }
+        times_[index].add(result.record.step_ms);
+        if (json_) write_result(experiment_.lanes()[index].name(), result);
     }
 
     void write_result(const std::string& lane, const StepResult& result) {
@@ -253,6 +330,10 @@ class TrainRun {
     std::vector<StepTimes> times_;
     std::string json_path_, save_path_, checkpoint_path_;
     std::int64_t checkpoint_every_, kept_step_ = -1;
+    std::string save_recipe_path_;
+    std::int64_t recipe_steps_;
+    std::vector<RunChange> changes_;  // of the recipe
+    std::optional<RecipePlayer> player_;
     std::unique_ptr<JsonLines> json_;
     bool can_write_ = true;
 };
@@ -296,11 +377,13 @@ int run_training(const TrainOptions& options) {
     if (!options.save_path.empty()) check_named_values_target(options.save_path, {});
     const std::shared_ptr<const Workload> workload = prepare(scenario, settings, options);
     if (!workload) return kExitInterrupted;
+    if (options.recipe) check_data(*options.recipe, *workload, options.recipe_path);
     for (const std::string& words : {experiment.greeting, workload->note()})
         if (!words.empty()) std::fprintf(stderr, "halfscope-cli: %s\n", words.c_str());
     auto fresh = std::make_unique<Experiment>(*backend, workload, lanes);
     RunProgress progress = RunProgress::of(*fresh);
     TrainRun run(options, std::move(fresh), std::move(progress), timeline);
+    if (options.recipe) run.follow(options.recipe->changes, *backend, workload);
     return run.run(backend->name());
 }
 

@@ -8,12 +8,13 @@
 
 #include "data/checkpoint_file.h"
 #include "program/experiment_options.h"
+#include "session/recipe.h"
 
 namespace halfscope {
 
 struct TrainOptions {
     ExperimentOptions experiment;
-    std::optional<std::int64_t> steps;     ///< none: the scenario's
+    std::optional<std::int64_t> steps;     ///< none: the recipe's, else the scenario's
     std::optional<int> probe_every;        ///< 0: never; none: 10 with JSON, else never
     std::optional<int> shadow_every;       ///< 0: never; none: 50 with JSON, else never
     std::string json_path;                 ///< "-": stdout; empty: none
@@ -22,6 +23,9 @@ struct TrainOptions {
     std::string checkpoint_path;           ///< of the whole run, at the end; empty: none
     std::int64_t checkpoint_every = 0;     ///< and each so many steps; 0: at the end alone
     std::optional<CheckpointFile> resume;  ///< goes on from there instead of step 0
+    std::optional<Recipe> recipe;          ///< whose changes are made again; `experiment` is its own
+    std::string recipe_path;               ///< of `recipe`, for refusals
+    std::string save_recipe_path;          ///< the run's recipe at the end; empty: none
 };
 
 /// Runs to the end or to an interrupt. Returns the exit code. Throws InputError, NoDeviceError.

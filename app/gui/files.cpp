@@ -1,9 +1,11 @@
 #include "gui/files.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "data/checkpoint_file.h"
 #include "data/image_source.h"
+#include "data/recipe_file.h"
 #include "data/tensor_file.h"
 #include "gui/tensor_view.h"
 #include "gui/widgets/export.h"
@@ -24,6 +26,8 @@ bool has_extension(const std::string& path, const char* extension) {
 void open_file(const PanelContext& context, const std::string& path) {
     if (looks_like_checkpoint(path) || has_extension(path, ".checkpoint")) {
         open_checkpoint(context, path);
+    } else if (looks_like_recipe(path) || has_extension(path, ".recipe")) {
+        open_recipe(context, path);
     } else if (is_tensor_file_name(path)) {
         const bool may_be_weights = has_extension(path, ".safetensors");
         open_tensors(context, path, may_be_weights ? TensorPurpose::decide : TensorPurpose::look);
@@ -56,6 +60,16 @@ void save_checkpoint(const PanelContext& context, const std::string& path) {
     if (!path.empty()) remembered = path;
     if (remembered.empty()) remembered = proposed_checkpoint(context);
     context.commands.send(SaveCheckpointCommand{remembered});
+}
+
+void open_recipe(const PanelContext& context, const std::string& path) {
+    context.commands.send(OpenRecipeCommand{path});
+    context.ui.messages.note("opening " + path);
+}
+
+std::string proposed_recipe(const PanelContext& context) {
+    const std::int64_t steps = std::max(context.snapshot.reached_step, context.snapshot.next_step);
+    return export_path(context.snapshot.scenario.name, steps, "recipe");
 }
 
 std::string proposed_checkpoint(const PanelContext& context) {

@@ -64,6 +64,28 @@ void focus_panel(UiState& ui, PanelStep step) {
     ui.keyboard = {true, panel, true, {}};
 }
 
+bool resize_by_key(UiState& ui, int key) {
+    const int across = key == GLFW_KEY_RIGHT ? 1 : key == GLFW_KEY_LEFT ? -1 : 0;
+    const int down = key == GLFW_KEY_DOWN ? 1 : key == GLFW_KEY_UP ? -1 : 0;
+    if (across == 0 && down == 0) return false;
+    if (!ui.keyboard.is_on || !ui.keyboard.panel) {
+        ui.messages.note(
+            "give a panel the keyboard first, with Ctrl Tab; Alt Shift and an arrow then resize it");
+        return true;
+    }
+    ui.requests.wider += across;
+    ui.requests.taller += down;
+    return true;
+}
+
+bool is_kept_from_imgui(int key, int modifiers) {
+    constexpr int kAltShift = GLFW_MOD_ALT | GLFW_MOD_SHIFT;
+    if (key == GLFW_KEY_TAB) return (modifiers & GLFW_MOD_CONTROL) != 0;
+    const bool is_arrow =
+        key == GLFW_KEY_LEFT || key == GLFW_KEY_RIGHT || key == GLFW_KEY_UP || key == GLFW_KEY_DOWN;
+    return is_arrow && (modifiers & kAltShift) == kAltShift;
+}
+
 void focus_menu(UiState& ui, std::string_view name) {
     ui.keyboard = {true, std::nullopt, false, std::string(name)};
 }

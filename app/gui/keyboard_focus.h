@@ -19,6 +19,11 @@ void follow_mouse(UiState& ui);
 enum class PanelStep : int { previous = -1, next = 1 };
 /// Shows the panel beside the one that has the keyboard, tabs included, and gives it the keyboard.
 void focus_panel(UiState& ui, PanelStep step);
+/// Alt Shift and an arrow: the tile of the panel that has the keyboard, in the next frame, wider (right),
+/// narrower (left), taller (down) or less tall (up). False for other keys.
+bool resize_by_key(UiState& ui, int key);
+/// Whether the window's keys take it though ImGui's navigation would use it: Ctrl Tab, Alt Shift arrows.
+bool is_kept_from_imgui(int key, int modifiers);
 /// Opens a menu of the menu bar by its name in the next frame.
 void focus_menu(UiState& ui, std::string_view name);
 /// Whether a key is the navigation's now, and nobody else's.

@@ -28,8 +28,9 @@ constexpr std::array<KeyHelp, 24> kHelp{{
     {"Ctrl Tab", "the keyboard to the next panel or tab; with Shift the one before"},
     {"F10  Alt F R V H", "the keyboard to the menus"},
     {"arrows  Tab  Space  Esc", "there: move, next field, use, leave"},
+    {"Alt Shift arrows", "there: the panel wider, narrower, taller, less tall"},
     {"Ctrl +  Ctrl -  Ctrl 0", "larger, smaller, normal"},
-    {"Ctrl O", "open a text, pictures or a scenario file (or drop them on the window)"},
+    {"Ctrl O", "open a text, pictures, a scenario file or a recipe (or drop them on the window)"},
     {"Ctrl Z  Ctrl Y", "undo, redo a change of techniques"},
     {"Ctrl S", "save a checkpoint of the whole run"},
     {"Ctrl Q", "quit"},
@@ -87,12 +88,13 @@ bool handle_control_key(const KeyPress& press, const PanelContext& context) {
     }
 }
 
-/// A menu by the first letter of its name.
-bool handle_alt_key(int key, UiState& ui) {
+/// A menu by the first letter of its name; with Shift, the size of the panel that has the keyboard.
+bool handle_alt_key(const KeyPress& press, UiState& ui) {
+    if ((press.modifiers & GLFW_MOD_SHIFT) != 0 && resize_by_key(ui, press.key)) return true;
     constexpr std::array<std::pair<int, const char*>, 4> kMenus{
         {{GLFW_KEY_F, "File"}, {GLFW_KEY_R, "Run"}, {GLFW_KEY_V, "View"}, {GLFW_KEY_H, "Help"}}};
     for (const auto& [letter, menu] : kMenus) {
-        if (key != letter) continue;
+        if (press.key != letter) continue;
         focus_menu(ui, menu);
         return true;
     }
@@ -183,7 +185,7 @@ std::span<const KeyHelp> key_help() { return kHelp; }
 
 bool handle_key(const KeyPress& press, const PanelContext& context) {
     if ((press.modifiers & GLFW_MOD_CONTROL) != 0) return handle_control_key(press, context);
-    if ((press.modifiers & GLFW_MOD_ALT) != 0) return handle_alt_key(press.key, context.ui);
+    if ((press.modifiers & GLFW_MOD_ALT) != 0) return handle_alt_key(press, context.ui);
     if ((press.modifiers & GLFW_MOD_SUPER) != 0) return false;
     if (is_navigation_key(context.ui, press.key)) return false;
     return handle_run_key(press.key, context) || handle_view_key(press.key, context);

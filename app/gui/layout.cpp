@@ -199,4 +199,25 @@ void move_splitter(LayoutState& state, const Layout& layout, const SplitterLine&
     shares[upper + 1] = both - shares[upper];
 }
 
+bool grow_tile(LayoutState& state, const Layout& layout, const Tile& tile, SplitterLine::Kind kind,
+               float pixels, float text_scale) {
+    const Area& area = tile.area;
+    const auto bounds = [&](const SplitterLine& splitter, float direction) {
+        const Area& line = splitter.area;
+        const float gap = kind == SplitterLine::Kind::column
+                              ? (direction > 0 ? line.x - area.right() : line.right() - area.x)
+                              : (direction > 0 ? line.y - area.bottom() : line.bottom() - area.y);
+        const bool is_beside = kind == SplitterLine::Kind::column || line.x == area.x;
+        return splitter.kind == kind && is_beside && std::abs(gap) < 1;
+    };
+    for (const float direction : {1.0f, -1.0f}) {
+        for (const SplitterLine& splitter : layout.splitters) {
+            if (!bounds(splitter, direction)) continue;
+            move_splitter(state, layout, splitter, direction * pixels, text_scale);
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace halfscope

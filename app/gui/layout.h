@@ -94,4 +94,9 @@ Layout compute_layout(const LayoutState& state, Area available, float text_scale
 void move_splitter(LayoutState& state, const Layout& layout, const SplitterLine& splitter, float pixels,
                    float text_scale);
 
+/// A tile grows by `pixels` in one direction, or shrinks where they are negative, by the splitter at its
+/// right or lower side, else by the other. False where no splitter bounds it there.
+bool grow_tile(LayoutState& state, const Layout& layout, const Tile& tile, SplitterLine::Kind kind,
+               float pixels, float text_scale);
+
 }  // namespace halfscope

@@ -14,13 +14,19 @@ namespace {
 void draw_file_menu(const PanelContext& context) {
     UiState& ui = context.ui;
     if (!begin_menu(ui, "File")) return;
-    if (ImGui::MenuItem("Open data or scenario...", "Ctrl O")) ui.dialogs.open_data = true;
+    if (ImGui::MenuItem("Open data, scenario or recipe...", "Ctrl O")) ui.dialogs.open_data = true;
+    ui.probe.item("menu/open_data");
     if (ImGui::MenuItem("Open checkpoint...")) ui.dialogs.open_checkpoint = true;
     ui.probe.item("menu/open_checkpoint");
     if (ImGui::MenuItem("Open tensors...")) ui.dialogs.open_tensors = true;
     ui.probe.item("menu/open_tensors");
     if (ImGui::MenuItem("Save checkpoint...", "Ctrl S")) ui.dialogs.save_checkpoint = true;
     ui.probe.item("menu/save_checkpoint");
+    if (ImGui::MenuItem("Save recipe...")) {
+        ui.dialogs.save_recipe = true;
+        ui.dialogs.recipe_path.clear();
+    }
+    ui.probe.item("menu/save_recipe");
     if (ImGui::MenuItem("Lay a saved run over this one...")) ui.dialogs.open_overlay = true;
     ui.probe.item("menu/open_overlay");
     if (ImGui::MenuItem("Take away what is laid over", nullptr, false, !context.snapshot.overlays.empty()))

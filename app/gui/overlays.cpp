@@ -262,13 +262,14 @@ bool draw_path_dialog(const PanelContext& context, const char* title, bool& open
 void draw_open_data(const PanelContext& context) {
     Dialogs& dialogs = context.ui.dialogs;
     if (draw_path_dialog(
-            context, "Open data or a scenario", dialogs.open_data, dialogs.data_path,
+            context, "Open data, a scenario or a recipe", dialogs.open_data, dialogs.data_path,
             "A text: a GRU learns to write like it, byte by byte. An IDX file of pictures, "
             "gzipped or not, or a "
             "folder with one sub-folder of PNG or JPEG files for each class: a residual network "
             "learns to tell "
             "them apart. A tenth is kept for validation. A .toml scenario file: the experiment that it "
-            "describes. Files and folders can also be dropped on the window.",
+            "describes. A recipe: the run that it was saved from, with every change at its step. Files and "
+            "folders can also be dropped on the window.",
             "Open it", "open_data")) {
         open_file(context, dialogs.data_path);
     }
@@ -352,6 +353,20 @@ void draw_save_checkpoint(const PanelContext& context) {
     }
 }
 
+void draw_save_recipe(const PanelContext& context) {
+    Dialogs& dialogs = context.ui.dialogs;
+    if (dialogs.recipe_path.empty()) dialogs.recipe_path = proposed_recipe(context);
+    if (draw_path_dialog(
+            context, "Save the recipe of this run", dialogs.save_recipe, dialogs.recipe_path,
+            "A short text from which the run is made again, here or by halfscope-cli train "
+            "--recipe, on the CPU bit for bit: scenario, settings, seed, the lanes it started with, "
+            "and every change of techniques and lanes at its step, those ahead too. It holds no "
+            "weights. A file of that name is replaced.",
+            "Save", "save_recipe")) {
+        context.commands.send(SaveRecipeCommand{dialogs.recipe_path});
+    }
+}
+
 }  // namespace
 
 void draw_overlays(const PanelContext& context) {
@@ -367,6 +382,7 @@ void draw_overlays(const PanelContext& context) {
     if (dialogs.open_checkpoint) draw_open_checkpoint(context);
     if (dialogs.open_overlay) draw_open_overlay(context);
     if (dialogs.save_checkpoint) draw_save_checkpoint(context);
+    if (dialogs.save_recipe) draw_save_recipe(context);
     if (dialogs.open_tensors) draw_open_tensors(context);
     if (dialogs.dump_help) draw_dump_help(context);
     draw_toasts(context);

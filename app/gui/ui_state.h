@@ -187,6 +187,8 @@ struct Dialogs {
     bool keys = false, about = false, paper = false, log = false, open_data = false;
     bool open_checkpoint = false, save_checkpoint = false, open_overlay = false, open_tensors = false,
          dump_help = false;
+    bool save_recipe = false;
+    std::string recipe_path;      ///< edited in save_recipe; empty: to be proposed
     std::string tensors_path;     ///< edited in open_tensors
     std::string data_path;        ///< edited in open_data
     std::string checkpoint_path;  ///< edited in the two others; where Ctrl S saves, empty: nowhere yet
@@ -202,6 +204,7 @@ struct UiRequests {
     bool another_frame = false;                  ///< something on the screen is not worked out yet
     std::optional<std::int64_t> go_to_step;      ///< of the run
     std::optional<std::int64_t> branch_at_step;  ///< of the selected lane
+    int wider = 0, taller = 0;  ///< notches by which the tile of the panel with the keyboard is to grow
 };
 
 struct UiState {

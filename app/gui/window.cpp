@@ -1,6 +1,7 @@
 #include "gui/window.h"
 
 #include "gui/imgui_compat.h"
+#include "gui/keyboard_focus.h"
 
 // After ImGui: GLFW brings the system's OpenGL header along.
 #include <GLFW/glfw3.h>
@@ -128,9 +129,7 @@ void Window::deliver_input() {
                 ImGui_ImplGlfw_ScrollCallback(window_, event.x, event.y);
                 break;
             case InputEvent::Kind::key:
-                // Ctrl Tab goes through our panels, not through ImGui's windows.
-                if (event.code != GLFW_KEY_TAB || (event.modifiers & GLFW_MOD_CONTROL) == 0 ||
-                    event.action == GLFW_RELEASE) {
+                if (!is_kept_from_imgui(event.code, event.modifiers) || event.action == GLFW_RELEASE) {
                     ImGui_ImplGlfw_KeyCallback(window_, event.code, event.scancode, event.action,
                                                event.modifiers);
                 }

@@ -57,10 +57,9 @@ void parse_screenshot(const WindowText& text, WindowOptions& options) {
 void declare(CLI::App& app, ExperimentText& experiment, WindowText& text, WindowOptions& options) {
     declare_experiment_options(app, experiment);
     app.add_option("--resume", options.resume_path, "Open this checkpoint")->type_name("F");
-    app.add_option(
-           "--open", options.open_path,
-           "Open this file as if it were dropped on the window: a checkpoint, weights, tensors, data, "
-           "a scenario")
+    app.add_option("--open", options.open_path,
+                   "Open this file as if it were dropped on the window: a checkpoint, a recipe, weights, "
+                   "tensors, data, a scenario")
         ->type_name("FILE");
     app.add_option("--screenshot", options.screenshot, "Draw, write this PNG and end")->type_name("PNG");
     app.add_option("--frames", text.frames, "Frames to draw before the screenshot (default: 30)")

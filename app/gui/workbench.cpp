@@ -163,6 +163,30 @@ void Workbench::draw_tile(const PanelContext& context, const Tile& tile) {
                         ImVec2(tile.area.right(), tile.area.bottom()));
 }
 
+/// Where the keyboard asked for it. True where the layout is another one now.
+bool Workbench::resize_tile(const Layout& layout) {
+    constexpr float kNotch = 24;  // pixels at text scale 1
+    const int wider = std::exchange(ui_.requests.wider, 0), taller = std::exchange(ui_.requests.taller, 0);
+    if ((wider == 0 && taller == 0) || !ui_.keyboard.panel) return false;
+    const auto tile = std::find_if(layout.tiles.begin(), layout.tiles.end(), [this](const Tile& one) {
+        return std::find(one.slots.begin(), one.slots.end(), *ui_.keyboard.panel) != one.slots.end();
+    });
+    if (tile == layout.tiles.end()) return false;
+    const auto grow = [&](SplitterLine::Kind kind, int notches, const char* refusal) {
+        if (notches == 0) return;
+        const float pixels = theme_.px(kNotch) * static_cast<float>(notches);
+        if (!grow_tile(ui_.layout, layout, *tile, kind, pixels, theme_.scale)) ui_.messages.note(refusal);
+    };
+    grow(SplitterLine::Kind::column, wider, "this panel has the whole width");
+    grow(SplitterLine::Kind::row, taller, "this panel has the whole height of its column");
+    return true;
+}
+
+Layout Workbench::layout_of(Area available) {
+    const Layout layout = compute_layout(ui_.layout, available, theme_.scale);
+    return resize_tile(layout) ? compute_layout(ui_.layout, available, theme_.scale) : layout;
+}
+
 void Workbench::draw_splitters(const Layout& layout) {
     int index = 0;
     for (const SplitterLine& splitter : layout.splitters) {
@@ -231,9 +255,8 @@ void Workbench::draw(const PanelContext& context, double now_s) {
     const float bar = status_bar_height();
     const float top = ImGui::GetCursorScreenPos().y + theme_.px(1);
     const float margin = theme_.px(5);
-    const Layout layout = compute_layout(
-        ui_.layout, {0, top, size.x - margin, std::max(1.0f, size.y - top - bar - theme_.px(2))},
-        theme_.scale);
+    const Layout layout =
+        layout_of({0, top, size.x - margin, std::max(1.0f, size.y - top - bar - theme_.px(2))});
     ui_.panels_in_order.clear();
     for (const Tile& tile : layout.tiles) {
         ui_.panels_in_order.insert(ui_.panels_in_order.end(), tile.slots.begin(), tile.slots.end());

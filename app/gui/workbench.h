@@ -30,6 +30,8 @@ class Workbench {
     void follow(const Snapshot& snapshot);
     void send_requests(const PanelContext& context);
     void draw_tile(const PanelContext& context, const Tile& tile);
+    Layout layout_of(Area available);
+    bool resize_tile(const Layout& layout);
     void draw_splitters(const Layout& layout);
     void draw_fold(const Layout& layout);
 

@@ -1,7 +1,6 @@
 #include "program/resume_options.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "train/input_error.h"
 
@@ -10,12 +9,6 @@ namespace {
 
 [[noreturn]] void contradict(const std::string& path, const std::string& option, const std::string& kept) {
     throw InputError(option + " contradicts --resume '" + path + "', which has " + kept + "; leave it out");
-}
-
-std::string absolute_path(const std::string& path) {
-    std::error_code error;
-    const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-    return error ? path : absolute.string();
 }
 
 void check_path(const std::string& path, const char* option, const std::string& given,

@@ -20,7 +20,7 @@
 
 namespace halfscope {
 
-inline constexpr std::uint32_t kCheckpointVersion = 2;
+inline constexpr std::uint32_t kCheckpointVersion = 3;
 inline constexpr std::uint64_t kCheckpointHeaderBytes = 32;
 inline constexpr std::uint64_t kMaximumDescriptionBytes = 16'000'000;
 inline constexpr std::uint64_t kMaximumCheckpointBytes = std::uint64_t{4} << 30;

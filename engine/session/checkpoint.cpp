@@ -8,12 +8,14 @@
 
 #include "data/atomic_file.h"
 #include "data/data_error.h"
+#include "data/printable_text.h"
+#include "session/recipe.h"
 #include "train/input_error.h"
 
 namespace halfscope {
 namespace {
 
-constexpr const char* kSession = "session";
+constexpr const char *kSession = "session", *kRecipe = "recipe";
 constexpr int kMaximumCadence = std::numeric_limits<int>::max();
 constexpr double kLongestDelay_ms = 60000.0;
 
@@ -46,15 +48,51 @@ LaneProgress read_lane(const CheckpointFile& file, std::size_t index) {
     return lane;
 }
 
-RunProgress read_progress(const CheckpointFile& file, std::size_t lanes) {
+void store_origin(const Experiment& experiment, const RunOrigin& origin, CheckpointFile& file) {
+    CheckpointGroup& group = file.groups[kRecipe];
+    if (!origin.why_none.empty()) {
+        group["why_none"] = origin.why_none;
+        return;
+    }
+    const Recipe recipe = recipe_of(experiment.workload(), origin, experiment.next_step());
+    try {
+        group["text"] = recipe_text(recipe_file(recipe, file.name));
+    } catch (const DataError&) {
+        group["why_none"] = "the run has more changes, or other names, than a recipe can hold";
+    }
+}
+
+RunOrigin read_origin(const CheckpointFile& file, const ExperimentRecord& record) {
+    RunOrigin origin;
+    if (group_of(file, kRecipe).contains("why_none")) {
+        origin.why_none = printable_line(text_entry(file, kRecipe, "why_none"));
+        if (origin.why_none.empty()) refuse(file, "does not say why it has no recipe");
+        return origin;
+    }
+    const std::string& text = text_entry(file, kRecipe, "text");
+    Recipe recipe;
+    try {
+        recipe = recipe_from(parse_recipe_file(text, "of the run"));
+    } catch (const std::runtime_error& error) {
+        refuse(file, std::string("holds a recipe that is refused: ") + error.what());
+    }
+    const bool is_later = !recipe.changes.empty() && recipe.changes.back().step > record.next_step;
+    if (recipe.scenario != record.scenario || is_later) refuse(file, "holds the recipe of another run");
+    origin.lanes = std::move(recipe.lanes);
+    origin.changes = std::move(recipe.changes);
+    return origin;
+}
+
+RunProgress read_progress(const CheckpointFile& file, const ExperimentRecord& record) {
     RunProgress progress;
+    progress.origin = read_origin(file, record);
     progress.probe_every = static_cast<int>(whole_entry(file, kSession, "probe_every", 0, kMaximumCadence));
     progress.shadow_every = static_cast<int>(whole_entry(file, kSession, "shadow_every", 0, kMaximumCadence));
     progress.step_delay_ms = number_entry(file, kSession, "step_delay_ms");
     if (!(progress.step_delay_ms >= 0.0 && progress.step_delay_ms <= kLongestDelay_ms))
         refuse(file, "has a pause after each step that no run has");
     std::set<int> ids;
-    for (std::size_t index = 0; index < lanes; ++index) {
+    for (std::size_t index = 0; index < record.lanes.size(); ++index) {
         progress.lanes.push_back(read_lane(file, index));
         if (!ids.insert(progress.lanes.back().id).second) refuse(file, "has two lanes of the same number");
     }
@@ -104,6 +142,8 @@ RunProgress RunProgress::of(const Experiment& experiment) {
     progress.lanes.resize(experiment.lanes().size());
     for (std::size_t index = 0; index < progress.lanes.size(); ++index)
         progress.lanes[index].id = static_cast<int>(index);
+    for (const Lane& lane : experiment.lanes())
+        progress.origin.lanes.push_back({lane.name(), lane.techniques()});
     return progress;
 }
 
@@ -117,6 +157,7 @@ void store_run(const Experiment& experiment, const RunProgress& progress, const 
                CheckpointFile& file) {
     store_experiment(experiment, file);
     store_progress(progress, file);
+    store_origin(experiment, progress.origin, file);
     timeline.store(file);
 }
 
@@ -149,7 +190,7 @@ void check_checkpoint_target(const std::string& path, const Experiment& experime
 ResumedRun resume_run(Backend& backend, const CheckpointFile& file, Timeline& timeline) {
     const ExperimentRecord record = read_experiment_record(file);
     ResumedRun run;
-    run.progress = read_progress(file, record.lanes.size());
+    run.progress = read_progress(file, record);
     Timeline history;
     history.restore(file, record.next_step);
     run.workload = restored_workload(file, record);
@@ -161,7 +202,7 @@ ResumedRun resume_run(Backend& backend, const CheckpointFile& file, Timeline& ti
 SavedRun read_saved_run(const std::string& path) {
     const CheckpointFile file = read_checkpoint(path);
     const ExperimentRecord record = read_experiment_record(file);
-    const RunProgress progress = read_progress(file, record.lanes.size());
+    const RunProgress progress = read_progress(file, record);
     const auto history = std::make_shared<Timeline>();
     history->restore(file, record.next_step);
     SavedRun run;
@@ -179,7 +220,7 @@ SavedRun read_saved_run(const std::string& path) {
 
 ExperimentRecord check_checkpoint(const CheckpointFile& file) {
     ExperimentRecord record = read_experiment_record(file);
-    read_progress(file, record.lanes.size());
+    read_progress(file, record);
     Timeline history;
     history.restore(file, record.next_step);
     return record;

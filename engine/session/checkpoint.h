@@ -3,7 +3,8 @@
 // for bit. Must not hold what is recomputed: probes, pictures, histograms over time.
 //
 // Groups beside the experiment's: "session" (probe_every, shadow_every, step_delay_ms) and "history N" (id,
-// techniques_step, last step's record, best_loss, validation); sections "timeline/LANE/NAME".
+// techniques_step, last step's record, best_loss, validation), "recipe" (text: the run's recipe up to here,
+// as session/recipe.h has it; or why_none: why it has none); sections "timeline/LANE/NAME".
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "session/run_change.h"
 #include "session/timeline.h"
 #include "train/experiment.h"
 #include "train/experiment_record.h"
@@ -32,6 +34,7 @@ struct RunProgress {
     std::vector<LaneProgress> lanes;  ///< as Experiment::lanes()
     int probe_every = 10, shadow_every = 50;
     double step_delay_ms = 0.0;
+    RunOrigin origin;
 
     /// Lanes that have done nothing yet, with ids from 0.
     static RunProgress of(const Experiment& experiment);

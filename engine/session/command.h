@@ -68,6 +68,12 @@ struct SaveCheckpointCommand {
 struct OpenCheckpointCommand {  ///< the run as it was when the checkpoint was written
     std::string path;
 };
+struct SaveRecipeCommand {  ///< scenario, first lanes and all changes, those ahead too (session/recipe.h)
+    std::string path;
+};
+struct OpenRecipeCommand {  ///< from step 0, with the recipe's changes ahead
+    std::string path;
+};
 struct OverlayRunCommand {  ///< the history in a checkpoint is shown beside the present one's
     std::string path;
 };
@@ -144,7 +150,8 @@ using Command =
                  RemoveOverlaysCommand, LoadWeightsCommand, GoToStepCommand, UndoCommand, RedoCommand,
                  SetHistoryCommand, SweepScalesCommand, SearchPrecisionCommand, PeekUpdateCommand,
                  ExamineOverflowCommand, CaptureDotCommand, RetainGradientsCommand, StartAblationCommand,
-                 CancelAblationCommand, SetAlertRulesCommand, GoOnOnCpuCommand>;
+                 CancelAblationCommand, SetAlertRulesCommand, GoOnOnCpuCommand, SaveRecipeCommand,
+                 OpenRecipeCommand>;
 
 /// Whether it changes the course of the run from the present step on, so that making the run again needs it.
 bool changes_run(const Command& command);

@@ -111,6 +111,7 @@ void Session::install(std::unique_ptr<Experiment> experiment, std::shared_ptr<co
     alerts_.reset();
     steps_.clear();
     forget_history();
+    note_origin();
     last_probe_ = last_view_ = last_step_end_ = {};
 }
 

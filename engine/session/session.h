@@ -19,6 +19,7 @@
 #include "session/command.h"
 #include "session/energy_window.h"
 #include "session/rate_window.h"
+#include "session/recipe.h"
 #include "session/snapshot.h"
 #include "session/state_ring.h"
 #include "session/timeline.h"
@@ -82,7 +83,7 @@ class Session {
     Snapshot make_snapshot();
     /// What was changed in this run, each with the step before which it was made: applied to the same
     /// scenario at those steps, it makes the same run, on the CPU bit for bit.
-    std::vector<std::pair<std::int64_t, Command>> changes() const;
+    std::vector<RunChange> changes() const;
 
     /// Adds a message as the window shows it.
     void say(Message::Kind kind, std::string text);
@@ -136,11 +137,6 @@ class Session {
     void attempt_step(const char* what, const std::function<void()>& work);
 
     // session_time.cpp
-    /// A change of the run and the step before which it was made.
-    struct JournalEntry {
-        std::int64_t step = 0;
-        Command command;
-    };
     struct TechniqueChange {
         std::string lane;
         Techniques before, after;
@@ -152,12 +148,15 @@ class Session {
     void make_changes_again();
     std::uint64_t lasting_bytes() const;
     KeptState present_state() const;
+    bool has_new_lane(const KeptState& newest) const;
     void keep_state();
     void return_to(const KeptState& state);
     void go_back_before(std::int64_t step);
     void make_steps_again(std::int64_t next_step);
     void report_way(std::int64_t first, std::int64_t step, std::int64_t end, const std::string& what);
     void follow_changes(Lane& branch, std::string& name, std::size_t& change, std::int64_t step);
+    Lane remade_past_lane(int lane_id, const std::string& name, const LaneThen& then, std::int64_t step,
+                          std::int64_t end);
     Lane past_lane(int lane_id, const std::string& name, std::int64_t step, std::int64_t end);
     void branch_from_past(const AddLaneCommand& command, std::int64_t at);
     void apply_command(const GoToStepCommand& command);
@@ -250,6 +249,12 @@ class Session {
     void apply_command(const OverlayRunCommand& command);
     void apply_command(const RemoveOverlaysCommand& command);
 
+    // session_recipe.cpp
+    void note_origin();
+    void open_recipe(const std::string& path, RunState state_then);
+    void apply_command(const SaveRecipeCommand& command);
+    void apply_command(const OpenRecipeCommand& command);
+
     // session_snapshot.cpp
     LaneSnapshot lane_snapshot(std::size_t index) const;
 
@@ -264,8 +269,11 @@ class Session {
     // Where the run can go back to, and what was changed on the way: entries from changes_made_ on are of
     // steps that are made again.
     StateRing ring_{kHistoryBytes};
-    std::vector<JournalEntry> journal_;
+    std::vector<RunChange> journal_;
     std::size_t changes_made_ = 0;
+    BranchPoints branch_points_;
+    std::vector<LaneSpec> first_lanes_;  // with which the run started, where it has a recipe
+    std::string why_no_recipe_;          // empty: it has one
     std::vector<TechniqueChange> undo_, redo_;
     std::int64_t reached_ = 0;     // the farthest step of this run before it went back
     std::int64_t keep_every_ = 1;  // steps

@@ -13,6 +13,7 @@ RunProgress Session::progress() const {
     progress.probe_every = probe_every_;
     progress.shadow_every = shadow_every_;
     progress.step_delay_ms = step_delay_ms_;
+    progress.origin = {first_lanes_, changes(), why_no_recipe_};
     return progress;
 }
 
@@ -25,6 +26,10 @@ void Session::adopt(ResumedRun run, Timeline& history, RunState state_then) {
     probe_every_ = run.progress.probe_every;
     shadow_every_ = run.progress.shadow_every;
     step_delay_ms_ = run.progress.step_delay_ms;
+    first_lanes_ = std::move(run.progress.origin.lanes);
+    journal_ = std::move(run.progress.origin.changes);
+    changes_made_ = journal_.size();
+    why_no_recipe_ = std::move(run.progress.origin.why_none);
     view_lanes();
     state_ = state_then;
     if (state_ == RunState::paused) pause();
@@ -92,6 +97,7 @@ void Session::apply_command(const LoadWeightsCommand& command) {
     std::vector<int> ids;
     for (const LaneState& lane : lanes_) ids.push_back(lane.id);
     install(std::move(loaded), workload_);
+    why_no_recipe_ = why_no_recipe(command.path);
     for (std::size_t index = 0; index < ids.size(); ++index) lanes_[index].id = ids[index];
     timeline_.clear();
     view_lanes();

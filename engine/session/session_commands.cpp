@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
 #include <exception>
 #include <new>
 #include <utility>
@@ -172,9 +170,7 @@ void Session::set_lane_techniques(Lane& lane, const Techniques& techniques) {
 void Session::apply_command(const SetTechniqueCommand& command) {
     Lane& lane = experiment().lane(command.lane);
     const Techniques before = lane.techniques();
-    Techniques techniques = before;
-    const std::string sentence = set_technique(techniques, command.key, command.value);
-    if (!sentence.empty()) throw InputError(sentence);
+    const Techniques techniques = changed(before, command);
     set_lane_techniques(lane, techniques);
     note_undo(command.lane, before, techniques);
 }
@@ -182,7 +178,7 @@ void Session::apply_command(const SetTechniqueCommand& command) {
 void Session::apply_command(const SetPresetCommand& command) {
     Lane& lane = experiment().lane(command.lane);
     const Techniques before = lane.techniques();
-    set_lane_techniques(lane, parse_techniques(command.preset));
+    set_lane_techniques(lane, changed(before, command));
     note_undo(command.lane, before, lane.techniques());
 }
 
@@ -198,9 +194,7 @@ void Session::apply_command(const AddLaneCommand& command) {
     LaneState& state = lanes_.emplace_back();
     state.id = id;
     state.techniques_step = experiment_->next_step();
-    stamp(id, EventKind::lane, command.lane.name,
-          command.branch_from.empty() ? "added, from the initial weights"
-                                      : "branched from " + command.branch_from);
+    stamp(id, EventKind::lane, command.lane.name, words_of(command));
     if (state_ == RunState::paused) pause();
 }
 
@@ -218,24 +212,13 @@ void Session::apply_command(const RenameLaneCommand& command) {
     const std::size_t index = lane_index(command.from);
     if (command.from == command.to) return;
     experiment().rename_lane(command.from, command.to);
-    stamp(lanes_[index].id, EventKind::lane, command.to, "renamed from " + command.from);
+    stamp(lanes_[index].id, EventKind::lane, command.to, words_of(command));
 }
 
 void Session::apply_command(const MultiplyLossScaleCommand& command) {
     const std::size_t index = lane_index(command.lane);
-    Lane& lane = experiment_->lanes()[index];
-    if (!(command.factor > 0.0) || !std::isfinite(command.factor)) {
-        throw InputError("the factor of the loss scale must be a positive number");
-    }
-    if (lane.techniques().scaler.scaling == LossScaling::off) {
-        throw InputError("lane '" + command.lane +
-                         "' runs without loss scaling; set loss_scaling to static or dynamic first");
-    }
-    const double before = lane.loss_scale();
-    lane.multiply_loss_scale(command.factor);
-    char detail[96];
-    std::snprintf(detail, sizeof detail, "loss scale by hand: %.9g to %.9g", before, lane.loss_scale());
-    stamp(lanes_[index].id, EventKind::toggle, command.lane, detail);
+    const std::string words = multiply_loss_scale(experiment_->lanes()[index], command);
+    stamp(lanes_[index].id, EventKind::toggle, command.lane, words);
 }
 
 void Session::apply_command(const SetCadenceCommand& command) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <new>
 #include <utility>
+#include <variant>
 
 #include "session/session.h"
 #include "train/input_error.h"
@@ -14,36 +15,17 @@ namespace {
 
 constexpr double kKeepingShare = 100.0;  // keeping states takes at most about a hundredth of the time
 
-/// Every key, so that parse_techniques() makes the same techniques of it.
-std::string whole_text(const Techniques& techniques) {
-    std::string text = "fp32";
-    for (const TechniqueKey& key : technique_keys())
-        text += "," + key.name + "=" + technique_value(techniques, key.name);
-    return text;
-}
-
 }  // namespace
 
-std::vector<std::pair<std::int64_t, Command>> Session::changes() const {
-    std::vector<std::pair<std::int64_t, Command>> changes;
-    for (std::size_t index = 0; index < changes_made_; ++index)
-        changes.emplace_back(journal_[index].step, journal_[index].command);
-    return changes;
-}
-
-bool changes_run(const Command& command) {
-    return std::holds_alternative<SetTechniqueCommand>(command) ||
-           std::holds_alternative<SetPresetCommand>(command) ||
-           std::holds_alternative<AddLaneCommand>(command) ||
-           std::holds_alternative<RemoveLaneCommand>(command) ||
-           std::holds_alternative<RenameLaneCommand>(command) ||
-           std::holds_alternative<MultiplyLossScaleCommand>(command);
+std::vector<RunChange> Session::changes() const {
+    return {journal_.begin(), journal_.begin() + static_cast<std::ptrdiff_t>(changes_made_)};
 }
 
 void Session::forget_history() {
     ring_.clear();
     journal_.clear();
     changes_made_ = 0;
+    branch_points_ = {};
     undo_.clear();
     redo_.clear();
     reached_ = experiment_ ? experiment_->next_step() : 0;
@@ -53,17 +35,19 @@ void Session::forget_history() {
 /// Files a change of the run: what was to come after another one does not come any more.
 void Session::note_change(const Command& command) {
     journal_.resize(changes_made_);
+    branch_points_.forget_from(experiment_->next_step());
     journal_.push_back({experiment_->next_step(), command});
     changes_made_ = journal_.size();
     reached_ = experiment_->next_step();
 }
 
-/// Before a step: changes that were made at it before the run went back.
+/// Before a step: changes that were made at it before the run went back, or that a recipe has.
 void Session::make_changes_again() {
     while (changes_made_ < journal_.size() && journal_[changes_made_].step <= experiment_->next_step()) {
         const Command command = journal_[changes_made_++].command;
         std::visit([this](const auto& kind) { apply_command(kind); }, command);
     }
+    branch_points_.keep(journal_, changes_made_, *experiment_);
 }
 
 /// What outlives a step of all lanes, before it is copied.
@@ -77,10 +61,19 @@ std::uint64_t Session::lasting_bytes() const {
     return bytes;
 }
 
+/// A state from which the newest lane's past can be made again is always worth keeping.
+bool Session::has_new_lane(const KeptState& newest) const {
+    return std::any_of(
+        journal_.begin() + static_cast<std::ptrdiff_t>(std::min(newest.changes, changes_made_)),
+        journal_.begin() + static_cast<std::ptrdiff_t>(changes_made_),
+        [](const RunChange& change) { return std::holds_alternative<AddLaneCommand>(change.command); });
+}
+
 /// Where one is due and there is room for it.
 void Session::keep_state() {
     const std::int64_t step = experiment_->next_step();
-    if (step <= ring_.last_step() || (!ring_.empty() && step % keep_every_ != 0)) return;
+    if (step <= ring_.last_step()) return;
+    if (!ring_.empty() && step % keep_every_ != 0 && !has_new_lane(*ring_.before(step))) return;
     if (lasting_bytes() > ring_.most_bytes()) return;
     const SteadyClock::time_point start = SteadyClock::now();
     try {
@@ -154,6 +147,7 @@ void Session::report_way(std::int64_t first, std::int64_t step, std::int64_t end
 /// to stop; the run stands where it came to then.
 void Session::make_steps_again(std::int64_t next_step) {
     const std::int64_t first = experiment_->next_step();
+    if (ring_.empty()) keep_state();  // a recipe's first state
     while (experiment_->next_step() < next_step) {
         const std::int64_t step = experiment_->next_step();
         report_way(first, step, next_step, "going to step " + std::to_string(next_step));
@@ -228,7 +222,7 @@ void Session::note_undo(const std::string& lane, const Techniques& before, const
 
 void Session::change_back(const std::string& lane, const Techniques& techniques) {
     set_lane_techniques(experiment().lane(lane), techniques);
-    note_change(SetPresetCommand{lane, whole_text(techniques)});
+    note_change(SetPresetCommand{lane, techniques_text(techniques)});
 }
 
 void Session::apply_command(const UndoCommand&) {
@@ -252,13 +246,11 @@ void Session::apply_command(const RedoCommand&) {
 void Session::follow_changes(Lane& branch, std::string& name, std::size_t& change, std::int64_t step) {
     for (; change < changes_made_ && journal_[change].step <= step; ++change) {
         const Command& command = journal_[change].command;
-        Techniques techniques = branch.techniques();
         if (const auto* set = std::get_if<SetTechniqueCommand>(&command); set && set->lane == name) {
-            set_technique(techniques, set->key, set->value);
-            branch.set_techniques(techniques, step);
+            branch.set_techniques(changed(branch.techniques(), *set), step);
         } else if (const auto* preset = std::get_if<SetPresetCommand>(&command);
                    preset && preset->lane == name) {
-            branch.set_techniques(parse_techniques(preset->preset), step);
+            branch.set_techniques(changed(branch.techniques(), *preset), step);
         } else if (const auto* scale = std::get_if<MultiplyLossScaleCommand>(&command);
                    scale && scale->lane == name) {
             branch.multiply_loss_scale(scale->factor);
@@ -272,8 +264,25 @@ void Session::follow_changes(Lane& branch, std::string& name, std::size_t& chang
 /// A lane by itself, as one of the experiment's was before a step. `end`: the last step of the whole way, for
 /// the progress. Throws InputError where that is not kept any more.
 Lane Session::past_lane(int lane_id, const std::string& name, std::int64_t step, std::int64_t end) {
+    const LaneThen then = lane_then(journal_, changes_made_, name, step);
+    if (then.added_later) {
+        throw InputError("'" + name + "' as it was at step " + std::to_string(step) +
+                         " is not kept: it was added at step " + std::to_string(*then.added_later));
+    }
+    const BranchPoints::Point* point = branch_points_.find(step, then.name);
+    if (!point) return remade_past_lane(lane_id, name, then, step, end);
+    Lane lane(*backend_, workload_, name, point->lane.techniques);
+    lane.restore(point->record);
+    return lane;
+}
+
+/// The same by steps made again from a kept state.
+Lane Session::remade_past_lane(int lane_id, const std::string& name, const LaneThen& then, std::int64_t step,
+                               std::int64_t end) {
     const KeptState* state = ring_.before(step);
     const KeptLane* kept = nullptr;
+    // Before it was added, its number was another lane's.
+    if (state && then.added_by && state->changes <= *then.added_by) state = nullptr;
     for (std::size_t index = 0; state && index < state->lanes.size(); ++index)
         if (state->lanes[index].progress.id == lane_id) kept = &state->lanes[index];
     if (!kept)
@@ -309,8 +318,7 @@ void Session::branch_from_past(const AddLaneCommand& command, std::int64_t at) {
         LaneState& shown = lanes_.emplace_back();
         shown.id = id;
         shown.techniques_step = at;
-        timeline_.record_event(
-            id, {at, command.lane.name, EventKind::lane, "branched from " + command.branch_from});
+        timeline_.record_event(id, {at, command.lane.name, EventKind::lane, words_of(command)});
         for (std::int64_t step = at; step < now; ++step) {
             report_way(at, step, now, "making up '" + command.lane.name + "'");
             const StepRequest request =

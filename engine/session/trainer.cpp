@@ -152,6 +152,7 @@ bool Trainer::State::must_give_up() {
     return stopping || std::any_of(commands.begin(), commands.end(), [&](const Command& command) {
                return std::holds_alternative<CancelCommand>(command) ||
                       std::holds_alternative<OpenScenarioCommand>(command) ||
+                      std::holds_alternative<OpenRecipeCommand>(command) ||
                       (seeding && std::holds_alternative<SeedCommand>(command)) ||
                       (travelling && std::holds_alternative<GoToStepCommand>(command));
            });

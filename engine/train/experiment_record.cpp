@@ -23,27 +23,6 @@ constexpr const char* kExperiment = "experiment";
 std::string lane_group(std::size_t lane) { return "lane " + std::to_string(lane); }
 std::string technique_group(std::size_t lane) { return "techniques " + std::to_string(lane); }
 
-/// Relative paths would mean another file from another folder.
-std::string absolute_path(const std::string& path) {
-    if (path.empty()) return path;
-    std::error_code error;
-    const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-    return error ? path : absolute.string();
-}
-
-/// What tells that files have changed: the numbers of the first and of the next batch.
-std::string data_signature(const Workload& workload, std::int64_t next_step) {
-    Signature signature;
-    for (const std::int64_t number : {std::int64_t{0}, next_step * workload.micro_batches()}) {
-        for (const HostTensor& tensor : workload.training_batch(number).tensors) {
-            signature.add(tensor.values);
-            const std::vector<float> tokens(tensor.tokens.begin(), tensor.tokens.end());
-            signature.add(tokens);
-        }
-    }
-    return signature.text();
-}
-
 /// A lane's numbers: each with its key, the whole ones within what is kept of them.
 template <class Record, class Whole, class Real, class Flag>
 void each_fact(Record& record, Whole whole, Real real, Flag flag) {
@@ -183,6 +162,25 @@ void check_sections(const CheckpointFile& file, const ExperimentRecord& record, 
 
 }  // namespace
 
+std::string absolute_path(const std::string& path) {
+    if (path.empty()) return path;
+    std::error_code error;
+    const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+    return error ? path : absolute.string();
+}
+
+std::string data_signature(const Workload& workload, std::int64_t next_step) {
+    Signature signature;
+    for (const std::int64_t number : {std::int64_t{0}, next_step * workload.micro_batches()}) {
+        for (const HostTensor& tensor : workload.training_batch(number).tensors) {
+            signature.add(tensor.values);
+            const std::vector<float> tokens(tensor.tokens.begin(), tensor.tokens.end());
+            signature.add(tokens);
+        }
+    }
+    return signature.text();
+}
+
 void refuse_record(const CheckpointFile& file, const std::string& reason) {
     constexpr std::size_t kShown = 400;
     std::string shown = reason.substr(0, kShown);
@@ -297,8 +295,8 @@ std::shared_ptr<const Workload> restored_workload(const CheckpointFile& file,
 std::unique_ptr<Experiment> restored_experiment(Backend& backend, const CheckpointFile& file,
                                                 const ExperimentRecord& record,
                                                 std::shared_ptr<const Workload> workload) {
-    check_sections(file, record, *workload);
     try {
+        check_sections(file, record, *workload);
         auto experiment = std::make_unique<Experiment>(backend, std::move(workload), record.lanes);
         for (std::size_t index = 0; index < record.lanes.size(); ++index)
             experiment->lanes()[index].restore(lane_record(file, index));

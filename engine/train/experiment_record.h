@@ -47,6 +47,10 @@ std::unique_ptr<Experiment> restored_experiment(Backend& backend, const Checkpoi
 /// breaks: it becomes one line of at most some 400 letters.
 [[noreturn]] void refuse_record(const CheckpointFile& file, const std::string& reason);
 
+/// Relative paths would mean another file from another folder; empty stays empty.
+std::string absolute_path(const std::string& path);
+/// What tells that files have changed: the numbers of the first batch and of the next one.
+std::string data_signature(const Workload& workload, std::int64_t next_step);
 /// A number as text that reads back the same; "nan", "inf" and "-inf" too.
 std::string exact_text(double value);
 /// Readers of a group's entries. Throw InputError, naming file and key, for what is missing or not of the

@@ -171,6 +171,28 @@ void make_checkpoints(const SeedFolder& seeds) {
     seeds.add(std::string{'\0', static_cast<char>(small.size()), '\0'} + small + "xy");
 }
 
+/// Recipes with every kind of change, and what their reader may stumble over.
+void make_recipes(const SeedFolder& seeds) {
+    const std::string head = R"({"halfscope_recipe":1,"scenario":"spiral-mlp","seed":18446744073709551615,)";
+    const std::string lanes =
+        R"("lanes":[{"name":"a","techniques":"fp32"},{"name":"b","techniques":"mixed,loss_scale=8"}])";
+    seeds.add(head + R"("steps":9,"settings":{"points":64,"lr":1e-3},)" + lanes + R"(,"changes":[
+        {"step":0,"change":"technique","lane":"b","key":"storage","value":"bf16"},
+        {"step":3,"change":"add","lane":"c","techniques":"fp16","from":"b"},
+        {"step":4,"change":"add","lane":"d","techniques":"fp32"},
+        {"step":5,"change":"rename","lane":"c","to":"e"},
+        {"step":5,"change":"preset","lane":"e","preset":"mixed"},
+        {"step":6,"change":"loss_scale","lane":"e","times":0.5},
+        {"step":7,"change":"remove","lane":"d"},
+        {"step":9,"change":"add","lane":"f","techniques":"fp16","from":"e","at_step":4}]})");
+    seeds.add(head + lanes + "}");
+    seeds.add(
+        R"({"halfscope_recipe":1,"scenario":"char-gru","text":"a.txt","data":"0","lanes":[{"name":"\u00e9",)"
+        R"("techniques":"apex-o2"}],"changes":[{"step":1e3,"change":"remove","lane":"x"}]})");
+    seeds.add("[[{\"a\":[]}]]");
+    seeds.add("{\"lanes\":{},\"changes\":[1,true,null,-1,2.5e308]}");
+}
+
 /// The scenario files that come along, and what readers may stumble over.
 void make_scenarios(const SeedFolder& seeds, const fs::path& files) {
     for (const fs::directory_entry& entry : fs::directory_iterator(files)) {
@@ -199,6 +221,7 @@ int main(int count, char** arguments) {
     make_checkpoints(SeedFolder(folder / "fuzz_checkpoint"));
     make_npy(SeedFolder(folder / "fuzz_npy"));
     make_npz(SeedFolder(folder / "fuzz_npz"));
+    make_recipes(SeedFolder(folder / "fuzz_recipe"));
     make_safetensors(SeedFolder(folder / "fuzz_safetensors"));
     make_texts(SeedFolder(folder / "fuzz_text"));
     make_scenarios(SeedFolder(folder / "fuzz_scenario"), arguments[2]);

@@ -65,6 +65,49 @@ TEST(KeyboardWindow, ReachesPanelsTabsAndControls) {
     EXPECT_EQ(window.quit(), 0);
 }
 
+TEST(KeyboardWindow, ResizesThePanelThatHasTheKeyboard) {
+    NEEDS_A_WINDOW();
+    DrivenWindow window(small_spiral({"--paused"}));
+    const auto size = [&window](const std::string& panel) {
+        const nlohmann::json rect = window.ask("rect tile/" + panel)["rect"];
+        return std::pair(rect[2].get<double>() - rect[0].get<double>(),
+                         rect[3].get<double>() - rect[1].get<double>());
+    };
+    // Without a panel it says what to do first.
+    const auto [wide, tall] = size("loss");
+    window.key("alt+shift+Right");
+    EXPECT_NE(window.value("message/note").find("Ctrl Tab"), std::string::npos);
+    EXPECT_EQ(size("loss").first, wide);
+    for (int panel = 0; panel < 4; ++panel) window.key("ctrl+Tab");
+    window.wait_value("keyboard/panel", "loss");
+    const nlohmann::json focus = window.try_ask("rect keyboard/focus");
+    const double beside = size("gradients").first, below = size("validation").second;
+    window.key("alt+shift+Right");
+    window.key("alt+shift+Down");
+    window.key("alt+shift+Down");
+    EXPECT_NEAR(size("loss").first, wide + 24, 1.5);
+    EXPECT_NEAR(size("gradients").first, beside - 24, 1.5);
+    EXPECT_NEAR(size("loss").second, tall + 48, 1.5);
+    EXPECT_NEAR(size("validation").second, below - 48, 1.5);
+    EXPECT_EQ(window.snapshot()["step"], 0) << "Right made no step";
+    window.wait_value("keyboard/panel", "loss");
+    window.key("alt+shift+Left");
+    window.key("alt+shift+Up");
+    window.key("alt+shift+Up");
+    EXPECT_NEAR(size("loss").first, wide, 1.5);
+    EXPECT_NEAR(size("loss").second, tall, 1.5);
+    EXPECT_EQ(focus, window.try_ask("rect keyboard/focus")) << "the arrows moved nothing inside the panel";
+    // At the right edge of the window it grows to the left; alone in its column it is as tall as that.
+    window.key("ctrl+shift+Tab");
+    for (int panel = 0; panel < 4; ++panel) window.key("ctrl+shift+Tab");
+    window.wait_value("keyboard/panel", "comparison");
+    window.key("alt+shift+Right");
+    EXPECT_NEAR(size("loss").first, wide - 24, 1.5);
+    window.key("alt+shift+Down");
+    EXPECT_NE(window.value("message/note").find("whole height"), std::string::npos);
+    EXPECT_EQ(window.quit(), 0);
+}
+
 TEST(KeyboardWindow, OpensMenusAndAlertRules) {
     NEEDS_A_WINDOW();
     DrivenWindow window(small_spiral({"--paused", "--theme", "dark"}));

@@ -229,6 +229,9 @@ TEST(Files, GoWhereTheyBelong) {
     open("run.checkpoint");
     ASSERT_NE(only_command<OpenCheckpointCommand>(fixture.sink), nullptr);
     EXPECT_EQ(only_command<OpenCheckpointCommand>(fixture.sink)->path, "run.checkpoint");
+    open("run.recipe");
+    ASSERT_NE(only_command<OpenRecipeCommand>(fixture.sink), nullptr);
+    EXPECT_EQ(only_command<OpenRecipeCommand>(fixture.sink)->path, "run.recipe");
     open("some.txt");
     ASSERT_NE(only_command<OpenScenarioCommand>(fixture.sink), nullptr);
     EXPECT_EQ(only_command<OpenScenarioCommand>(fixture.sink)->settings.text_path, "some.txt");
@@ -244,6 +247,14 @@ TEST(Files, DialogsSendWhatTheyShow) {
     ASSERT_NE(only_command<SaveCheckpointCommand>(fixture.sink), nullptr);
     EXPECT_EQ(only_command<SaveCheckpointCommand>(fixture.sink)->path, "here.checkpoint");
     EXPECT_FALSE(ui.dialogs.save_checkpoint);
+    fixture.sink.commands.clear();
+    ui.dialogs.save_recipe = true;
+    ui.dialogs.recipe_path = "here.recipe";
+    fixture.frames(4);
+    fixture.click("save_recipe/open");
+    ASSERT_NE(only_command<SaveRecipeCommand>(fixture.sink), nullptr);
+    EXPECT_EQ(only_command<SaveRecipeCommand>(fixture.sink)->path, "here.recipe");
+    EXPECT_FALSE(ui.dialogs.save_recipe);
     fixture.sink.commands.clear();
     ui.dialogs.open_checkpoint = true;
     fixture.frames(4);

@@ -55,9 +55,7 @@ inline std::string checkpoint_of(const std::vector<LaneSpec>& lanes, int steps) 
     if (steps > 0) timeline.record_event(-1, {steps, "a", EventKind::lane, "removed"});
     CheckpointFile file;
     file.name = "seed";
-    store_experiment(experiment, file);
-    store_progress(progress, file);
-    timeline.store(file);
+    store_run(experiment, progress, timeline, file);
     return checkpoint_bytes(file);
 }
 
