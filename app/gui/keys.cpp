@@ -12,7 +12,7 @@
 namespace halfscope {
 namespace {
 
-constexpr std::array<KeyHelp, 24> kHelp{{
+constexpr std::array<KeyHelp, 25> kHelp{{
     {"Space", "run or pause"},
     {"Right", "one step, then pause"},
     {"Left", "one step back"},
