@@ -138,7 +138,7 @@ void draw_rescue(const PanelContext& context) {
 void draw_keys(const PanelContext& context) {
     if (begin_dialog(context, "Keys", context.ui.dialogs.keys, 560) && ImGui::BeginTable("keys", 2)) {
         ImGui::TableSetupColumn("key", ImGuiTableColumnFlags_WidthFixed, context.theme.px(170));
-        ImGui::TableSetupColumn("meaning");
+        ImGui::TableSetupColumn("meaning", ImGuiTableColumnFlags_WidthStretch);
         for (const KeyHelp& help : key_help()) {
             ImGui::TableNextRow();
             ImGui::TableNextColumn();
