@@ -7,8 +7,10 @@
 #include <span>
 
 #include "backend/cpu_backend.h"
+#include "graph/graph_builder.h"
+#include "numerics/random.h"
 #include "numerics/rounding.h"
-#include "tiny_workload.h"
+#include "small_scenarios.h"
 #include "train/experiment.h"
 #include "train/input_error.h"
 #include "train/lane_buffers.h"
@@ -254,16 +256,6 @@ TEST(KeepFp32, ProductsBehindAKeptNodeReadSixteenBits) {
     }
 }
 
-std::shared_ptr<const Workload> small(const std::string& scenario) {
-    ScenarioSettings settings;
-    if (scenario == "spiral-mlp") settings.parameters = {{"points", 300}, {"batch", 300}};
-    if (scenario == "image-fit") settings.parameters = {{"size", 17}, {"width", 33}};
-    if (scenario == "char-gru") settings.parameters = {{"batch", 5}, {"time", 11}, {"hidden", 21}};
-    if (scenario == "digits-cnn")
-        settings.parameters = {{"batch", 7}, {"size", 9}, {"channels", 5}, {"blocks", 1}};
-    return find_scenario(scenario).create(settings);
-}
-
 std::string all_nodes(const Graph& graph) {
     std::string text;
     for (const Node& node : graph.nodes()) text += (text.empty() ? "" : "+") + node.name;
@@ -282,7 +274,7 @@ std::string all_ops(const Graph& graph) {
 TEST(KeepFp32, AllNodesTogetherAreTheFp32Lane) {
     const auto backend = make_cpu_backend(2);
     for (const char* scenario : {"spiral-mlp", "image-fit", "char-gru", "digits-cnn"}) {
-        const auto workload = small(scenario);
+        const auto workload = small_scenario_workload(scenario);
         const std::string nodes = all_nodes(workload->training_graph()),
                           ops = all_ops(workload->training_graph());
         Experiment experiment(
@@ -310,7 +302,7 @@ const Probe& probe_of(const StepResult& result, const std::string& tensor, Probe
 // What is counted against what: the kept layer in FP32, its neighbours, and the copy that is read, in FP16.
 TEST(KeepFp32, ProbesSayInWhichFormatATensorIs) {
     const auto backend = make_cpu_backend(2);
-    Experiment experiment(*backend, small("spiral-mlp"),
+    Experiment experiment(*backend, small_scenario_workload("spiral-mlp"),
                           {{"a", parse_techniques("mixed,keep_fp32=fc3+sigmoid2")}});
     const StepResult result = experiment.step({true, true})[0];
     for (const char* kept : {"fc3.weight", "fc3.bias"}) {
@@ -324,7 +316,8 @@ TEST(KeepFp32, ProbesSayInWhichFormatATensorIs) {
     EXPECT_EQ(probe_of(result, "sigmoid2", ProbeKind::activation_gradient).own_format, Format::fp32);
     EXPECT_EQ(probe_of(result, "fc4.weight", ProbeKind::weight_gradient).own_format, Format::fp16);
     EXPECT_EQ(probe_of(result, "sigmoid3", ProbeKind::activation_gradient).own_format, Format::fp16);
-    Experiment behind(*backend, small("spiral-mlp"), {{"a", parse_techniques("mixed,keep_fp32=sigmoid2")}});
+    Experiment behind(*backend, small_scenario_workload("spiral-mlp"),
+                      {{"a", parse_techniques("mixed,keep_fp32=sigmoid2")}});
     const StepResult copied = behind.step({true, true})[0];
     // fc3 reads a copy of 16 bits, and in that its gradient is rounded.
     EXPECT_EQ(probe_of(copied, "sigmoid2", ProbeKind::activation_gradient).own_format, Format::fp16);
@@ -343,7 +336,7 @@ TEST(KeepFp32, ProbesSayInWhichFormatATensorIs) {
 TEST(KeepFp32, SwitchedDuringTheRunKeepsMasterWeights) {
     const auto backend = make_cpu_backend(2);
     Experiment experiment(
-        *backend, small("digits-cnn"),
+        *backend, small_scenario_workload("digits-cnn"),
         {{"a", parse_techniques("mixed")}, {"b", parse_techniques("mixed,growth_interval=101")}});
     for (int step = 0; step < 5; ++step) experiment.step({});
     Lane& lane = experiment.lanes()[1];
@@ -362,7 +355,8 @@ TEST(KeepFp32, SwitchedDuringTheRunKeepsMasterWeights) {
 
 TEST(KeepFp32, WithoutAMasterCopyWeightsAreRoundedOnceAndThatIsSaid) {
     const auto backend = make_cpu_backend(2);
-    Lane lane(*backend, small("spiral-mlp"), "a", parse_techniques("fp16-scaled,keep_fp32=fc1"));
+    Lane lane(*backend, small_scenario_workload("spiral-mlp"), "a",
+              parse_techniques("fp16-scaled,keep_fp32=fc1"));
     const std::vector<float> wide = lane.parameter("fc1.weight");
     EXPECT_TRUE(std::any_of(wide.begin(), wide.end(),
                             [](float value) { return round_to(Format::fp16, value) != value; }));
@@ -375,7 +369,7 @@ TEST(KeepFp32, WithoutAMasterCopyWeightsAreRoundedOnceAndThatIsSaid) {
 
 TEST(KeepFp32, ANodeThatIsNotThereIsRefusedInOneSentence) {
     const auto backend = make_cpu_backend(2);
-    Lane lane(*backend, small("spiral-mlp"), "a", parse_techniques("mixed"));
+    Lane lane(*backend, small_scenario_workload("spiral-mlp"), "a", parse_techniques("mixed"));
     for (const auto& [value, part] : {std::pair{"fc9", "did you mean 'fc1'"},
                                       {"sigmod2", "did you mean 'sigmoid2'"},
                                       {"op:batch_norm", "has no node 'op:batch_norm'"}}) {

@@ -5,20 +5,11 @@
 #include <cmath>
 
 #include "backend/cpu_backend.h"
+#include "small_scenarios.h"
 #include "train/experiment.h"
 
 namespace halfscope {
 namespace {
-
-std::shared_ptr<const Workload> small(const std::string& scenario) {
-    ScenarioSettings settings;
-    if (scenario == "spiral-mlp") settings.parameters = {{"points", 300}, {"batch", 300}};
-    if (scenario == "image-fit") settings.parameters = {{"size", 17}, {"width", 33}};
-    if (scenario == "char-gru") settings.parameters = {{"batch", 5}, {"time", 11}, {"hidden", 21}};
-    if (scenario == "digits-cnn")
-        settings.parameters = {{"batch", 7}, {"size", 9}, {"channels", 5}, {"blocks", 1}};
-    return find_scenario(scenario).create(settings);
-}
 
 std::vector<LaneSpec> lanes_of(std::initializer_list<const char*> techniques) {
     std::vector<LaneSpec> lanes;
@@ -31,7 +22,7 @@ std::vector<LaneSpec> lanes_of(std::initializer_list<const char*> techniques) {
 TEST(OpPolicy, OfAnMlpGivesTheBitsOfMasterWeights) {
     const std::unique_ptr<Backend> backend = make_cpu_backend(2);
     for (const char* scenario : {"spiral-mlp", "image-fit"}) {
-        Experiment experiment(*backend, small(scenario),
+        Experiment experiment(*backend, small_scenario_workload(scenario),
                               lanes_of({"mixed,scaler=pytorch", "autocast", "apex-o1,scaler=pytorch",
                                         "apex-o2,scaler=pytorch"}));
         for (int step = 0; step < 20; ++step) {
@@ -50,7 +41,7 @@ TEST(OpPolicy, OfAnMlpGivesTheBitsOfMasterWeights) {
 TEST(OpPolicy, OfOtherNetworksIsItsOwn) {
     const std::unique_ptr<Backend> backend = make_cpu_backend(2);
     for (const char* scenario : {"char-gru", "digits-cnn"}) {
-        Experiment experiment(*backend, small(scenario),
+        Experiment experiment(*backend, small_scenario_workload(scenario),
                               lanes_of({"mixed,scaler=pytorch", "autocast", "fp32"}));
         std::vector<StepResult> results;
         for (int step = 0; step < 20; ++step) results = experiment.step({});
@@ -70,7 +61,7 @@ const Probe& probe_of(const StepResult& result, const std::string& tensor, Probe
 // 0 those are the same with and without a master copy, and so is the error, to the last bit.
 TEST(OpPolicy, ShadowPassIsAtTheComputeWeights) {
     const std::unique_ptr<Backend> backend = make_cpu_backend(2);
-    Experiment experiment(*backend, small("spiral-mlp"),
+    Experiment experiment(*backend, small_scenario_workload("spiral-mlp"),
                           lanes_of({"fp16-scaled,scaler=pytorch", "mixed,scaler=pytorch", "autocast"}));
     const std::vector<StepResult> results = experiment.step({true, true});
     for (std::size_t p = 0; p < results[0].probes.size(); ++p) {
@@ -85,7 +76,7 @@ TEST(OpPolicy, ShadowPassIsAtTheComputeWeights) {
 
 TEST(OpPolicy, AutocastCountsWhereItCasts) {
     const std::unique_ptr<Backend> backend = make_cpu_backend(2);
-    Experiment experiment(*backend, small("char-gru"), lanes_of({"autocast"}));
+    Experiment experiment(*backend, small_scenario_workload("char-gru"), lanes_of({"autocast"}));
     const StepResult result = experiment.step({true, true})[0];
     for (const char* cast : {"gru.weight_hh_l0", "head.weight", "head.bias"}) {
         EXPECT_EQ(probe_of(result, cast, ProbeKind::weight).own_format, Format::fp16) << cast;
@@ -104,7 +95,7 @@ TEST(OpPolicy, AutocastCountsWhereItCasts) {
 
 TEST(OpPolicy, NormFp32KeepsNormsAndOnlyThem) {
     const std::unique_ptr<Backend> backend = make_cpu_backend(2);
-    Experiment experiment(*backend, small("digits-cnn"), lanes_of({"apex-o2"}));
+    Experiment experiment(*backend, small_scenario_workload("digits-cnn"), lanes_of({"apex-o2"}));
     const StepResult result = experiment.step({true, false})[0];
     for (const Probe& probe : result.probes) {
         const bool is_norm = probe.tensor.find("bn") != std::string::npos ||
@@ -117,7 +108,8 @@ TEST(OpPolicy, NormFp32KeepsNormsAndOnlyThem) {
 
 TEST(OpPolicy, SwitchedDuringTheRunKeepsWeightsInFp32) {
     const std::unique_ptr<Backend> backend = make_cpu_backend(2);
-    Experiment experiment(*backend, small("digits-cnn"), lanes_of({"mixed", "mixed,growth_interval=101"}));
+    Experiment experiment(*backend, small_scenario_workload("digits-cnn"),
+                          lanes_of({"mixed", "mixed,growth_interval=101"}));
     for (int step = 0; step < 5; ++step) experiment.step({});
     Lane& lane = experiment.lanes()[1];
     const std::string before = lane.signature();
@@ -133,11 +125,11 @@ TEST(OpPolicy, SwitchedDuringTheRunKeepsWeightsInFp32) {
 
 TEST(OpPolicy, LeavesMasterWeightsToTheirOwnersOnly) {
     const std::unique_ptr<Backend> backend = make_cpu_backend(2);
-    const Lane uniform(*backend, small("digits-cnn"), "a", parse_techniques("mixed"));
-    const Lane norms(*backend, small("digits-cnn"), "b", parse_techniques("apex-o2"));
-    const Lane cast(*backend, small("digits-cnn"), "c", parse_techniques("autocast"));
+    const Lane uniform(*backend, small_scenario_workload("digits-cnn"), "a", parse_techniques("mixed"));
+    const Lane norms(*backend, small_scenario_workload("digits-cnn"), "b", parse_techniques("apex-o2"));
+    const Lane cast(*backend, small_scenario_workload("digits-cnn"), "c", parse_techniques("autocast"));
     std::uint64_t norm_parameters = 0, parameters = 0;
-    const std::shared_ptr<const Workload> workload = small("digits-cnn");
+    const std::shared_ptr<const Workload> workload = small_scenario_workload("digits-cnn");
     for (TensorId id : workload->training_graph().parameters()) {
         const TensorInfo& info = workload->training_graph().tensor(id);
         const auto count = static_cast<std::uint64_t>(info.shape.elements());
