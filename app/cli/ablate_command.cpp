@@ -113,7 +113,7 @@ AblateOptions parse_ablate_options(const AblateText& text) {
     plan.seeds = text.seeds.empty() ? std::vector<std::uint64_t>{0, 1, 2} : parse_seeds(text.seeds);
     plan.steps =
         text.steps.empty()
-            ? schedule_steps(*scenario.outline(plan.settings))
+            ? schedule_steps(scenario.info(), plan.settings)
             : static_cast<std::int64_t>(parse_whole_number("--steps", text.steps, 1, kMostAblationSteps));
     options.csv_path = text.csv;
     options.runs_path = text.runs;

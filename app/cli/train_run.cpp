@@ -137,8 +137,8 @@ class TrainRun {
     }
 
     std::int64_t own_steps(const TrainOptions& options) const {
-        return options.recipe && options.recipe->steps > 0 ? options.recipe->steps
-                                                           : schedule_steps(experiment_.workload());
+        if (options.recipe && options.recipe->steps > 0) return options.recipe->steps;
+        return schedule_steps(experiment_.workload().info(), experiment_.workload().settings());
     }
     Recipe recipe() const {
         return recipe_of(experiment_.workload(), progress_.origin, experiment_.next_step());

@@ -99,16 +99,6 @@ RunProgress read_progress(const CheckpointFile& file, const ExperimentRecord& re
     return progress;
 }
 
-/// What data/ cannot write is bad input here.
-template <class Work>
-void as_input_error(Work work) {
-    try {
-        work();
-    } catch (const DataError& error) {
-        throw InputError(error.what());
-    }
-}
-
 }  // namespace
 
 void store_progress(const RunProgress& progress, CheckpointFile& file) {

@@ -300,16 +300,6 @@ void read_changes(const RecipeFile& file, Recipe& recipe) {
     }
 }
 
-/// What data/ cannot read or write is bad input here.
-template <class Work>
-void as_input_error(const Work& work) {
-    try {
-        work();
-    } catch (const DataError& error) {
-        throw InputError(error.what());
-    }
-}
-
 }  // namespace
 
 Recipe recipe_of(const Workload& workload, const RunOrigin& origin, std::int64_t steps) {

@@ -49,12 +49,6 @@ std::int64_t validation_interval(std::int64_t schedule_steps) {
     return std::max<std::int64_t>(20, schedule_steps / 50);
 }
 
-std::int64_t schedule_steps(const Workload& workload) {
-    const auto& parameters = workload.settings().parameters;
-    const auto steps = parameters.find("steps");
-    return steps == parameters.end() ? workload.info().steps : static_cast<std::int64_t>(steps->second);
-}
-
 std::vector<LaneSpec> default_lanes(const ScenarioInfo& info) {
     std::vector<LaneSpec> lanes;
     for (const LaneDefault& lane : info.lanes)
@@ -225,7 +219,7 @@ void Session::view_lanes() {
 /// Validation and views that are due after `done_step`.
 void Session::measure_models(std::int64_t done_step, bool pausing, ObservationCost& cost_ms) {
     const SteadyClock::time_point start = SteadyClock::now();
-    const std::int64_t length = schedule_steps(*workload_);
+    const std::int64_t length = schedule_steps(workload_->info(), workload_->settings());
     if (pausing || done_step % validation_interval(length) == 0 || done_step + 1 == length)
         validate_lanes(done_step);
     const SteadyClock::time_point validated = SteadyClock::now();

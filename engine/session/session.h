@@ -38,10 +38,6 @@ inline constexpr std::uint64_t kHistoryBytes = std::uint64_t{256} << 20;
 /// How many saved runs can be laid over one.
 inline constexpr std::size_t kMostOverlays = 4;
 
-/// How many steps a workload's schedule has: its parameter `steps` where it has one, else the scenario's
-/// default.
-std::int64_t schedule_steps(const Workload& workload);
-
 /// The lanes a scenario starts with. Throws InputError where one of them is refused.
 std::vector<LaneSpec> default_lanes(const ScenarioInfo& info);
 
@@ -177,6 +173,7 @@ class Session {
     Measurement begin_measurement(const std::string& lane);
     void apply_command(const SweepScalesCommand& command);
     void apply_command(const SearchPrecisionCommand& command);
+    std::size_t measured_lane() const;
     void measure_on();
     void end_outdated_measurement();
 

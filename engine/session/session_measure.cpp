@@ -38,22 +38,26 @@ void Session::apply_command(const SearchPrecisionCommand& command) {
     measurement_ = std::move(measurement);
 }
 
+/// The index of the lane that is measured; lanes_.size() where it is gone.
+std::size_t Session::measured_lane() const {
+    const auto lane = std::find_if(lanes_.begin(), lanes_.end(),
+                                   [&](const LaneState& state) { return state.id == measurement_->lane_id; });
+    return static_cast<std::size_t>(lane - lanes_.begin());
+}
+
 /// What it was of may be gone, or store other formats now.
 void Session::end_outdated_measurement() {
     if (!measurement_) return;
-    const auto lane = std::find_if(lanes_.begin(), lanes_.end(),
-                                   [&](const LaneState& state) { return state.id == measurement_->lane_id; });
-    const bool is_current =
-        measurement_->run == run_ && lane != lanes_.end() && state_ != RunState::failed &&
-        experiment_->lanes()[static_cast<std::size_t>(lane - lanes_.begin())].techniques() ==
-            measurement_->techniques;
+    const std::size_t index = measured_lane();
+    const bool is_current = measurement_->run == run_ && index < lanes_.size() &&
+                            state_ != RunState::failed &&
+                            experiment_->lanes()[index].techniques() == measurement_->techniques;
     if (!is_current) measurement_.reset();
 }
 
 void Session::measure_on() {
-    const auto state = std::find_if(lanes_.begin(), lanes_.end(),
-                                    [&](const LaneState& lane) { return lane.id == measurement_->lane_id; });
-    Lane& lane = experiment_->lanes()[static_cast<std::size_t>(state - lanes_.begin())];
+    LaneState& state = lanes_[measured_lane()];
+    Lane& lane = experiment_->lanes()[measured_lane()];
     last_step_end_ = {};  // this is no step
     bool is_done = false;
     const auto sweep_on = [&] {
@@ -63,7 +67,7 @@ void Session::measure_on() {
         } else {
             found = lane.begin_sweep(experiment_->next_step(), measurement_->batches);
         }
-        state->sweep = std::make_shared<const ScaleSweep>(*found);
+        state.sweep = std::make_shared<const ScaleSweep>(*found);
         is_done = found->is_complete();
     };
     const auto search_on = [&] {
@@ -75,7 +79,7 @@ void Session::measure_on() {
             say(Message::Kind::error, error.what());
             is_done = true;
         }
-        state->search = std::make_shared<const PrecisionSearch>(search.found());
+        state.search = std::make_shared<const PrecisionSearch>(search.found());
     };
     if (measurement_->search) {
         attempt_step("searching layers to keep in FP32 at step", search_on);

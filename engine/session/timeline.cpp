@@ -149,6 +149,12 @@ std::vector<SeriesPoint> Timeline::series(int lane_id, SeriesKind kind, std::int
     return lane->series[static_cast<std::size_t>(kind)].view(first_step, last_step, columns);
 }
 
+bool Timeline::has(int lane_id, SeriesKind kind) const {
+    const std::lock_guard lock(mutex_);
+    const LaneHistory* lane = find(lane_id);
+    return lane && lane->series[static_cast<std::size_t>(kind)].last_step() >= 0;
+}
+
 std::int64_t Timeline::last_step() const {
     const std::lock_guard lock(mutex_);
     return last_step_;

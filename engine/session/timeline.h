@@ -102,6 +102,7 @@ class Timeline {
 
     std::vector<SeriesPoint> series(int lane_id, SeriesKind kind, std::int64_t first_step,
                                     std::int64_t last_step, std::size_t columns) const;
+    bool has(int lane_id, SeriesKind kind) const;
     std::int64_t last_step() const;  ///< of all lanes; -1 where empty
     /// Events of one lane (or of all, lane_id = -1) in [first_step, last_step], oldest first; the newest 4096
     /// of each kind are kept.

@@ -6,11 +6,23 @@
 #include <stdexcept>
 #include <string>
 
+#include "data/data_error.h"
+
 namespace halfscope {
 
 class InputError : public std::runtime_error {
   public:
     explicit InputError(const std::string& sentence) : std::runtime_error(sentence) {}
 };
+
+/// What `work` returns; what data/ cannot read or write is bad input here.
+template <class Work>
+auto as_input_error(const Work& work) {
+    try {
+        return work();
+    } catch (const DataError& error) {
+        throw InputError(error.what());
+    }
+}
 
 }  // namespace halfscope

@@ -62,10 +62,10 @@ std::vector<SearchLayer> search_layers(const Graph& graph) {
 }
 
 std::string kept_layers_text(const std::vector<SearchLayer>& layers, const std::vector<std::size_t>& kept) {
-    std::string text;
+    std::vector<std::string> nodes;
     for (const std::size_t layer : kept)
-        for (const std::string& node : layers[layer].nodes) text += (text.empty() ? "" : "+") + node;
-    return text.empty() ? "none" : text;
+        nodes.insert(nodes.end(), layers[layer].nodes.begin(), layers[layer].nodes.end());
+    return kept_nodes_text(nodes);
 }
 
 PrecisionSearcher::PrecisionSearcher(Backend& backend, std::shared_ptr<const Workload> workload,

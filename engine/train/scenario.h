@@ -162,6 +162,9 @@ const Scenario& find_scenario(std::string_view name);
 ScenarioParameter micro_batches_parameter();
 /// Fills in defaults and checks names and ranges. Throws InputError with one sentence.
 ScenarioSettings resolve_settings(const ScenarioInfo& info, const ScenarioSettings& settings);
+/// How many steps the schedule has under settings: their parameter `steps` where there is one, else the
+/// scenario's default.
+std::int64_t schedule_steps(const ScenarioInfo& info, const ScenarioSettings& settings);
 /// Parses "key=value" into settings. Throws InputError.
 void set_parameter(const ScenarioInfo& info, ScenarioSettings& settings, std::string_view key,
                    std::string_view value);

@@ -120,4 +120,9 @@ void set_parameter(const ScenarioInfo& info, ScenarioSettings& settings, std::st
     settings.parameters[parameter.name] = number;
 }
 
+std::int64_t schedule_steps(const ScenarioInfo& info, const ScenarioSettings& settings) {
+    const auto steps = settings.parameters.find("steps");
+    return steps == settings.parameters.end() ? info.steps : static_cast<std::int64_t>(steps->second);
+}
+
 }  // namespace halfscope

@@ -153,12 +153,6 @@ bool is_op_name(std::string_view name, std::string& near) {
     return false;
 }
 
-std::string joined_nodes(const std::vector<std::string>& nodes) {
-    std::string text;
-    for (const std::string& node : nodes) text += (text.empty() ? "" : "+") + node;
-    return text.empty() ? "none" : text;
-}
-
 /// A key whose value is a list of nodes, "fc1+op:batch_norm", or none. Whether the network has such nodes is
 /// judged where the network is known.
 std::string set_nodes(const TechniqueKey& key, std::vector<std::string>& nodes, std::string_view text) {
@@ -196,7 +190,7 @@ TechniqueEntry node_list(const char* name, Place place, const char* meaning, con
     entry.key.source = source;
     entry.get = [place](const Techniques& techniques) -> std::string {
         Techniques copy = techniques;
-        return joined_nodes(place(copy));
+        return kept_nodes_text(place(copy));
     };
     entry.set = [place, key = entry.key](Techniques& techniques, std::string_view text) -> std::string {
         return set_nodes(key, place(techniques), text);

@@ -85,6 +85,12 @@ PrecisionPolicy Techniques::policy() const {
     return policy;
 }
 
+std::string kept_nodes_text(const std::vector<std::string>& nodes) {
+    std::string text;
+    for (const std::string& node : nodes) text += (text.empty() ? "" : "+") + node;
+    return text.empty() ? "none" : text;
+}
+
 const std::vector<TechniqueKey>& technique_keys() {
     static const std::vector<TechniqueKey> keys = [] {
         std::vector<TechniqueKey> list;

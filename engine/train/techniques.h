@@ -67,6 +67,9 @@ struct Techniques {
     }
 };
 
+/// keep_fp32's value for these nodes: "fc1+op:gru", or "none".
+std::string kept_nodes_text(const std::vector<std::string>& nodes);
+
 /// One key as the window and the command line present it.
 struct TechniqueKey {
     enum class Kind : std::uint8_t {

@@ -11,16 +11,6 @@
 namespace halfscope {
 namespace {
 
-/// What data/ refuses is bad input here.
-template <class Work>
-auto as_input_error(Work work) {
-    try {
-        return work();
-    } catch (const DataError& error) {
-        throw InputError(error.what());
-    }
-}
-
 std::string shape_text(const std::vector<std::int64_t>& shape) {
     std::string text;
     for (const std::int64_t extent : shape) text += (text.empty() ? "" : ", ") + std::to_string(extent);

@@ -78,10 +78,7 @@ AblationFactor factor_of(const AblationChoice& choice) {
 }
 
 int schedule_of(const Snapshot& snapshot) {
-    const auto found = snapshot.settings.parameters.find("steps");
-    return static_cast<int>(found == snapshot.settings.parameters.end()
-                                ? static_cast<double>(snapshot.scenario.steps)
-                                : found->second);
+    return static_cast<int>(schedule_steps(snapshot.scenario, snapshot.settings));
 }
 
 int chosen_steps(const UiState& ui, const Snapshot& snapshot) {

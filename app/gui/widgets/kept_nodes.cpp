@@ -16,11 +16,7 @@ Kept kept_of(const Techniques& techniques) {
     return Kept(techniques.keep_fp32.begin(), techniques.keep_fp32.end());
 }
 
-std::string value_of(const Kept& kept) {
-    std::string text;
-    for (const std::string& one : kept) text += (text.empty() ? "" : "+") + one;
-    return text.empty() ? "none" : text;
-}
+std::string value_of(const Kept& kept) { return kept_nodes_text({kept.begin(), kept.end()}); }
 
 }  // namespace
 

@@ -273,8 +273,7 @@ void add_overlays(PlotSpec& spec, const Snapshot& snapshot, SeriesKind kind) {
         for (const SavedRun::SavedLane& lane : run.lanes) {
             const bool is_idle =
                 kind == SeriesKind::loss_scale && lane.techniques.scaler.scaling == LossScaling::off;
-            if (is_idle || run.history->series(lane.id, kind, 0, run.history->last_step(), 1).empty())
-                continue;
+            if (is_idle || !run.history->has(lane.id, kind)) continue;
             spec.series.push_back({overlay_id(index, lane.id), lane.name + " of " + file, kind,
                                    run.history.get(), lane.id, file});
         }

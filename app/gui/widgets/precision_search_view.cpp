@@ -15,6 +15,10 @@ namespace {
 constexpr std::array<double, 6> kThresholds{0.0001, 0.001, 0.01, 0.03, 0.1, 0.3};
 constexpr std::size_t kMostRows = 6;  // the rest is scrolled to
 
+bool searches(const Snapshot& snapshot, const LaneSnapshot& lane) {
+    return snapshot.measured == Measured::layers && snapshot.measured_lane == lane.id;
+}
+
 std::string threshold_text(double threshold) { return number_text(100.0 * threshold) + "%"; }
 
 std::string layers_text(const PrecisionSearch& search, const std::vector<std::size_t>& layers) {
@@ -77,7 +81,7 @@ void draw_threshold(const Theme& theme, UiState& ui) {
 /// Search or Cancel, with how far it is.
 void draw_controls(const Theme& theme, UiState& ui, const Snapshot& snapshot, const LaneSnapshot& lane,
                    SearchAsk& ask) {
-    const bool is_searching = snapshot.measured == Measured::layers && snapshot.measured_lane == lane.id;
+    const bool is_searching = searches(snapshot, lane);
     const PrecisionSearch* search = lane.search.get();
     if (is_searching) {
         if (ImGui::Button("Cancel")) ask.cancel = true;
@@ -190,7 +194,7 @@ SearchAsk draw_precision_search(const Theme& theme, UiState& ui, const Snapshot&
     draw_controls(theme, ui, snapshot, lane, ask);
     const PrecisionSearch* search = lane.search.get();
     if (!search || search->moves.empty()) return ask;
-    const bool is_searching = snapshot.measured == Measured::layers && snapshot.measured_lane == lane.id;
+    const bool is_searching = searches(snapshot, lane);
     if (!is_searching) {
         const bool reached = search->outcome == PrecisionSearch::Outcome::reached;
         const std::string value = kept_layers_text(search->layers, search->kept);
