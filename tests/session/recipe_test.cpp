@@ -32,42 +32,10 @@ struct TemporaryPath {
     }
 };
 
-/// A session with what belongs to it.
-struct RecipeRun {
-    FailingBackend backend;
-    Timeline timeline;
-    Session session{backend, timeline, [](int, const StepRecord&) {}, [] {}};
-
-    explicit RecipeRun(const OpenScenarioCommand& scenario = small_scenario()) {
-        session.begin(scenario, RunState::paused);
-    }
-    void to(std::int64_t step) {
-        const std::int64_t now = snapshot().next_step;
-        if (step <= now) return;
-        session.apply(StepCommand{static_cast<int>(step - now)});
-        while (session.running()) session.step();
-    }
-    /// Applies it before a step.
-    void at(std::int64_t step, const Command& command) {
-        to(step);
-        session.apply(command);
-    }
-    Snapshot snapshot() { return session.make_snapshot(); }
-    std::vector<std::string> lanes() {
-        std::vector<std::string> all;
-        for (const LaneSnapshot& lane : snapshot().lanes) all.push_back(lane.name + " " + lane.signature);
-        return all;
-    }
-    std::string last_message() {
-        const Snapshot now = snapshot();
-        return now.messages.empty() ? "" : now.messages.back().text;
-    }
-};
-
 /// Changes of all kinds: toggles, presets, undo; lanes from the initial weights, from a lane, from the past
 /// of a lane that was added on the way and has another name now; removed and renamed; and a number typed
 /// again.
-void change_everything(RecipeRun& run) {
+void change_everything(SteppedRun& run) {
     run.at(0, SetTechniqueCommand{"mixed", "growth_interval", "5"});
     run.at(6, SetTechniqueCommand{"mixed", "master_weights", "off"});
     run.at(6, SetTechniqueCommand{"mixed", "update_rounding", "stochastic"});
@@ -86,14 +54,14 @@ void change_everything(RecipeRun& run) {
 
 TEST(Recipe, MakesTheSameRun) {
     const TemporaryPath file;
-    RecipeRun run;
+    SteppedRun run;
     change_everything(run);
     run.to(33);
     ASSERT_EQ(run.session.changes().size(), 14u) << run.last_message();
     run.session.apply(SaveRecipeCommand{file.path});
     EXPECT_NE(run.last_message().find("33 steps with 14 changes"), std::string::npos) << run.last_message();
 
-    RecipeRun again({kSmallScenario, small_settings(7), {}});
+    SteppedRun again({kSmallScenario, small_settings(7), {}});
     again.to(3);
     again.session.apply(OpenRecipeCommand{file.path});
     EXPECT_EQ(again.snapshot().next_step, 0) << again.last_message();
@@ -102,11 +70,11 @@ TEST(Recipe, MakesTheSameRun) {
     EXPECT_EQ(again.snapshot().state, RunState::paused);
     EXPECT_EQ(again.snapshot().settings.seed, 0u);
     again.to(33);
-    EXPECT_EQ(again.lanes(), run.lanes());
+    EXPECT_EQ(again.signatures(), run.signatures());
     EXPECT_EQ(again.snapshot().changes_ahead, 0);
     run.to(40);
     again.to(40);
-    EXPECT_EQ(again.lanes(), run.lanes());
+    EXPECT_EQ(again.signatures(), run.signatures());
     // What it saves is what it was opened from, but for the steps that came behind.
     again.session.apply(GoToStepCommand{0});
     EXPECT_EQ(again.snapshot().next_step, 0) << again.last_message();
@@ -119,28 +87,28 @@ TEST(Recipe, MakesTheSameRun) {
 
 TEST(Recipe, IsMadeAgainWhereNothingOfThePastIsKept) {
     const TemporaryPath file;
-    RecipeRun run;
+    SteppedRun run;
     change_everything(run);
     run.to(33);
     run.session.apply(SaveRecipeCommand{file.path});
-    RecipeRun again;
+    SteppedRun again;
     again.session.apply(SetHistoryCommand{0});
     again.session.apply(OpenRecipeCommand{file.path});
     again.to(33);
-    EXPECT_EQ(again.lanes(), run.lanes()) << again.last_message();
+    EXPECT_EQ(again.signatures(), run.signatures()) << again.last_message();
 }
 
 TEST(Recipe, AnyOfItsStepsCanBeGoneToAtOnce) {
     const TemporaryPath file;
-    RecipeRun run;
+    SteppedRun run;
     change_everything(run);
     run.to(33);
     run.session.apply(SaveRecipeCommand{file.path});
-    RecipeRun again;
+    SteppedRun again;
     again.session.apply(OpenRecipeCommand{file.path});
     for (const std::int64_t step : {27, 3, 32, 0, 13, 33}) {
         SCOPED_TRACE(step);
-        RecipeRun until;
+        SteppedRun until;
         until.session.apply(OpenRecipeCommand{file.path});
         again.session.apply(GoToStepCommand{step});
         while (again.session.running()) again.session.step();
@@ -148,7 +116,7 @@ TEST(Recipe, AnyOfItsStepsCanBeGoneToAtOnce) {
         EXPECT_EQ(again.snapshot().next_step, step) << again.last_message();
         // The first state stands with the changes before the first step.
         if (step > 0) {
-            EXPECT_EQ(again.lanes(), until.lanes());
+            EXPECT_EQ(again.signatures(), until.signatures());
         }
     }
     // Another change forgets what was ahead, as it does anywhere.
@@ -159,22 +127,22 @@ TEST(Recipe, AnyOfItsStepsCanBeGoneToAtOnce) {
 
 TEST(Recipe, HasWhatIsAheadOfARunThatWentBack) {
     const TemporaryPath file;
-    RecipeRun run;
+    SteppedRun run;
     change_everything(run);
     run.to(33);
-    const std::vector<std::string> lanes = run.lanes();
+    const std::vector<std::string> lanes = run.signatures();
     run.session.apply(GoToStepCommand{10});
     run.session.apply(SaveRecipeCommand{file.path});
     EXPECT_NE(run.last_message().find("33 steps with 14 changes"), std::string::npos) << run.last_message();
-    RecipeRun again;
+    SteppedRun again;
     again.session.apply(OpenRecipeCommand{file.path});
     again.to(33);
-    EXPECT_EQ(again.lanes(), lanes);
+    EXPECT_EQ(again.signatures(), lanes);
 }
 
 TEST(Recipe, BeginsWhereARestartBegan) {
     const TemporaryPath file;
-    RecipeRun run;
+    SteppedRun run;
     run.at(4, SetPresetCommand{"mixed", "bf16"});
     run.session.apply(SeedCommand{5});
     run.at(3, MultiplyLossScaleCommand{"mixed", 2.0});  // refused: no change
@@ -186,10 +154,10 @@ TEST(Recipe, BeginsWhereARestartBegan) {
     ASSERT_EQ(recipe.lanes.size(), 2u);
     EXPECT_EQ(recipe.lanes[1].techniques, parse_techniques("bf16"));
     EXPECT_EQ(recipe.changes.size(), 1u);
-    RecipeRun again;
+    SteppedRun again;
     again.session.apply(OpenRecipeCommand{file.path});
     again.to(12);
-    EXPECT_EQ(again.lanes(), run.lanes());
+    EXPECT_EQ(again.signatures(), run.signatures());
 }
 
 /// The same without a session.
@@ -227,16 +195,16 @@ std::vector<std::string> played(const Recipe& recipe, std::int64_t steps) {
 
 TEST(Recipe, IsPlayedWithoutASession) {
     const TemporaryPath file;
-    RecipeRun run;
+    SteppedRun run;
     change_everything(run);
     run.to(33);
     run.session.apply(SaveRecipeCommand{file.path});
-    EXPECT_EQ(played(read_recipe(file.path), 33), run.lanes());
+    EXPECT_EQ(played(read_recipe(file.path), 33), run.signatures());
 }
 
 TEST(Recipe, TravelsInACheckpoint) {
     const TemporaryPath file;
-    RecipeRun run, resumed, again;
+    SteppedRun run, resumed, again;
     change_everything(run);
     run.session.apply(SaveCheckpointCommand{file.path});
     resumed.session.apply(OpenCheckpointCommand{file.path});
@@ -246,13 +214,13 @@ TEST(Recipe, TravelsInACheckpoint) {
     resumed.session.apply(SaveRecipeCommand{file.path});
     again.session.apply(OpenRecipeCommand{file.path});
     again.to(36);
-    EXPECT_EQ(again.lanes(), resumed.lanes()) << again.last_message();
+    EXPECT_EQ(again.signatures(), resumed.signatures()) << again.last_message();
     EXPECT_EQ(again.session.changes().size(), 15u);
 }
 
 TEST(Recipe, IsRefusedToARunFromOtherWeights) {
     const TemporaryPath file;
-    RecipeRun run;
+    SteppedRun run;
     DirectRun direct;
     write_named_values(file.path, direct.experiment.lanes()[0].parameters());
     const std::string weights = file.path;
@@ -284,8 +252,8 @@ TEST(Recipe, TechniquesAreTheShortestTextThatMakesThem) {
 
 TEST(Recipe, ALaneInTheNumberOfAnotherIsBranchedFromAsItself) {
     // Whichever states happened to be kept: those of another lane in its place are none of its own.
-    RecipeRun run, straight;
-    for (RecipeRun* one : {&run, &straight}) {
+    SteppedRun run, straight;
+    for (SteppedRun* one : {&run, &straight}) {
         one->at(5, AddLaneCommand{{"first", parse_techniques("fp16")}, "mixed"});
         one->at(10, RemoveLaneCommand{"first"});
         one->session.apply(AddLaneCommand{{"second", parse_techniques("fp32")}, "mixed"});
@@ -294,11 +262,11 @@ TEST(Recipe, ALaneInTheNumberOfAnotherIsBranchedFromAsItself) {
     straight.at(12, AddLaneCommand{{"branch", parse_techniques("bf16")}, "second"});
     straight.to(20);
     run.session.apply(AddLaneCommand{{"branch", parse_techniques("bf16")}, "second", 12});
-    EXPECT_EQ(run.lanes(), straight.lanes()) << run.last_message();
+    EXPECT_EQ(run.signatures(), straight.signatures()) << run.last_message();
 }
 
 TEST(Recipe, ABranchOfAStepBeforeTheLaneWasAddedIsRefused) {
-    RecipeRun run;
+    SteppedRun run;
     run.at(5, AddLaneCommand{{"first", parse_techniques("fp16")}, "mixed"});
     run.at(10, RemoveLaneCommand{"first"});
     run.session.apply(
@@ -373,9 +341,9 @@ TEST(Recipe, SaysInOneSentenceWhatIsWrong) {
          "at change 2: 'c' was not there yet at step 3"},
     };
     const TemporaryPath file;
-    RecipeRun run;
+    SteppedRun run;
     run.to(2);
-    const std::vector<std::string> before = run.lanes();
+    const std::vector<std::string> before = run.signatures();
     for (const Refused& refused : all) {
         SCOPED_TRACE(refused.text);
         file.write(refused.text);
@@ -391,7 +359,7 @@ TEST(Recipe, SaysInOneSentenceWhatIsWrong) {
         run.session.apply(OpenRecipeCommand{file.path});
         EXPECT_EQ(run.snapshot().next_step, 2);
     }
-    EXPECT_EQ(run.lanes(), before) << "what was open stays";
+    EXPECT_EQ(run.signatures(), before) << "what was open stays";
     std::filesystem::remove(file.path);
     EXPECT_THROW(read_recipe(file.path), InputError);
     EXPECT_NO_THROW((file.write(with_changes("")), read_recipe(file.path)));
@@ -399,7 +367,7 @@ TEST(Recipe, SaysInOneSentenceWhatIsWrong) {
 
 TEST(Recipe, OfOtherDataIsRefused) {
     const TemporaryPath file;
-    RecipeRun run;
+    SteppedRun run;
     run.session.apply(SaveRecipeCommand{file.path});
     std::string changed = file.read();
     const std::size_t place = changed.find("\"data\": \"") + 9;
@@ -410,7 +378,7 @@ TEST(Recipe, OfOtherDataIsRefused) {
 }
 
 TEST(Recipe, IsNotWrittenWhereItCannotBe) {
-    RecipeRun run;
+    SteppedRun run;
     run.session.apply(SaveRecipeCommand{"/nowhere/at/all.recipe"});
     EXPECT_NE(run.last_message().find("cannot write '/nowhere/at/all.recipe'"), std::string::npos)
         << run.last_message();

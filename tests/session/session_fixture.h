@@ -134,4 +134,39 @@ class FailingBackend : public Backend {
     std::unique_ptr<Backend> cpu_ = make_cpu_backend(1);
 };
 
+/// A session with what belongs to it, moved on step by step. `reports` counts what it tells of long work,
+/// which is cancelled after `cancel_at` of them.
+struct SteppedRun {
+    FailingBackend backend;
+    Timeline timeline;
+    int reports = 0, cancel_at = -1;
+    Session session{backend, timeline, [](int, const StepRecord&) {}, [this] { ++reports; },
+                    [this] { return cancel_at >= 0 && reports > cancel_at; }};
+
+    explicit SteppedRun(const OpenScenarioCommand& scenario = small_scenario()) {
+        session.begin(scenario, RunState::paused);
+    }
+    void to(std::int64_t step) {
+        const std::int64_t now = snapshot().next_step;
+        if (step <= now) return;
+        session.apply(StepCommand{static_cast<int>(step - now)});
+        while (session.running()) session.step();
+    }
+    /// Applies it before a step.
+    void at(std::int64_t step, const Command& command) {
+        to(step);
+        session.apply(command);
+    }
+    Snapshot snapshot() { return session.make_snapshot(); }
+    std::vector<std::string> signatures() {
+        std::vector<std::string> all;
+        for (const LaneSnapshot& lane : snapshot().lanes) all.push_back(lane.name + " " + lane.signature);
+        return all;
+    }
+    std::string last_message() {
+        const Snapshot now = snapshot();
+        return now.messages.empty() ? "" : now.messages.back().text;
+    }
+};
+
 }  // namespace halfscope

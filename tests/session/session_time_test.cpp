@@ -10,52 +10,22 @@ namespace {
 
 constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
 
-/// A session with what belongs to it.
-struct TimedRun {
-    FailingBackend backend;
-    Timeline timeline;
-    bool is_cancelled = false;
-    int reports = 0, cancel_at = -1;
-    Session session{backend, timeline, [](int, const StepRecord&) {}, [this] { ++reports; },
-                    [this] { return cancel_at >= 0 && reports > cancel_at; }};
-
-    explicit TimedRun(const OpenScenarioCommand& scenario = small_scenario()) {
-        session.begin(scenario, RunState::paused);
-    }
-    void to(std::int64_t step) {
-        const std::int64_t now = snapshot().next_step;
-        if (step <= now) return;
-        session.apply(StepCommand{static_cast<int>(step - now)});
-        while (session.running()) session.step();
-    }
-    Snapshot snapshot() { return session.make_snapshot(); }
-    std::vector<std::string> signatures() {
-        std::vector<std::string> all;
-        for (const LaneSnapshot& lane : snapshot().lanes) all.push_back(lane.name + " " + lane.signature);
-        return all;
-    }
-    std::string last_message() {
-        const Snapshot now = snapshot();
-        return now.messages.empty() ? "" : now.messages.back().text;
-    }
-};
-
 /// Changes at steps 10, 15, 20 and 25, of all kinds.
-void make_changes(TimedRun& run, std::int64_t step) {
+void make_changes(SteppedRun& run, std::int64_t step) {
     if (step == 10) run.session.apply(SetTechniqueCommand{"mixed", "master_weights", "off"});
     if (step == 15) run.session.apply(MultiplyLossScaleCommand{"mixed", 4.0});
     if (step == 20) run.session.apply(AddLaneCommand{{"half", parse_techniques("fp16")}, "mixed"});
     if (step == 25) run.session.apply(SetPresetCommand{"fp32", "bf16"});
     if (step == 28) run.session.apply(RenameLaneCommand{"half", "bare"});
 }
-void run_with_changes(TimedRun& run, std::int64_t end) {
+void run_with_changes(SteppedRun& run, std::int64_t end) {
     for (std::int64_t step = run.snapshot().next_step; step < end; ++step) {
         make_changes(run, step);
         run.to(step + 1);
     }
 }
 
-void expect_same_history(TimedRun& a, TimedRun& b) {
+void expect_same_history(SteppedRun& a, SteppedRun& b) {
     const Snapshot first = a.snapshot(), second = b.snapshot();
     EXPECT_EQ(first.next_step, second.next_step);
     EXPECT_EQ(a.signatures(), b.signatures());
@@ -81,11 +51,11 @@ void expect_same_history(TimedRun& a, TimedRun& b) {
 }
 
 TEST(SessionTime, GoesBackToAnyStepAndOnToTheSameBits) {
-    TimedRun straight;
+    SteppedRun straight;
     run_with_changes(straight, 32);
     for (const std::int64_t step : {31, 26, 21, 20, 16, 11, 10, 3, 1, 0}) {
         SCOPED_TRACE(step);
-        TimedRun run, until;
+        SteppedRun run, until;
         run_with_changes(run, 32);
         run.session.apply(GoToStepCommand{step});
         run_with_changes(until, step);
@@ -99,7 +69,7 @@ TEST(SessionTime, GoesBackToAnyStepAndOnToTheSameBits) {
 }
 
 TEST(SessionTime, BackAndForthWithoutEnd) {
-    TimedRun run, straight;
+    SteppedRun run, straight;
     run_with_changes(straight, 30);
     run_with_changes(run, 30);
     for (const std::int64_t step : {12, 5, 20, 8, 29, 1, 30}) {
@@ -111,7 +81,7 @@ TEST(SessionTime, BackAndForthWithoutEnd) {
 }
 
 TEST(SessionTime, WhatIsMeasuredAtAStepIsMeasuredThereAgain) {
-    TimedRun run, straight;
+    SteppedRun run, straight;
     run.session.apply(SetCadenceCommand{1, 1});
     straight.session.apply(SetCadenceCommand{1, 1});
     run.to(20);
@@ -131,7 +101,7 @@ TEST(SessionTime, WhatIsMeasuredAtAStepIsMeasuredThereAgain) {
 }
 
 TEST(SessionTime, AChangeAfterGoingBackForgetsWhatCameLater) {
-    TimedRun run;
+    SteppedRun run;
     run_with_changes(run, 32);
     run.session.apply(GoToStepCommand{12});
     EXPECT_EQ(run.snapshot().changes_ahead, 4);
@@ -144,7 +114,7 @@ TEST(SessionTime, AChangeAfterGoingBackForgetsWhatCameLater) {
 }
 
 TEST(SessionTime, TheListOfChangesMakesTheSameRun) {
-    TimedRun run, again;
+    SteppedRun run, again;
     run_with_changes(run, 32);
     run.session.apply(UndoCommand{});
     run.to(35);
@@ -158,7 +128,7 @@ TEST(SessionTime, TheListOfChangesMakesTheSameRun) {
 }
 
 TEST(SessionTime, ABranchOfThePastThatChangesNothingHasTheSameWeights) {
-    TimedRun run;
+    SteppedRun run;
     run.to(8);
     run.session.apply(SetTechniqueCommand{"mixed", "master_weights", "off"});
     run.session.apply(MultiplyLossScaleCommand{"mixed", 0.5});
@@ -182,7 +152,7 @@ TEST(SessionTime, ABranchOfThePastThatChangesNothingHasTheSameWeights) {
 }
 
 TEST(SessionTime, ABranchOfThePastGoesItsOwnWay) {
-    TimedRun run, direct;
+    SteppedRun run, direct;
     run.to(20);
     run.session.apply(AddLaneCommand{{"other", parse_techniques("bf16")}, "mixed", 6});
     run.to(25);
@@ -199,7 +169,7 @@ TEST(SessionTime, ABranchOfThePastGoesItsOwnWay) {
 }
 
 TEST(SessionTime, UndoAndRedo) {
-    TimedRun run;
+    SteppedRun run;
     run.to(3);
     EXPECT_FALSE(run.snapshot().can_undo);
     run.session.apply(SetTechniqueCommand{"mixed", "storage", "bf16"});
@@ -219,20 +189,20 @@ TEST(SessionTime, UndoAndRedo) {
     EXPECT_TRUE(run.snapshot().can_redo);
     run.session.apply(SetTechniqueCommand{"mixed", "storage", "fp16"});
     EXPECT_FALSE(run.snapshot().can_redo) << "another way was taken";
-    TimedRun empty;
+    SteppedRun empty;
     empty.session.apply(UndoCommand{});
     EXPECT_NE(empty.last_message().find("no change of techniques to undo"), std::string::npos);
 }
 
 TEST(SessionTime, EveryTechniqueIsGoneBackTo) {
     for (const Preset& preset : presets()) {
-        TimedRun run;
+        SteppedRun run;
         run.session.apply(SetPresetCommand{"mixed", preset.name});
         run.session.apply(SetPresetCommand{"mixed", preset.name == "bf16" ? "fp32" : "bf16"});
         run.session.apply(UndoCommand{});
         EXPECT_EQ(run.snapshot().lanes[1].techniques, preset.techniques) << preset.name;
         run.to(4);
-        TimedRun again;
+        SteppedRun again;
         for (const auto& [step, command] : run.session.changes()) again.session.apply(command);
         again.to(4);
         EXPECT_EQ(run.signatures(), again.signatures()) << preset.name;
@@ -240,7 +210,7 @@ TEST(SessionTime, EveryTechniqueIsGoneBackTo) {
 }
 
 TEST(SessionTime, KeepsWithinItsBytesAndStillReachesEveryStep) {
-    TimedRun run, straight;
+    SteppedRun run, straight;
     run.to(1);
     const std::uint64_t one = run.snapshot().kept_bytes;
     run.session.apply(SetHistoryCommand{5 * one});
@@ -255,7 +225,7 @@ TEST(SessionTime, KeepsWithinItsBytesAndStillReachesEveryStep) {
 }
 
 TEST(SessionTime, WithoutMemoryNothingIsKept) {
-    TimedRun run;
+    SteppedRun run;
     run.to(10);
     EXPECT_GT(run.snapshot().kept_states, 0u);
     run.session.apply(SetHistoryCommand{0});
@@ -273,7 +243,7 @@ TEST(SessionTime, WithoutMemoryNothingIsKept) {
 }
 
 TEST(SessionTime, WithoutKeptStatesItSaysWhatCanBeReached) {
-    TimedRun run;
+    SteppedRun run;
     run.session.apply(SetHistoryCommand{10});
     run.to(5);
     run.session.apply(GoToStepCommand{3});
@@ -292,7 +262,7 @@ TEST(SessionTime, WithoutKeptStatesItSaysWhatCanBeReached) {
 }
 
 TEST(SessionTime, StopsOnTheWayWhereItIsCancelled) {
-    TimedRun run, straight;
+    SteppedRun run, straight;
     run.to(30);
     run.reports = 0;
     run.cancel_at = 0;
@@ -304,7 +274,7 @@ TEST(SessionTime, StopsOnTheWayWhereItIsCancelled) {
     EXPECT_EQ(run.signatures(), straight.signatures());
 
     // The first state alone is kept: the way from there is long, and ends early.
-    TimedRun far, until;
+    SteppedRun far, until;
     far.to(1);
     far.session.apply(SetHistoryCommand{1});
     far.to(30);
@@ -322,7 +292,7 @@ TEST(SessionTime, StopsOnTheWayWhereItIsCancelled) {
 }
 
 TEST(SessionTime, ARestartForgets) {
-    TimedRun run;
+    SteppedRun run;
     run.to(10);
     run.session.apply(RestartCommand{});
     EXPECT_EQ(run.snapshot().kept_states, 0u);
@@ -330,8 +300,8 @@ TEST(SessionTime, ARestartForgets) {
 }
 
 TEST(SessionTime, AStepOfThePastIsExaminedBesideTheRun) {
-    TimedRun run, straight;
-    for (TimedRun* one : {&run, &straight}) {
+    SteppedRun run, straight;
+    for (SteppedRun* one : {&run, &straight}) {
         one->session.apply(SetCadenceCommand{1, 0});
         one->session.apply(SetTechniqueCommand{"mixed", "max_scale", "none"});
         one->to(6);
@@ -355,7 +325,7 @@ TEST(SessionTime, AStepOfThePastIsExaminedBesideTheRun) {
     EXPECT_EQ(after.next_step, before.next_step);
     EXPECT_EQ(after.state, RunState::paused);
     // The very step before which the scale was multiplied, from the first state alone.
-    TimedRun far;
+    SteppedRun far;
     far.to(1);
     far.session.apply(SetHistoryCommand{1});
     far.session.apply(SetTechniqueCommand{"mixed", "max_scale", "none"});
