@@ -2,7 +2,9 @@
 // another view is chosen.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <map>
 
 #include "gui/widgets/draw.h"
@@ -74,6 +76,28 @@ TEST_F(NarrowWindowTest, TheBitsOfTheMicroscopeEndInsideThePanel) {
     ASSERT_TRUE(bits && bits->visible && width);
     EXPECT_GT(bits->max.x - bits->min.x, 32 * 2.0f + ImGui::CalcTextSize("fp32").x);
     EXPECT_NEAR(bits->max.x - bits->min.x, std::strtof(width->c_str(), nullptr), 0.5f);
+}
+
+TEST_F(NarrowWindowTest, LongSumsAreWrittenWhole) {
+    for (LaneSnapshot& lane : fixture_.snapshot.lanes) {
+        if (!lane.dot) continue;
+        auto small = std::make_shared<DotCapture>(*lane.dot);
+        for (SummedUp& sum : small->sums)
+            for (std::size_t k = 0; k < sum.partial.size(); ++k)
+                sum.partial[k] = -1.2345e-5 * static_cast<double>(k + 1);
+        lane.dot = small;
+        const std::vector<DotSource>& sources = *fixture_.snapshot.dot_sources;
+        ui().accumulator.source =
+            static_cast<int>(std::find(sources.begin(), sources.end(), small->source) - sources.begin());
+    }
+    for (const TextSize text : {TextSize::ordinary, TextSize::presenter}) {
+        ui().text_size = text;
+        show(Slot::accumulator, kNarrow);
+        const auto seen = ui().probe.find_rectangle("accumulator/labels");
+        const auto needed = ui().probe.find_value("accumulator/labels");
+        ASSERT_TRUE(seen && needed);
+        EXPECT_NEAR(seen->max.x - seen->min.x, std::strtof(needed->c_str(), nullptr), 0.5f);
+    }
 }
 
 TEST_F(NarrowWindowTest, AnEmptyPlotSaysAllOfIt) {

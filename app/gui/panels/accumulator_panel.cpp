@@ -134,6 +134,8 @@ struct SumArea {
     ImVec2 min, max;
     double low, high;
     std::size_t length;
+    static constexpr int kParts = 4;  // of the axis of values, one label more
+    double at(int part) const { return low + (high - low) * part / kParts; }
     float x(std::size_t k) const {
         return min.x + static_cast<float>(k + 1) / static_cast<float>(length) * (max.x - min.x);
     }
@@ -163,16 +165,27 @@ void draw_partial_sums(ImDrawList* draw, const Theme& theme, const SumArea& area
                          theme.scale);
 }
 
+std::string axis_label(double value) {
+    const bool is_long = std::fabs(value) >= 1e4;
+    return is_long && std::fabs(value) < 1e6 ? count_text(std::llround(value))
+                                             : number_text(value, is_long ? 3 : 4);
+}
+
+float widest_label(const SumArea& area) {
+    float width = 0;
+    for (int part = 0; part <= SumArea::kParts; ++part)
+        width = std::max(width, ImGui::CalcTextSize(axis_label(area.at(part)).c_str()).x);
+    return width;
+}
+
 void draw_axes(ImDrawList* draw, const Theme& theme, const SumArea& area) {
     draw->AddRectFilled(area.min, area.max, theme.plot_background);
     const float line = ImGui::GetTextLineHeight();
-    for (int part = 0; part <= 4; ++part) {
-        const double value = area.low + (area.high - area.low) * part / 4;
+    for (int part = 0; part <= SumArea::kParts; ++part) {
+        const double value = area.at(part);
         const float y = area.y(value);
         draw->AddLine(ImVec2(area.min.x, y), ImVec2(area.max.x, y), theme.grid);
-        const bool is_long = std::fabs(value) >= 1e4;
-        const std::string label = is_long && std::fabs(value) < 1e6 ? count_text(std::llround(value))
-                                                                    : number_text(value, is_long ? 3 : 4);
+        const std::string label = axis_label(value);
         draw->AddText(ImVec2(area.min.x - ImGui::CalcTextSize(label.c_str()).x - theme.px(4),
                              std::clamp(y - line * 0.5f, area.min.y - theme.px(2), area.max.y - line * 0.8f)),
                       theme.text_dim, label.c_str());
@@ -207,10 +220,16 @@ void draw_sums(const PanelContext& context, const std::array<SummedUp, kSummatio
     const bool is_all_zero = low == high;
     if (is_all_zero) high = low + 1;
     const double margin = 0.05 * (high - low);
-    const SumArea area{
+    SumArea area{
         ImVec2(origin.x + theme.px(62), origin.y + theme.px(4)),
         ImVec2(origin.x + width - theme.px(6), origin.y + height - ImGui::GetTextLineHeight() - theme.px(6)),
         low - margin, high + margin, std::max<std::size_t>(1, sums[0].partial.size())};
+    // No label is cut: it would be another number.
+    const float labels = widest_label(area);
+    area.min.x = std::max(area.min.x, origin.x + labels + theme.px(4));
+    context.ui.probe.rectangle("accumulator/labels", ImVec2(area.min.x - labels - theme.px(4), area.min.y),
+                               ImVec2(area.min.x - theme.px(4), area.max.y));
+    context.ui.probe.value("accumulator/labels", static_cast<double>(labels));
     ImDrawList* draw = ImGui::GetWindowDrawList();
     draw_axes(draw, theme, area);
     draw->PushClipRect(area.min, area.max, true);
