@@ -1,9 +1,11 @@
 #include "backend/cpu_backend.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <new>
 #include <string>
 #include <thread>
@@ -38,13 +40,47 @@ std::uint64_t memory_available() {
     return UINT64_MAX;
 }
 
+/// Gradients of fewer elements than this are checked by one thread: waking another costs more.
+constexpr std::int64_t kAlone = 16384;
+
 /// Folds doubles as row_reduce folds floats: 32 lanes, then a halving tree.
+constexpr std::int64_t kDoubleLanes = 32;
 struct DoubleLanes {
-    double lanes[32] = {};
+    double lanes[kDoubleLanes] = {};
     double finish() {
-        for (int width = 16; width > 0; width /= 2)
+        for (int width = kDoubleLanes / 2; width > 0; width /= 2)
             for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
         return lanes[0];
+    }
+};
+
+/// A GradientCheck by lanes, so that the compiler vectorises it.
+struct CheckLanes {
+    DoubleLanes squares;
+    std::uint32_t nonfinite[kDoubleLanes] = {}, nonfinite_unscaled[kDoubleLanes] = {};
+    float max_abs[kDoubleLanes] = {};
+
+    /// The next `count` values, a lane each.
+    void add(const float* values, std::int64_t count, float inverse_scale) {
+        constexpr float kLargest = std::numeric_limits<float>::max();
+        for (std::int64_t lane = 0; lane < count; ++lane) {
+            const float unscaled = values[lane] * inverse_scale, magnitude = std::fabs(unscaled);
+            squares.lanes[lane] += static_cast<double>(unscaled) * unscaled;
+            // False for NaN, too.
+            const bool is_finite = std::fabs(values[lane]) <= kLargest, stays = magnitude <= kLargest;
+            nonfinite[lane] += is_finite ? 0u : 1u;
+            nonfinite_unscaled[lane] += is_finite && !stays ? 1u : 0u;
+            max_abs[lane] = stays && magnitude > max_abs[lane] ? magnitude : max_abs[lane];
+        }
+    }
+
+    void finish(GradientCheck& total) {
+        total.sum_of_squares += squares.finish();
+        for (std::int64_t lane = 0; lane < kDoubleLanes; ++lane) {
+            total.nonfinite += nonfinite[lane];
+            total.nonfinite_unscaled += nonfinite_unscaled[lane];
+            total.max_abs = std::max(total.max_abs, max_abs[lane]);
+        }
     }
 };
 
@@ -91,9 +127,14 @@ class CpuBackend final : public Backend {
     }
 
     void begin_check(std::span<const TensorView> gradients, UpdateValues* values) override {
-        checks_.clear();
-        for (const TensorView& gradient : gradients)
-            checks_.push_back(check_one(gradient, values->inverse_scale));
+        checks_.resize(gradients.size());
+        std::int64_t elements = 0;
+        for (const TensorView& gradient : gradients) elements += gradient.elements();
+        const auto count = static_cast<std::int64_t>(gradients.size());
+        pool_.parallel_for(count, elements < kAlone ? count : 1, [&](std::int64_t begin, std::int64_t end) {
+            for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
+                checks_[i] = check_one(gradients[i], values->inverse_scale);
+        });
         values->decision = decide_update(checks_.data(), checks_.size(), *values);
     }
     std::vector<GradientCheck> finish_check(std::size_t) override { return checks_; }
@@ -106,26 +147,21 @@ class CpuBackend final : public Backend {
     }
 
   private:
-    GradientCheck check_one(const TensorView& gradient, float inverse_scale) {
+    static GradientCheck check_one(const TensorView& gradient, float inverse_scale) {
         GradientCheck total;
         for_chunks(gradient, [&](const float* values, std::int64_t count, std::int64_t) {
-            DoubleLanes squares;
-            for (std::int64_t i = 0; i < count; ++i) {
-                const float unscaled = values[i] * inverse_scale;
-                squares.lanes[i % 32] += static_cast<double>(unscaled) * unscaled;
-                const bool finite = std::isfinite(values[i]), finite_unscaled = std::isfinite(unscaled);
-                total.nonfinite += finite ? 0u : 1u;
-                total.nonfinite_unscaled += finite && !finite_unscaled ? 1u : 0u;
-                if (finite_unscaled && std::fabs(unscaled) > total.max_abs)
-                    total.max_abs = std::fabs(unscaled);
-            }
-            total.sum_of_squares += squares.finish();
+            CheckLanes lanes;
+            std::int64_t done = 0;
+            for (; done + kDoubleLanes <= count; done += kDoubleLanes)
+                lanes.add(values + done, kDoubleLanes, inverse_scale);
+            lanes.add(values + done, count - done, inverse_scale);
+            lanes.finish(total);
         });
         return total;
     }
 
-    GradientComparison compare_one(const TensorView& gradient, float inverse_scale,
-                                   const TensorView& shadow) {
+    static GradientComparison compare_one(const TensorView& gradient, float inverse_scale,
+                                          const TensorView& shadow) {
         GradientComparison total;
         std::vector<float> reference(kDoubleChunk);
         for_chunks(gradient, [&](const float* values, std::int64_t count, std::int64_t first) {
@@ -150,12 +186,14 @@ class CpuBackend final : public Backend {
     /// Calls body(values, count, first) for each chunk of kDoubleChunk elements of a 1 x n view, ascending,
     /// as FP32.
     template <class Body>
-    void for_chunks(const TensorView& view, Body body) {
-        chunk_.resize(kDoubleChunk);
+    static void for_chunks(const TensorView& view, Body body) {
+        thread_local std::vector<float> widened(kDoubleChunk);
         for (std::int64_t first = 0; first < view.elements(); first += kDoubleChunk) {
             const std::int64_t count = std::min(kDoubleChunk, view.elements() - first);
-            widen(view.format, element_address(view, 0, first), chunk_.data(), count);
-            body(chunk_.data(), count, first);
+            const char* codes = element_address(view, 0, first);
+            if (view.format != Format::fp32) widen(view.format, codes, widened.data(), count);
+            body(view.format == Format::fp32 ? reinterpret_cast<const float*>(codes) : widened.data(), count,
+                 first);
         }
     }
 
@@ -163,7 +201,6 @@ class CpuBackend final : public Backend {
     CpuExecutor executor_;
     std::string name_;
     std::vector<GradientCheck> checks_;
-    std::vector<float> chunk_;
 };
 
 }  // namespace

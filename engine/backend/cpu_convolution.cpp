@@ -1,10 +1,12 @@
 // Convolutions of the CPU executor (ops/executor.h): each of the three products is an indirect one over
 // pictures in FP32 with the padding written out.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "backend/cpu_executor.h"
 #include "backend/cpu_indirect_product.h"
+#include "backend/cpu_weight_gradient.h"
 
 namespace halfscope {
 namespace {
@@ -75,6 +77,8 @@ constexpr std::int64_t kBandFloats = 64 * 1024;
 constexpr std::int64_t kBandsPerThread = 4;
 /// Rows of a product below which a band is not cut further.
 constexpr std::int64_t kBandRows = 64;
+/// Channels from which on the weight gradient is worked tap by tap.
+constexpr std::int64_t kChannelsOfATile = 5;
 
 }  // namespace
 
@@ -225,11 +229,46 @@ void CpuExecutor::store_phase(const TensorView& out, const GradientPhase& phase,
 void CpuExecutor::convolve_weight_gradient(const TensorView& out, const TensorView& dy, const TensorView& x,
                                            const SlidingWindow& window, const GemmOptions& options) {
     const std::int64_t channels = x.cols, outputs = dy.cols, weights_each = out.cols;
+    const std::int64_t pitch = padded_columns(outputs);
+    const float* by_position = widened(dy, pitch, options.operands);
+    float* transposed = scratch(out.elements());
+    // The transposed product: a row is one weight of an output channel. Channels lie side by side, and so
+    // rows are in the order of (kh, kw, C).
+    const auto sink = [&](const GemmBlock& block) {
+        for (std::int64_t r = 0; r < block.rows; ++r) {
+            const std::int64_t row = block.row + r;
+            const std::int64_t weight = row % channels * window.taps() + row / channels;
+            float* const column = transposed + block.col * weights_each + weight;
+            // + 0: with padding a sum of zero is +0. Without, its sign stays.
+            for (std::int64_t c = 0; c < block.cols; ++c) {
+                const float sum = block.sums[r * block.pitch + c];
+                column[c * weights_each] = window.padding > 0 ? sum + 0.0f : sum;
+            }
+        }
+    };
+    // Padding may be left out where it changes nothing: not times infinity, and not where a sum is rounded
+    // after each sixteenth product, zeros included. And it pays where a tap has channels enough to fill a
+    // tile.
+    const bool leaves_out = options.accumulate == Accumulate::fp32 && channels >= kChannelsOfATile &&
+                            (window.padding == 0 || all_finite(by_position, dy.rows * pitch));
+    if (leaves_out) {
+        const float* pixels = widened(x, channels, options.operands);
+        cpu_weight_gradient(pool_, {window, pixels, channels, by_position, pitch, outputs}, sink);
+    } else {
+        multiply_with_padding(by_position, pitch, outputs, x, window, options, sink);
+    }
+    store_all(out, transposed);
+    release_scratch();
+}
+
+/// The weight gradient's product with the padding written out.
+void CpuExecutor::multiply_with_padding(const float* by_position, std::int64_t pitch, std::int64_t outputs,
+                                        const TensorView& x, const SlidingWindow& window,
+                                        const GemmOptions& options, GemmSink sink) {
+    const std::int64_t channels = x.cols;
     const FramedPictures pictures = padded(x, window, options.operands);
-    // The transposed product: a row is one weight of an output channel, a step one position. Channels lie
-    // side by side, and so rows are in the order of (kh, kw, C).
     std::vector<std::int64_t> rows;
-    rows.reserve(static_cast<std::size_t>(weights_each));
+    rows.reserve(static_cast<std::size_t>(window.taps() * channels));
     for (std::int64_t row = 0; row < window.kernel_height; ++row) {
         for (std::int64_t column = 0; column < window.kernel_width; ++column) {
             for (std::int64_t c = 0; c < channels; ++c)
@@ -243,39 +282,24 @@ void CpuExecutor::convolve_weight_gradient(const TensorView& out, const TensorVi
     product.row_run = channels;
     product.row_distance = 1;
     product.step_offset = steps.data();
-    product.b_pitch = padded_columns(outputs);
-    product.m = weights_each;
+    product.b = by_position;
+    product.b_pitch = pitch;
+    product.m = window.taps() * channels;
     product.n = outputs;
-    product.k = dy.rows;
+    product.k = window.positions();
     product.accumulate = options.accumulate;
-    const bool as_it_is = dy.format == Format::fp32 && options.operands == Format::fp32 && dy.contiguous() &&
-                          product.b_pitch == outputs;
-    if (as_it_is) {
-        product.b = static_cast<const float*>(dy.data);
-    } else {
-        float* by_step = scratch(product.k * product.b_pitch);
-        pool_.parallel_for(dy.rows, grain(product.b_pitch, 1), [&](std::int64_t begin, std::int64_t end) {
-            for (std::int64_t s = begin; s < end; ++s) {
-                float* row = by_step + s * product.b_pitch;
-                widen(dy.format, element_address(dy, s, 0), row, outputs);
-                std::fill(row + outputs, row + product.b_pitch, 0.0f);
-                if (options.operands != Format::fp32)
-                    round_in_place(options.operands, row, outputs, Subnormals::keep);
-            }
-        });
-        product.b = by_step;
-    }
-    float* transposed = scratch(out.elements());
-    cpu_indirect_product(pool_, product, [&](const GemmBlock& block) {
-        for (std::int64_t r = 0; r < block.rows; ++r) {
-            const std::int64_t row = block.row + r;
-            const std::int64_t weight = row % channels * window.taps() + row / channels;
-            for (std::int64_t c = 0; c < block.cols; ++c)
-                transposed[(block.col + c) * weights_each + weight] = block.sums[r * block.pitch + c];
-        }
+    cpu_indirect_product(pool_, product, sink);
+}
+
+bool CpuExecutor::all_finite(const float* values, std::int64_t count) {
+    std::atomic<bool> finite{true};
+    pool_.parallel_for(count, grain(1, 1), [&](std::int64_t begin, std::int64_t end) {
+        std::uint32_t largest = 0;
+        for (std::int64_t i = begin; i < end; ++i)
+            largest = std::max(largest, bits_of(values[i]) & 0x7fffffffu);
+        if (largest >= 0x7f800000u) finite.store(false, std::memory_order_relaxed);
     });
-    store_all(out, transposed);
-    release_scratch();
+    return finite.load(std::memory_order_relaxed);
 }
 
 /// All frames, one behind the other.

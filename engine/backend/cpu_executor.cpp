@@ -52,6 +52,24 @@ void CpuExecutor::store_block(const TensorView& out, const GemmBlock& block, con
     }
 }
 
+/// A matrix in FP32, rounded to the operand format, rows `pitch` apart with zeros behind them: as it lies,
+/// where it lies so.
+const float* CpuExecutor::widened(const TensorView& view, std::int64_t pitch, Format operands) {
+    const bool as_it_is =
+        view.format == Format::fp32 && operands == Format::fp32 && view.contiguous() && pitch == view.cols;
+    if (as_it_is) return static_cast<const float*>(view.data);
+    float* values = scratch(view.rows * pitch);
+    pool_.parallel_for(view.rows, grain(pitch, 1), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t r = begin; r < end; ++r) {
+            float* row = values + r * pitch;
+            widen(view.format, element_address(view, r, 0), row, view.cols);
+            std::fill(row + view.cols, row + pitch, 0.0f);
+            if (operands != Format::fp32) round_in_place(operands, row, view.cols, Subnormals::keep);
+        }
+    });
+    return values;
+}
+
 void CpuExecutor::gemm(const TensorView& out, const Operand& a, const Operand& b,
                        const GemmOptions& options) {
     GemmArguments arguments;

@@ -38,7 +38,11 @@ class CpuExecutor : public CpuFormulas {
   private:
     const float* frames(const FramedPictures& pictures);
     const float* weights(const TensorView& weight, Format operands);
-    const float* widened(const TensorView& view);
+    const float* widened(const TensorView& view, std::int64_t pitch, Format operands);
+    bool all_finite(const float* values, std::int64_t count);
+    void multiply_with_padding(const float* by_position, std::int64_t pitch, std::int64_t outputs,
+                               const TensorView& x, const SlidingWindow& window, const GemmOptions& options,
+                               GemmSink sink);
     /// Counts a part of a product in FP32 that is stored: what is stored is what was computed.
     static void count_in_place(const TensorView& out, const GemmBlock& block, CpuTallies& tallies);
     /// Stores a part of a product, with a bias of out.cols numbers where there is one, and counts it where

@@ -63,7 +63,7 @@ class CpuFormulas {
         const auto loaders = prepare(rows, cols, flat, extent, in...);
         float* results = scratch(rows);
         const std::int64_t rows_at_once = rows_of_a_segment(flat, cols);
-        pool_.parallel_for(rows, grain(cols, rows_at_once), [&](std::int64_t begin, std::int64_t end) {
+        share_out(rows, cols, rows_at_once, [&](std::int64_t begin, std::int64_t end) {
             alignas(64) float terms[kSegment];
             float* const results_of[] = {terms};
             for (std::int64_t row = begin; row < end; row += rows_at_once) {
@@ -71,8 +71,7 @@ class CpuFormulas {
                 if (cols <= kSegment) {
                     evaluate<1>(Segment{row * cols, row, 0, count * cols, cols}, single(f), loaders,
                                 results_of);
-                    for (std::int64_t r = 0; r < count; ++r)
-                        results[row + r] = fold_row(reduction, terms + r * cols, cols);
+                    fold_rows(reduction, terms, count, cols, results + row);
                 } else {
                     results[row] = fold_long_row(reduction, row, cols, f, loaders, terms);
                 }
@@ -115,7 +114,7 @@ class CpuFormulas {
         // [chunk][output][column]
         float* partial = scratch(chunks * N * cols);
         std::fill(partial, partial + chunks * N * cols, 0.0f);
-        pool_.parallel_for(chunks, grain(kColumnChunk * cols, 1), [&](std::int64_t begin, std::int64_t end) {
+        share_out(chunks, kColumnChunk * cols, 1, [&](std::int64_t begin, std::int64_t end) {
             alignas(64) float terms[N][kSegment];
             float* results[N];
             for (int n = 0; n < N; ++n) results[n] = terms[n];
@@ -181,11 +180,24 @@ class CpuFormulas {
     static constexpr std::int64_t kMinimumColumns = 16;  // of one task: a cache line
     static constexpr std::int64_t kGrainElements =
         8192;  // fewer elements than this run inline: waking a thread costs more
+    static constexpr std::int64_t kPieceElements = 2048;  // of one piece of what is shared out
 
     /// Rows (or chunks) one range covers, so that a range has about kGrainElements, a multiple of `multiple`.
     static std::int64_t grain(std::int64_t elements_per_row, std::int64_t multiple) {
         const std::int64_t rows = kGrainElements / std::max<std::int64_t>(elements_per_row, 1) + 1;
         return (rows + multiple - 1) / multiple * multiple;
+    }
+
+    /// body(begin, end) over [0, rows): by this thread alone where waking another costs more, else in pieces
+    /// small enough to be shared out evenly, whole multiples of `multiple` rows.
+    template <class Body>
+    void share_out(std::int64_t rows, std::int64_t elements_per_row, std::int64_t multiple, Body body) {
+        if (rows * elements_per_row <= kGrainElements) {
+            if (rows > 0) body(std::int64_t{0}, rows);
+            return;
+        }
+        const std::int64_t piece = kPieceElements / std::max<std::int64_t>(elements_per_row, 1) + 1;
+        pool_.parallel_for(rows, (piece + multiple - 1) / multiple * multiple, body);
     }
 
     /// `count` values of a view, `stride` elements apart, as FP32 without gaps.
@@ -241,8 +253,7 @@ class CpuFormulas {
         const std::int64_t line = flat ? rows * cols : cols;  // elements that can be worked without a gap
         const std::int64_t lines = flat ? 1 : rows;
         const std::int64_t per_line = (line + kSegment - 1) / kSegment;
-        const std::int64_t per_range = std::max<std::int64_t>(1, kGrainElements / std::min(line, kSegment));
-        pool_.parallel_for(lines * per_line, per_range, [&](std::int64_t begin, std::int64_t end) {
+        share_out(lines * per_line, std::min(line, kSegment), 1, [&](std::int64_t begin, std::int64_t end) {
             for (std::int64_t s = begin; s < end; ++s) {
                 const std::int64_t start = s % per_line * kSegment;
                 const std::int64_t count = std::min(kSegment, line - start);

@@ -26,20 +26,10 @@ void for_taps(const SlidingWindow& window, std::int64_t image, Body body) {
 
 }  // namespace
 
-const float* CpuExecutor::widened(const TensorView& view) {
-    if (view.format == Format::fp32 && view.contiguous()) return static_cast<const float*>(view.data);
-    float* values = scratch(view.elements());
-    pool_.parallel_for(view.rows, grain(view.cols, 1), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row)
-            widen(view.format, element_address(view, row, 0), values + row * view.cols, view.cols);
-    });
-    return values;
-}
-
 void CpuExecutor::pool(const TensorView& out, const TensorView& x, const SlidingWindow& window,
                        Pooling pooling) {
     const std::int64_t channels = x.cols, positions = window.out_height * window.out_width;
-    const float* values = widened(x);
+    const float* values = widened(x, x.cols, Format::fp32);
     float* results = scratch(out.elements());
     const float start = pooling == Pooling::maximum ? -std::numeric_limits<float>::infinity() : 0.0f;
     const auto taps = static_cast<float>(window.taps());
@@ -70,8 +60,8 @@ void CpuExecutor::pool_gradient(const TensorView& out, const TensorView& dy, con
     const std::int64_t channels = out.cols, positions = window.out_height * window.out_width;
     const std::int64_t pixels = window.height * window.width;
     const bool by_maximum = pooling == Pooling::maximum;
-    const float* gradients = widened(dy);
-    const float* values = by_maximum ? widened(x) : nullptr;
+    const float* gradients = widened(dy, dy.cols, Format::fp32);
+    const float* values = by_maximum ? widened(x, x.cols, Format::fp32) : nullptr;
     float* results = scratch(out.elements());
     const auto taps = static_cast<float>(window.taps());
     pool_.parallel_for(window.images, grain(pixels * channels, 1), [&](std::int64_t begin, std::int64_t end) {

@@ -58,7 +58,19 @@ void for_rows(const Segment& segment, Body body) {
     }
 }
 
+/// Whether a segment is whole rows of a few elements each, for which a loop over columns is the faster one.
+inline bool is_of_short_rows(const Segment& segment) {
+    return segment.col == 0 && segment.cols <= simd::kLanes && segment.count % segment.cols == 0;
+}
+
 inline const float* load(const DenseRow& in, const Segment& segment, float* buffer) {
+    if (is_of_short_rows(segment)) {
+        const float* values = in.values + segment.row;
+        const std::int64_t cols = segment.cols, rows = segment.count / cols;
+        for (std::int64_t c = 0; c < cols; ++c)
+            for (std::int64_t r = 0; r < rows; ++r) buffer[r * cols + c] = values[r];
+        return buffer;
+    }
     for_rows(segment, [&](std::int64_t row, std::int64_t, std::int64_t offset, std::int64_t run) {
         std::fill_n(buffer + offset, run, in.values[row]);
     });
@@ -71,6 +83,14 @@ inline const float* load(const DenseColumn& in, const Segment& segment, float*) 
 
 inline const float* load(const OneHot& in, const Segment& segment, float* buffer) {
     std::fill_n(buffer, segment.count, 0.0f);
+    if (is_of_short_rows(segment)) {
+        const std::int32_t* labels = in.labels + segment.row;
+        const std::int64_t cols = segment.cols, rows = segment.count / cols;
+        for (std::int64_t r = 0; r < rows; ++r) {
+            if (labels[r] >= 0 && labels[r] < cols) buffer[r * cols + labels[r]] = 1.0f;
+        }
+        return buffer;
+    }
     for_rows(segment, [&](std::int64_t row, std::int64_t col, std::int64_t offset, std::int64_t run) {
         const std::int64_t hot = in.labels[row] - col;
         if (hot >= 0 && hot < run) buffer[offset + hot] = 1.0f;
@@ -178,6 +198,35 @@ inline float fold_row(Reduction reduction, const float* terms, std::int64_t coun
                 is_sum ? lanes[lane] + lanes[lane + width] : maximum(lanes[lane], lanes[lane + width]);
     }
     return lanes[0];
+}
+
+/// results[r] = the fold of row r, for `rows` rows of `cols` terms, one behind the other. Short rows are
+/// folded side by side: the same tree, a vector of rows at a time.
+inline void fold_rows(Reduction reduction, const float* terms, std::int64_t rows, std::int64_t cols,
+                      float* results) {
+    constexpr std::int64_t kAtOnce = 16, kTreeLanes = 32;
+    std::int64_t row = 0;
+    if (reduction.rounding == Format::fp32 && cols > 0 && cols <= kTreeLanes) {
+        const bool is_sum = reduction.fold == Fold::sum;
+        alignas(64) float lanes[kTreeLanes][kAtOnce];
+        for (; row + kAtOnce <= rows; row += kAtOnce) {
+            const float* block = terms + row * cols;
+            for (std::int64_t lane = 0; lane < cols; ++lane) {
+                for (std::int64_t r = 0; r < kAtOnce; ++r)
+                    lanes[lane][r] = is_sum ? 0.0f + block[r * cols + lane] : block[r * cols + lane];
+            }
+            for (std::int64_t width = kTreeLanes / 2; width > 0; width /= 2) {
+                for (std::int64_t lane = 0; lane < width && lane + width < cols; ++lane) {
+                    float* const left = lanes[lane];
+                    const float* const right = lanes[lane + width];
+                    for (std::int64_t r = 0; r < kAtOnce; ++r)
+                        left[r] = is_sum ? left[r] + right[r] : maximum(left[r], right[r]);
+                }
+            }
+            std::copy_n(lanes[0], kAtOnce, results + row);
+        }
+    }
+    for (; row < rows; ++row) results[row] = fold_row(reduction, terms + row * cols, cols);
 }
 
 }  // namespace halfscope

@@ -152,7 +152,7 @@ class CudaExecutor {
         const Operand left{dy, Transpose::yes};
         if (!goes_to_cublas(out, left, {x}, options))
             return multiply(out, options, dy.rows, cuda::MatrixLoader{dy, true, value_of(dy, options)},
-                            patches);
+                            patches, window.padding > 0);
         gemm(out, left, {laid_out(ScratchFor::right_operand, x.format, dy.rows, out.cols, patches)}, options);
     }
 

@@ -41,8 +41,8 @@ struct CountJob {
 /// Updates, of which none reads what another one stores.
 template <class Body>
 inline constexpr bool kIsUpdate = false;
-template <int N, int kMoments, WeightForm kForm, class In>
-inline constexpr bool kIsUpdate<MapBody<N, ParameterUpdate<kMoments, kForm>, In>> = true;
+template <int N, int kMoments, MomentForm kMomentForm, WeightForm kForm, class In>
+inline constexpr bool kIsUpdate<MapBody<N, ParameterUpdate<kMoments, kMomentForm, kForm>, In>> = true;
 
 template <class Body>
 inline constexpr bool kIsCopy = false;

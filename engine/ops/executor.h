@@ -30,7 +30,7 @@
 //       1 a sum of zero is +0, so that taps which no position has may be left out.
 //   convolve_weight_gradient(out, dy, x, window, GemmOptions)
 //       out(o, (c, tap)) = store(sum over p of dy(p, o) * x(pixel under tap of p, c)), k over positions (N,
-//       OH, OW).
+//       OH, OW). With padding a sum of zero is +0, so that positions whose tap lies in it may be left out.
 //   pool(out, x, window, Pooling)
 //       Each channel for itself. average: sum over the window's taps in row-major order, in FP32, / taps.
 //       maximum: the largest value inside the picture; NaN wins.

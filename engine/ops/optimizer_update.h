@@ -24,6 +24,10 @@
 
 namespace halfscope {
 
+/// Whether moments are rounded as they are made. FP32 ones have formulas of their own, because a loop that
+/// asks for the format of each element does not vectorise.
+enum class MomentForm : std::uint8_t { fp32, rounded };
+
 /// The constants of one step, rounded where state_format asks for it, and the update they define.
 struct UpdateRule {
     OptimizerKind kind;
@@ -74,21 +78,28 @@ struct UpdateRule {
 
     /// d for the weight; `moments` (kMoments of them: none, or momentum, or first and second) are advanced in
     /// place.
-    template <int kMoments>
-    HALFSCOPE_HD float update(float stored_gradient, float weight, float* moments) const {
-        const float g = gradient(stored_gradient, weight);
+    template <int kMoments, MomentForm kMomentForm>
+    HALFSCOPE_HD float update(float gradient_as_stored, float weight, float* moments) const {
+        const float g = gradient(gradient_as_stored, weight);
         if constexpr (kMoments == 0) {
             return -(learning_rate * g);
         } else if constexpr (kMoments == 1) {
-            moments[0] = round_to(state_format, momentum * moments[0] + g, subnormals);
+            moments[0] = stored<kMomentForm>(momentum * moments[0] + g);
             return -(learning_rate * moments[0]);
         } else {
-            moments[0] = round_to(state_format, beta1 * moments[0] + one_minus_beta1 * g, subnormals);
-            moments[1] = round_to(state_format, beta2 * moments[1] + one_minus_beta2 * (g * g), subnormals);
+            moments[0] = stored<kMomentForm>(beta1 * moments[0] + one_minus_beta1 * g);
+            moments[1] = stored<kMomentForm>(beta2 * moments[1] + one_minus_beta2 * (g * g));
             const float step = learning_rate * (moments[0] / bias_correction1);
             const float u = step / (math::sqrt(moments[1] / bias_correction2) + eps);
             return kind == OptimizerKind::adamw ? -(learning_rate * weight_decay * weight + u) : -u;
         }
+    }
+
+    /// A moment as it is stored.
+    template <MomentForm kMomentForm>
+    HALFSCOPE_HD float stored(float moment) const {
+        if constexpr (kMomentForm == MomentForm::fp32) return moment;
+        return round_to(state_format, moment, subnormals);
     }
 };
 
@@ -103,7 +114,7 @@ enum class WeightForm : std::uint8_t {
 /// The functor of the update map. Inputs: stored gradient, w, [compensation], moments; outputs in this order:
 /// w (for master: the master, then the compute copy), [compensation], moments. Kahan's form is Kahan 1965,
 /// with every result, compensation included, rounded to the weight's storage format.
-template <int kMoments, WeightForm kForm>
+template <int kMoments, MomentForm kMomentForm, WeightForm kForm>
 struct ParameterUpdate {
     static constexpr bool kHasExtra = kForm == WeightForm::master || kForm == WeightForm::kahan;
     static constexpr int kOutputs = (kHasExtra ? 2 : 1) + kMoments;
@@ -125,7 +136,7 @@ struct ParameterUpdate {
         constexpr int kFirstMoment = kForm == WeightForm::kahan ? 1 : 0;
         static_assert(static_cast<int>(sizeof...(State)) == kFirstMoment + kMoments);
         float kept[sizeof...(State) + 1] = {state..., 0.0f};
-        const float d = rule.template update<kMoments>(gradient, weight, kept + kFirstMoment);
+        const float d = rule.template update<kMoments, kMomentForm>(gradient, weight, kept + kFirstMoment);
         Values<kOutputs> result{};
         if constexpr (kForm == WeightForm::master) {
             result.v[0] = weight + d;
@@ -149,7 +160,7 @@ struct ParameterUpdate {
 
 /// The functor of the counting pass: {d, w, round(w + d)} with w the stored weight, whatever form the update
 /// takes; with a master copy it tells what would be lost without one (numerics.md "swallowed update").
-template <int kMoments>
+template <int kMoments, MomentForm kMomentForm>
 struct UpdateMeasure {
     UpdateRule rule;
     Format weight_format;
@@ -166,52 +177,65 @@ struct UpdateMeasure {
                                       Moments... moments) const {
         static_assert(static_cast<int>(sizeof...(Moments)) == kMoments);
         float kept[sizeof...(Moments) + 1] = {moments..., 0.0f};
-        const float d = rule.template update<kMoments>(gradient, decayed, kept);
+        const float d = rule.template update<kMoments, kMomentForm>(gradient, decayed, kept);
         return {{d, weight, round_to(weight_format, weight + d, rule.subnormals)}};
     }
 };
 
 /// Counts where asked for, then updates; `moments` are the call's moment views (as many as the optimizer
 /// keeps).
-template <class Executor, class... Moments>
+template <MomentForm kMomentForm, class Executor, class... Moments>
 void update_with_moments(Executor& executor, const UpdateCall& call, const Moments&... moments) {
     constexpr int kMoments = static_cast<int>(sizeof...(Moments));
     const UpdateRule rule(call);
     const Format format = call.weight.format;
     if (call.counts != nullptr) {
         const TensorView& decayed = call.master ? call.master : call.weight;
-        executor.count_updates(*call.counts, format, UpdateMeasure<kMoments>{rule, format, call.values},
-                               call.gradient, call.weight, decayed, moments...);
+        executor.count_updates(*call.counts, format,
+                               UpdateMeasure<kMoments, kMomentForm>{rule, format, call.values}, call.gradient,
+                               call.weight, decayed, moments...);
     }
     if (call.master) {
         executor.map(Outputs<2 + kMoments>{{call.master, call.weight, moments...}},
-                     ParameterUpdate<kMoments, WeightForm::master>{rule, call.random, format, call.values},
+                     ParameterUpdate<kMoments, kMomentForm, WeightForm::master>{rule, call.random, format,
+                                                                                call.values},
                      call.gradient, call.master, moments...);
     } else if (call.rounding == UpdateRounding::stochastic) {
-        executor.map(
-            Outputs<1 + kMoments>{{call.weight, moments...}},
-            ParameterUpdate<kMoments, WeightForm::stochastic>{rule, call.random, format, call.values},
-            call.gradient, call.weight, moments...);
+        executor.map(Outputs<1 + kMoments>{{call.weight, moments...}},
+                     ParameterUpdate<kMoments, kMomentForm, WeightForm::stochastic>{rule, call.random, format,
+                                                                                    call.values},
+                     call.gradient, call.weight, moments...);
     } else if (call.rounding == UpdateRounding::kahan) {
-        executor.map(Outputs<2 + kMoments>{{call.weight, call.compensation, moments...}},
-                     ParameterUpdate<kMoments, WeightForm::kahan>{rule, call.random, format, call.values},
-                     call.gradient, call.weight, call.compensation, moments...);
+        executor.map(
+            Outputs<2 + kMoments>{{call.weight, call.compensation, moments...}},
+            ParameterUpdate<kMoments, kMomentForm, WeightForm::kahan>{rule, call.random, format, call.values},
+            call.gradient, call.weight, call.compensation, moments...);
     } else {
         executor.map(Outputs<1 + kMoments>{{call.weight, moments...}},
-                     ParameterUpdate<kMoments, WeightForm::nearest>{rule, call.random, format, call.values},
+                     ParameterUpdate<kMoments, kMomentForm, WeightForm::nearest>{rule, call.random, format,
+                                                                                 call.values},
                      call.gradient, call.weight, moments...);
+    }
+}
+
+template <MomentForm kMomentForm, class Executor>
+void update_with_moments_of(Executor& executor, const UpdateCall& call) {
+    if (call.optimizer.kind != OptimizerKind::sgd) {
+        update_with_moments<kMomentForm>(executor, call, call.moment1, call.moment2);
+    } else {
+        update_with_moments<kMomentForm>(executor, call, call.moment1);
     }
 }
 
 /// One optimizer update of one parameter; all views 1 x n. SGD without a moment1 view keeps no momentum.
 template <class Executor>
 void update_parameter(Executor& executor, const UpdateCall& call) {
-    if (call.optimizer.kind != OptimizerKind::sgd) {
-        update_with_moments(executor, call, call.moment1, call.moment2);
-    } else if (call.moment1) {
-        update_with_moments(executor, call, call.moment1);
+    if (call.optimizer.kind == OptimizerKind::sgd && !call.moment1) {
+        update_with_moments<MomentForm::fp32>(executor, call);
+    } else if (call.optimizer.state_format == Format::fp32) {
+        update_with_moments_of<MomentForm::fp32>(executor, call);
     } else {
-        update_with_moments(executor, call);
+        update_with_moments_of<MomentForm::rounded>(executor, call);
     }
 }
 

@@ -23,9 +23,9 @@ float update_of(const UpdatePeek& peek, std::size_t element, float gradient, flo
         return values.empty() ? 0.0f : values[element];
     };
     float moments[] = {moment(peek.moment1), moment(peek.moment2)};
-    if (!peek.moment2.empty()) return rule.update<2>(gradient, weight, moments);
-    if (!peek.moment1.empty()) return rule.update<1>(gradient, weight, moments);
-    return rule.update<0>(gradient, weight, moments);
+    if (!peek.moment2.empty()) return rule.update<2, MomentForm::rounded>(gradient, weight, moments);
+    if (!peek.moment1.empty()) return rule.update<1, MomentForm::rounded>(gradient, weight, moments);
+    return rule.update<0, MomentForm::rounded>(gradient, weight, moments);
 }
 
 }  // namespace

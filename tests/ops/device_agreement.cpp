@@ -289,6 +289,8 @@ void expect_convolutions_agree(const MakeBackend& make_backend) {
             // As behind a ReLU: zeros of both signs among the numbers.
             std::vector<float> dy = normal_values(harness.graph().tensor(y).shape.elements(), 3 * round + 2);
             for (std::size_t i = 0; i < dy.size(); i += 3) dy[i] = i % 2 == 0 ? 0.0f : -0.0f;
+            // At the edge of a picture, where it meets the padding.
+            if (round % 4 == 1) dy.front() = round % 8 == 1 ? INFINITY : NAN;
             harness.set_output_gradient(dy);
             return harness;
         };

@@ -268,7 +268,7 @@ struct ConvolveWeightGradientBody {
             const std::int64_t from = w.pixel_under(p, tap / w.kernel_width, tap % w.kernel_width);
             sum.add_product(factors.pixel(dy, p, e.row), factors.pixel(x, from, channel));
         }
-        store(out, e, sum.finish());
+        store(out, e, w.padding > 0 ? sum.finish() + 0.0f : sum.finish());
     }
 };
 
