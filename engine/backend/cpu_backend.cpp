@@ -16,6 +16,10 @@
 #include "ops/optimizer_update.h"
 #include "ops/update_decision.h"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace halfscope {
 namespace {
 
@@ -39,6 +43,9 @@ std::uint64_t memory_available() {
     }
     return UINT64_MAX;
 }
+
+/// A transparent huge page of x86-64 and of most others.
+constexpr std::uint64_t kHugePage = std::uint64_t{2} << 20;
 
 /// Gradients of fewer elements than this are checked by one thread: waking another costs more.
 constexpr std::int64_t kAlone = 16384;
@@ -99,9 +106,16 @@ class CpuBackend final : public Backend {
     std::uint64_t available_bytes() const override { return memory_available(); }
 
     void* allocate(std::uint64_t bytes) override {
-        const std::uint64_t rounded = (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-        void* memory = std::aligned_alloc(kBufferAlignment, rounded == 0 ? kBufferAlignment : rounded);
+        const std::uint64_t alignment = bytes < 2 * kHugePage ? kBufferAlignment : kHugePage;
+        const std::uint64_t pieces = std::max<std::uint64_t>(1, (bytes + alignment - 1) / alignment);
+        const std::uint64_t rounded = pieces * alignment;
+        void* memory = std::aligned_alloc(alignment, rounded);
         if (!memory) throw std::bad_alloc();
+#if defined(__linux__)
+        // A lane's tensors are read once a pass, all of them: with small pages the processor looks up pages
+        // instead. Where the system refuses, nothing is lost.
+        if (alignment == kHugePage) madvise(memory, rounded, MADV_HUGEPAGE);
+#endif
         std::memset(memory, 0, rounded);
         return memory;
     }

@@ -268,6 +268,40 @@ void check_view(const MatrixView& view, Transpose transpose, int64_t rows, int64
     if (rows > 0 && cols > 0 && view.data == nullptr) throw std::invalid_argument(what);
 }
 
+void multiply(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
+    const int64_t m = arguments.m, n = arguments.n;
+    const Product product(arguments, sink);
+    const Grid grid = choose_grid(m, n, arguments.k, pool.threads());
+    if (m * n * arguments.k < kInlineWork) {
+        for (int64_t task = 0; task < grid.tasks(); ++task) product.compute(grid.block(task, m, n));
+        return;
+    }
+    pool.parallel_for(grid.tasks(), 1, [&](int64_t begin, int64_t end) {
+        for (int64_t task = begin; task < end; ++task) product.compute(grid.block(task, m, n));
+    });
+}
+
+/// Columns that do not fill a vector, where the rows would: the weight gradient of a layer with few inputs.
+bool is_better_transposed(const GemmArguments& arguments) {
+    return arguments.transpose_a == Transpose::yes && arguments.transpose_b == Transpose::no &&
+           arguments.n < kLanes && arguments.m >= kLanes && !arguments.c;
+}
+
+/// C^T = b^T a: the same chains, as a product's factors may change places.
+void multiply_transposed(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
+    GemmArguments swapped = arguments;
+    std::swap(swapped.a, swapped.b);
+    std::swap(swapped.m, swapped.n);
+    multiply(pool, swapped, [&](const GemmBlock& block) {
+        float sums[kBlockCols * kLanes];  // block.rows is below kLanes
+        for (int64_t r = 0; r < block.cols; ++r) {
+            for (int64_t c = 0; c < block.rows; ++c)
+                sums[r * block.rows + c] = block.sums[c * block.pitch + r];
+        }
+        sink(GemmBlock{block.col, block.cols, block.row, block.rows, sums, block.rows});
+    });
+}
+
 }  // namespace
 
 int64_t gemm_column_multiple() { return kLanes; }
@@ -282,16 +316,11 @@ void cpu_gemm(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
     if ((arguments.c || arguments.bias) && (!arguments.c || n % kLanes != 0 || arguments.c_pitch < n))
         throw std::invalid_argument("cpu_gemm: c cannot be built up in place");
     if (m == 0 || n == 0) return;
-
-    const Product product(arguments, sink);
-    const Grid grid = choose_grid(m, n, k, pool.threads());
-    if (m * n * k < kInlineWork) {
-        for (int64_t task = 0; task < grid.tasks(); ++task) product.compute(grid.block(task, m, n));
-        return;
+    if (is_better_transposed(arguments)) {
+        multiply_transposed(pool, arguments, sink);
+    } else {
+        multiply(pool, arguments, sink);
     }
-    pool.parallel_for(grid.tasks(), 1, [&](int64_t begin, int64_t end) {
-        for (int64_t task = begin; task < end; ++task) product.compute(grid.block(task, m, n));
-    });
 }
 
 }  // namespace halfscope

@@ -13,12 +13,18 @@ bool replaces(float a, float b) { return b > a || (b != b && a == a); }
 /// ascending.
 template <class Body>
 void for_taps(const SlidingWindow& window, std::int64_t image, Body body) {
-    const std::int64_t positions = window.out_height * window.out_width;
-    for (std::int64_t p = image * positions; p < (image + 1) * positions; ++p) {
-        for (std::int64_t row = 0; row < window.kernel_height; ++row) {
-            for (std::int64_t column = 0; column < window.kernel_width; ++column) {
-                const std::int64_t pixel = window.pixel_under(p, row, column);
-                if (pixel >= 0) body(p, pixel);
+    std::int64_t position = image * window.out_height * window.out_width;
+    for (std::int64_t line = 0; line < window.out_height; ++line) {
+        const std::int64_t y = line * window.stride - window.padding;
+        const std::int64_t top = std::max<std::int64_t>(y, 0),
+                           bottom = std::min(y + window.kernel_height, window.height);
+        for (std::int64_t place = 0; place < window.out_width; ++place, ++position) {
+            const std::int64_t x = place * window.stride - window.padding;
+            const std::int64_t left = std::max<std::int64_t>(x, 0),
+                               right = std::min(x + window.kernel_width, window.width);
+            for (std::int64_t row = top; row < bottom; ++row) {
+                const std::int64_t first = (image * window.height + row) * window.width;
+                for (std::int64_t column = left; column < right; ++column) body(position, first + column);
             }
         }
     }
@@ -33,7 +39,7 @@ void CpuExecutor::pool(const TensorView& out, const TensorView& x, const Sliding
     float* results = scratch(out.elements());
     const float start = pooling == Pooling::maximum ? -std::numeric_limits<float>::infinity() : 0.0f;
     const auto taps = static_cast<float>(window.taps());
-    pool_.parallel_for(window.images, grain(positions * channels, 1),
+    pool_.parallel_for(window.images, grain(positions * window.taps() * channels, 1),
                        [&](std::int64_t begin, std::int64_t end) {
                            for (std::int64_t image = begin; image < end; ++image) {
                                float* first = results + image * positions * channels;

@@ -200,30 +200,41 @@ inline float fold_row(Reduction reduction, const float* terms, std::int64_t coun
     return lanes[0];
 }
 
-/// results[r] = the fold of row r, for `rows` rows of `cols` terms, one behind the other. Short rows are
-/// folded side by side: the same tree, a vector of rows at a time.
+inline constexpr std::int64_t kRowsAtOnce = 16;
+
+/// kRowsAtOnce rows of `cols` terms, at most 32: the tree of fold_row, a vector of rows at a time.
+template <Fold kFold>
+void fold_short_rows(const float* terms, std::int64_t cols, float* results) {
+    constexpr std::int64_t kLanes = 32;
+    alignas(64) float lanes[kLanes][kRowsAtOnce];
+    for (std::int64_t lane = 0; lane < cols; ++lane) {
+        for (std::int64_t r = 0; r < kRowsAtOnce; ++r) {
+            const float term = terms[r * cols + lane];
+            lanes[lane][r] = kFold == Fold::sum ? 0.0f + term : term;
+        }
+    }
+    for (std::int64_t width = kLanes / 2; width > 0; width /= 2) {
+        for (std::int64_t lane = 0; lane < width && lane + width < cols; ++lane) {
+            for (std::int64_t r = 0; r < kRowsAtOnce; ++r) {
+                const float left = lanes[lane][r], right = lanes[lane + width][r];
+                lanes[lane][r] = kFold == Fold::sum ? left + right : maximum(left, right);
+            }
+        }
+    }
+    std::copy_n(lanes[0], kRowsAtOnce, results);
+}
+
+/// results[r] = the fold of row r, for `rows` rows of `cols` terms, one behind the other.
 inline void fold_rows(Reduction reduction, const float* terms, std::int64_t rows, std::int64_t cols,
                       float* results) {
-    constexpr std::int64_t kAtOnce = 16, kTreeLanes = 32;
     std::int64_t row = 0;
-    if (reduction.rounding == Format::fp32 && cols > 0 && cols <= kTreeLanes) {
-        const bool is_sum = reduction.fold == Fold::sum;
-        alignas(64) float lanes[kTreeLanes][kAtOnce];
-        for (; row + kAtOnce <= rows; row += kAtOnce) {
-            const float* block = terms + row * cols;
-            for (std::int64_t lane = 0; lane < cols; ++lane) {
-                for (std::int64_t r = 0; r < kAtOnce; ++r)
-                    lanes[lane][r] = is_sum ? 0.0f + block[r * cols + lane] : block[r * cols + lane];
+    if (reduction.rounding == Format::fp32 && cols > 0 && cols <= 32) {
+        for (; row + kRowsAtOnce <= rows; row += kRowsAtOnce) {
+            if (reduction.fold == Fold::sum) {
+                fold_short_rows<Fold::sum>(terms + row * cols, cols, results + row);
+            } else {
+                fold_short_rows<Fold::maximum>(terms + row * cols, cols, results + row);
             }
-            for (std::int64_t width = kTreeLanes / 2; width > 0; width /= 2) {
-                for (std::int64_t lane = 0; lane < width && lane + width < cols; ++lane) {
-                    float* const left = lanes[lane];
-                    const float* const right = lanes[lane + width];
-                    for (std::int64_t r = 0; r < kAtOnce; ++r)
-                        left[r] = is_sum ? left[r] + right[r] : maximum(left[r], right[r]);
-                }
-            }
-            std::copy_n(lanes[0], kAtOnce, results + row);
         }
     }
     for (; row < rows; ++row) results[row] = fold_row(reduction, terms + row * cols, cols);
