@@ -38,9 +38,11 @@ std::vector<PlotMark> marks_of(const Timeline& timeline, const Snapshot& snapsho
     const StepRange steps = visible_steps(ui.time, timeline);
     const auto first = static_cast<std::int64_t>(std::floor(steps.first));
     const auto last = static_cast<std::int64_t>(std::ceil(steps.last));
+    // No plot is wider than the window.
+    const auto columns = static_cast<std::size_t>(std::max(1.0f, ImGui::GetIO().DisplaySize.x));
     for (const LaneSnapshot& lane : snapshot.lanes) {
         if (!ui.is_visible(lane.id)) continue;
-        for (const Event& event : timeline.events(lane.id, first, last)) {
+        for (const Event& event : timeline.events(lane.id, first, last, columns)) {
             const std::optional<PlotMark::Kind> kind = mark_kind(event.kind);
             if (kind) marks.push_back({*kind, event.step, lane.id, lane.name + ": " + event.detail});
         }
