@@ -29,9 +29,9 @@ TEST(KeyboardWindow, ReachesPanelsTabsAndControls) {
     DrivenWindow window(small_spiral({"--paused"}));
     window.key("2");  // the lane mixed
     const std::vector<std::string> in_order{
-        "scenario",   "lanes",       "techniques", "loss",        "validation", "loss_scale",
-        "model_view", "gradients",   "staircase",  "scale_sweep", "microscope", "overflow",
-        "alerts",     "accumulator", "network",    "ablation",    "comparison"};
+        "scenario",   "lanes",       "techniques", "loss",    "validation", "loss_scale",
+        "model_view", "gradients",   "staircase",  "network", "overflow",   "scale_sweep",
+        "microscope", "accumulator", "ablation",   "alerts",  "comparison"};
     for (const std::string& panel : in_order) {
         window.key("ctrl+Tab");
         window.wait_value("keyboard/panel", panel);
@@ -124,7 +124,7 @@ TEST(KeyboardWindow, OpensMenusAndAlertRules) {
     window.key("Escape");
     window.key("Escape");
     // Over alerts: the second rule is switched on.
-    for (int panel = 0; panel < 13; ++panel) window.key("ctrl+Tab");
+    for (int panel = 0; panel < 16; ++panel) window.key("ctrl+Tab");
     window.wait_value("keyboard/panel", "alerts");
     ASSERT_TRUE(press_until_focused(window, "Down", "alerts/rule/1/on", 4));
     window.key("space");
