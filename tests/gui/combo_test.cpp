@@ -69,7 +69,8 @@ TEST_F(ComboTest, OfAblationsAndAlerts) {
     expect_begins_at("ablation/key/loss_scaling", "ablation/key/loss_scaling/choose");
     show(Slot::alerts);
     expect_begins_at("alerts/rule/1/kind", "alerts/rule/1/kind/inf");
-    expect_begins_at("alerts/rule/1/action", "alerts/rule/1/action/notify");
+    ui().alert_rules[1].action = AlertAction::pause;
+    expect_begins_at("alerts/rule/1/action", "alerts/rule/1/action/pause");
 }
 
 }  // namespace

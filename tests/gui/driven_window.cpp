@@ -123,7 +123,7 @@ void DrivenWindow::double_click(const std::string& id) {
         const auto start = std::chrono::steady_clock::now();
         xdotool("click --repeat 2 --delay 40 1");
         const bool was_quick = std::chrono::steady_clock::now() - start < 250ms;
-        wait_frames(3);
+        wait_frames(6);  // a frame for each of the four events, and some for what they do
         if (was_quick) return;
         std::this_thread::sleep_for(500ms);
     }
