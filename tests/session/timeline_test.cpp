@@ -132,6 +132,8 @@ TEST(Timeline, TheNewestEventsOfAKindComeFirst) {
     EXPECT_EQ(details_of(timeline.newest_events(3, EventKind::skip, 300, 900, 1000)), details_of(wanted));
     wanted.resize(5);
     EXPECT_EQ(details_of(timeline.newest_events(3, EventKind::skip, 300, 900, 5)), details_of(wanted));
+    EXPECT_EQ(details_of(timeline.newest_events(3, EventKind::skip, 0, kEnd, 2)),
+              (std::vector<std::string>{"3 at 2997 a", "3 at 2994 b"}));
     EXPECT_TRUE(timeline.newest_events(3, EventKind::nan, 0, kEnd, 5).empty());
     EXPECT_TRUE(timeline.newest_events(1, EventKind::skip, 0, kEnd, 5).empty());
 }
