@@ -63,8 +63,9 @@ def xdotool(*words):
     subprocess.run(["xdotool", *map(str, words)], check=True)
 
 
-def spread(part):
-    return f"{part['median']:7.1f} {part['p99']:7.1f} {part['maximum']:7.1f}"
+def spreads(times):
+    parts = [times[part] for part in ("interval_ms", "total_ms", "build_ms", "build_cpu_ms")]
+    return " ".join(f"{part['median']:7.1f} {part['p99']:7.1f} {part['maximum']:7.1f}" for part in parts)
 
 
 def move_pointer(size, seconds):
@@ -76,22 +77,27 @@ def move_pointer(size, seconds):
     return subprocess.Popen(["xdotool", *moves])
 
 
-def measure(program, scenario, size, seconds):
-    window = Window(program, "--size", size, "--scenario", scenario)
-    window.ask("wait_step 2")
-    first_curve = time.monotonic() - window.started
-    time.sleep(3)
+def frame_times(window, size, seconds):
+    """Of frames under a moving pointer."""
     pointer = move_pointer(size, seconds + 1)
     time.sleep(0.5)
     window.ask("frame_times")
     time.sleep(seconds)
     times = window.ask("frame_times")
     pointer.wait()
+    return times
+
+
+def measure(program, scenario, size, seconds):
+    window = Window(program, "--size", size, "--scenario", scenario)
+    window.ask("wait_step 2")
+    first_curve = time.monotonic() - window.started
+    time.sleep(3)
+    times = frame_times(window, size, seconds)
     shares = [window.ask(f"value status/{name}")["value"].split()[-1] for name in ("telemetry", "shadow", "validation")]
     step = window.ask("snapshot")["step"]
     window.close()
-    parts = " ".join(spread(times[part]) for part in ("interval_ms", "total_ms", "build_ms", "build_cpu_ms"))
-    print(f"{scenario:12} {size:9} {times['frames'] / seconds:5.0f} {parts}"
+    print(f"{scenario:12} {size:9} {times['frames'] / seconds:5.0f} {spreads(times)}"
           f" {first_curve:6.2f} {step:7} {' '.join(f'{share:>6}' for share in shares)}", flush=True)
 
 
@@ -101,14 +107,9 @@ def measure_views(program, scenario, size, seconds):
     window.ask("wait_step 20")
     for view in window.views():
         window.show(view)
-        pointer = move_pointer(size, seconds + 3)
         time.sleep(2)
-        window.ask("frame_times")
-        time.sleep(seconds)
-        times = window.ask("frame_times")
-        pointer.wait()
-        parts = " ".join(spread(times[part]) for part in ("interval_ms", "total_ms", "build_ms", "build_cpu_ms"))
-        print(f"{view:12} {size:9} {times['frames'] / seconds:5.0f} {parts}", flush=True)
+        times = frame_times(window, size, seconds)
+        print(f"{view:12} {size:9} {times['frames'] / seconds:5.0f} {spreads(times)}", flush=True)
     window.close()
 
 

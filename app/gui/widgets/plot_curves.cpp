@@ -206,11 +206,14 @@ const PlotMark* draw_marks(const PlotFrame& frame, const PlotSpec& spec, const s
                            const Theme& theme) {
     const PlotMark* hovered = nullptr;
     const ImVec2 mouse = ImGui::GetIO().MousePos;
-    float free_from = frame.min.x;
+    float free_from = frame.min.x, last_alert = -1e9f;
     for (const PlotMark& mark : spec.marks) {
         const auto step = static_cast<double>(mark.step);
         if (step < frame.steps.first || step > frame.steps.last) continue;
         if (mark.kind == PlotMark::Kind::alert) {
+            // Thousands of them are no more than a line for each pixel.
+            if (frame.x(step) - last_alert < 1) continue;
+            last_alert = frame.x(step);
             if (draw_alert(frame, mark, theme)) hovered = &mark;
             continue;
         }
