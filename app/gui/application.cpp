@@ -12,6 +12,7 @@
 
 #include "gui/driver.h"
 #include "gui/files.h"
+#include "gui/frame_slice.h"
 #include "gui/frame_times.h"
 #include "gui/kept_looks.h"
 #include "gui/keys.h"
@@ -104,6 +105,7 @@ class Application {
     }
 
     int run() {
+        ask_for_whole_frames();
         while (!window_.should_close() && exit_code_ < 0) {
             wait();
             if (interrupted()) {

@@ -1,6 +1,7 @@
 #include "gui/input_queue.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace halfscope {
 namespace {
@@ -44,6 +45,13 @@ std::vector<InputEvent> InputQueue::take_frame() {
         events_.pop_front();
     }
     return taken;
+}
+
+float DoubleClickPatience::next(float frame_s) {
+    constexpr float kDoubleClick_s = 0.3f;  // ImGui's own
+    frames_s_[next_] = frame_s;
+    next_ = (next_ + 1) % kFrames;
+    return std::max(kDoubleClick_s, std::accumulate(frames_s_.begin(), frames_s_.end(), 0.0f));
 }
 
 }  // namespace halfscope

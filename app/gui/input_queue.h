@@ -5,6 +5,8 @@
 // neither GLFW nor ImGui.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <deque>
 #include <vector>
 
@@ -30,6 +32,21 @@ class InputQueue {
 
   private:
     std::deque<InputEvent> events_;
+};
+
+/// How far apart two clicks may be and still be one double click. ImGui takes both times from frames, and a
+/// double click takes four of them at least (down, up, down, up): where frames are slow, be it a single one,
+/// the clicks of a quick hand would be too far apart. What lies between frames because there was nothing to
+/// draw is no slow frame: more of them than that follow every click.
+class DoubleClickPatience {
+  public:
+    /// The limit in seconds for a frame that comes `frame_s` after the one before it.
+    float next(float frame_s);
+
+  private:
+    static constexpr std::size_t kFrames = 5;
+    std::array<float, kFrames> frames_s_{};  // ring
+    std::size_t next_ = 0;
 };
 
 }  // namespace halfscope

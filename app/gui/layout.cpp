@@ -154,8 +154,8 @@ Layout compute_layout(const LayoutState& state, Area available, float text_scale
         const std::array<float, 1> whole{1.0f};
         place_column(layout, state,
                      {right,
-                      {{Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::microscope, Slot::overflow,
-                        Slot::alerts, Slot::accumulator, Slot::network, Slot::ablation, Slot::comparison}},
+                      {{Slot::gradients, Slot::staircase, Slot::network, Slot::overflow, Slot::scale_sweep,
+                        Slot::microscope, Slot::accumulator, Slot::comparison, Slot::ablation, Slot::alerts}},
                       whole,
                       SplitterLine::Group::right_rows},
                      gap);
@@ -168,8 +168,8 @@ Layout compute_layout(const LayoutState& state, Area available, float text_scale
                      gap);
         place_column(layout, state,
                      {right,
-                      {{Slot::gradients, Slot::staircase, Slot::scale_sweep, Slot::microscope, Slot::overflow,
-                        Slot::alerts, Slot::accumulator, Slot::network, Slot::ablation},
+                      {{Slot::gradients, Slot::staircase, Slot::network, Slot::overflow, Slot::scale_sweep,
+                        Slot::microscope, Slot::accumulator, Slot::ablation, Slot::alerts},
                        {Slot::comparison}},
                       state.right_rows,
                       SplitterLine::Group::right_rows},

@@ -8,13 +8,20 @@
 
 namespace halfscope {
 
+/// Panels that answer one sort of question; their tabs stand together.
+struct PanelGroup {
+    const char* title;
+    const char* help;
+};
+
 struct PanelEntry {
     const char* id;     ///< "loss"
     const char* title;  ///< "LOSS"
     const char* help;   ///< one or two sentences behind the title's (?)
     DrawPanel draw;
     Slot slot;
-    const char* tab = nullptr;  ///< shorter title, where it shares a tile
+    const char* tab = nullptr;          ///< its name where it shares a tile
+    const PanelGroup* group = nullptr;  ///< null: none
 };
 
 /// In the order of Slot: panel_list()[int(slot)] is the panel of that slot.

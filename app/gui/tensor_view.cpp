@@ -7,9 +7,11 @@
 #include "data/printable_text.h"
 #include "gui/dialog.h"
 #include "gui/imgui_compat.h"
+#include "gui/tensor_csv.h"
 #include "gui/tensor_rows.h"
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
+#include "gui/widgets/export.h"
 #include "gui/widgets/format_choice.h"
 #include "gui/widgets/format_look.h"
 #include "gui/widgets/lane_choice.h"
@@ -96,6 +98,25 @@ void draw_progress(const PanelContext& context, const TensorReading& reading) {
     item_tooltip(theme, "count no further; what was counted stays");
 }
 
+void draw_menu(const PanelContext& context, const TensorReading& reading) {
+    if (ImGui::IsWindowHovered(ImGuiHoveredFlags_ChildWindows) &&
+        ImGui::IsMouseReleased(ImGuiMouseButton_Right))
+        ImGui::OpenPopup("tensors_menu");
+    const ImVec2 min = ImGui::GetWindowPos(), size = ImGui::GetWindowSize();
+    if (!ImGui::BeginPopup("tensors_menu")) return;
+    const std::string name = "tensors-" + std::filesystem::path(reading.path).stem().string();
+    const std::int64_t step = context.snapshot.next_step;
+    if (ImGui::MenuItem("Export counts as CSV")) {
+        export_text(context.ui, export_path(name, step, "csv"),
+                    tensors_csv(reading, context.ui.tensors.what_if_scale));
+    }
+    context.ui.probe.item("tensors/menu/csv");
+    if (ImGui::MenuItem("Export this view as PNG"))
+        request_image(context.ui, min, ImVec2(min.x + size.x, min.y + size.y), name, step);
+    context.ui.probe.item("tensors/menu/png");
+    ImGui::EndPopup();
+}
+
 void draw_toolbar(const PanelContext& context, const TensorReading& reading) {
     const Theme& theme = context.theme;
     UiState& ui = context.ui;
@@ -118,6 +139,11 @@ void draw_toolbar(const PanelContext& context, const TensorReading& reading) {
         ui.probe.item("tensors/what_if/end");
         item_tooltip(theme, "rows are shown as if their values had been multiplied by S; click to end it");
     }
+    flow_to(ImGui::CalcTextSize("Export").x + ImGui::GetStyle().FramePadding.x * 2);
+    if (ImGui::Button("Export")) ImGui::OpenPopup("tensors_menu");
+    ui.probe.item("tensors/export");
+    item_tooltip(theme, "the counts of every tensor as CSV, this view as PNG; a right click opens it too");
+    draw_menu(context, reading);
     if (!reading.tensors || !holds_weights_of(context.snapshot, *reading.tensors)) return;
     flow_to(ImGui::CalcTextSize("Start every lane from these weights").x +
             ImGui::GetStyle().FramePadding.x * 2);

@@ -154,6 +154,13 @@ struct AblationChoice {
     std::string text;                 ///< of what is no choice: "8, 2^10, 2^15"
 };
 
+/// Which columns an ablation's table shows where it has no room for all: what was learnt, what got lost on
+/// the way, what it took.
+enum class AblationColumns : std::uint8_t { learning, losses, cost };
+
+struct GridTexts;        // gui/widgets/ablation_columns.h
+struct PlannedAblation;  // gui/panels/ablation_panel.cpp
+
 /// What the ablation panel is set to, and which curves it shows.
 struct AblationView {
     enum class Page : std::uint8_t { choose, results };
@@ -164,6 +171,13 @@ struct AblationView {
     int steps = 0;  ///< 0: the scenario's schedule
     AblationFrom from = AblationFrom::scratch;
     std::set<std::size_t> hidden_rows;
+    AblationColumns columns = AblationColumns::learning;
+    std::string sorted_by;  ///< a column; empty: in the order of the values
+    bool is_descending = false;
+    int sorting_table = 0;  ///< ImGui has one for each set of columns
+    // Worked out of what they hold, and kept until that is something else.
+    std::shared_ptr<const GridTexts> texts;
+    std::shared_ptr<const PlannedAblation> planned;
 };
 
 /// What is being edited and is not yet, or not quite, part of the run.

@@ -15,8 +15,6 @@
 namespace halfscope {
 namespace {
 
-constexpr float kDoubleClickSeconds = 0.3f;  // ImGui's own
-
 std::string glfw_error() {
     const char* text = nullptr;
     glfwGetError(&text);
@@ -165,9 +163,8 @@ void Window::wake() { glfwPostEmptyEvent(); }
 void Window::begin_frame(Mouse mouse) {
     ImGui_ImplOpenGL3_NewFrame();
     ImGui_ImplGlfw_NewFrame();
-    // A double click takes four frames at least; where those are slow it must not count as two clicks.
     ImGuiIO& io = ImGui::GetIO();
-    io.MouseDoubleClickTime = std::max(kDoubleClickSeconds, 5 * io.DeltaTime);
+    io.MouseDoubleClickTime = double_click_.next(io.DeltaTime);
     // Before 1.87 the backend has just asked GLFW for the state of now, which may be ahead of what was
     // delivered.
     compat::set_mouse_state(cursor_, buttons_down_);

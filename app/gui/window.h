@@ -75,6 +75,7 @@ class Window {
 
     GLFWwindow* window_ = nullptr;
     InputQueue queue_;
+    DoubleClickPatience double_click_;
     std::optional<ImVec2> cursor_;  ///< as delivered; none before the pointer first moved
     bool buttons_down_[ImGuiMouseButton_COUNT] = {};
     long input_events_ = 0;

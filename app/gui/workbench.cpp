@@ -12,6 +12,7 @@
 #include "gui/panel_list.h"
 #include "gui/run_actions.h"
 #include "gui/status_bar.h"
+#include "gui/tab_bar.h"
 #include "gui/widgets/controls.h"
 
 namespace halfscope {
@@ -21,53 +22,12 @@ constexpr float kTextPixels = 15, kPresenterPixels = 20;  // a lecture hall need
 
 const PanelEntry& panel_of(Slot slot) { return panel_list()[static_cast<std::size_t>(slot)]; }
 
-/// A tab's or a tile's title in small bold capitals.
+/// A tile's title in small bold capitals.
 void draw_title(const Theme& theme, const PanelEntry& panel) {
     if (theme.bold_font) compat::push_font(theme.bold_font);
     ImGui::TextUnformatted(panel.title);
     if (theme.bold_font) ImGui::PopFont();
     help_marker(theme, panel.help);
-}
-
-/// Titles side by side; the shown one is lit and underlined, a click shows another. The (?) of the shown one
-/// stands at the right end, so that no title moves when another one is chosen.
-void draw_tabs(const Theme& theme, const Tile& tile, UiState& ui) {
-    const float gap = theme.px(14), mark = ImGui::CalcTextSize("(?)").x;
-    const ImVec2 start = ImGui::GetCursorPos();
-    const float width = ImGui::GetContentRegionAvail().x;
-    float room = width - gap - mark;
-    for (const Slot slot : tile.slots) {
-        const PanelEntry& panel = panel_of(slot);
-        const bool is_shown = slot == tile.shown;
-        if (theme.bold_font) compat::push_font(theme.bold_font);
-        const char* title = panel.tab ? panel.tab : panel.title;
-        const ImVec2 size = ImGui::CalcTextSize(title);
-        // Another line where the next one does not fit: all of them are always in sight.
-        if (room < size.x) {
-            ImGui::NewLine();
-            room = width;
-        }
-        room -= size.x + gap;
-        const ImVec2 at = ImGui::GetCursorScreenPos();
-        if (ImGui::InvisibleButton(panel.id, size)) show_tab(ui.layout, slot);
-        const bool hovered = ImGui::IsItemHovered();
-        ImDrawList* draw = ImGui::GetWindowDrawList();
-        draw->AddText(at, is_shown || hovered ? theme.text : theme.text_dim, title);
-        if (is_shown) {
-            draw->AddRectFilled(ImVec2(at.x, at.y + size.y + theme.px(1)),
-                                ImVec2(at.x + size.x, at.y + size.y + theme.px(3)), theme.accent);
-        }
-        if (theme.bold_font) ImGui::PopFont();
-        ui.probe.item(std::string("tab/") + panel.id);
-        item_tooltip(theme, panel.help);
-        ImGui::SameLine(0, gap);
-    }
-    ImGui::NewLine();
-    const ImVec2 end = ImGui::GetCursorPos();
-    ImGui::SetCursorPos(ImVec2(start.x + width - mark, start.y));
-    help_mark(theme, panel_of(tile.shown).help);
-    ui.probe.item(std::string("help/") + panel_of(tile.slots.front()).id);
-    ImGui::SetCursorPos(end);
 }
 
 /// The lane where there is most to see when a scenario opens: the last one that stores FP16.

@@ -19,7 +19,7 @@ namespace {
 /// Words of somebody's file in a sentence of ours: one line, not endless.
 std::string in_quotes(std::string_view word) {
     constexpr std::size_t kShown = 60;
-    return "'" + printable_line(word.substr(0, kShown)) + (word.size() > kShown ? "...'" : "'");
+    return "'" + short_line(word, kShown) + "'";
 }
 
 // toml++ before July 2026 meets undefined behaviour at some characters beyond ASCII (its issues 190 and 295):

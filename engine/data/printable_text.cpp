@@ -56,13 +56,14 @@ std::string printable_line(std::string_view bytes) {
     return line;
 }
 
-std::string short_name(std::string_view name) {
-    constexpr std::size_t kShown = 80;
-    if (name.size() <= kShown) return printable_line(name);
-    std::size_t end = kShown;
-    while (end > 0 && (byte_at(name, end) & 0xC0u) == 0x80u) --end;  // between UTF-8 characters
-    return printable_line(name.substr(0, end)) + "...";
+std::string short_line(std::string_view text, std::size_t most_bytes) {
+    if (text.size() <= most_bytes) return printable_line(text);
+    std::size_t end = most_bytes;
+    while (end > 0 && (byte_at(text, end) & 0xC0u) == 0x80u) --end;
+    return printable_line(text.substr(0, end)) + "...";
 }
+
+std::string short_name(std::string_view name) { return short_line(name, 80); }
 
 std::string quoted_name(std::string_view name) { return "'" + short_name(name) + "'"; }
 

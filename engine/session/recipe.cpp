@@ -38,8 +38,7 @@ class FieldReader {
     [[noreturn]] void refuse(const std::string& reason) const {
         constexpr std::size_t kShown = 400;
         const std::string place = who_.empty() ? "is refused: " : "is refused at " + who_ + ": ";
-        throw InputError("recipe '" + file_.name + "' " + place + printable_line(reason.substr(0, kShown)) +
-                         (reason.size() > kShown ? "..." : ""));
+        throw InputError("recipe '" + file_.name + "' " + place + short_line(reason, kShown));
     }
     const RecipeValue* find(const std::string& key) {
         const auto place = std::find_if(fields_.begin(), fields_.end(),

@@ -203,6 +203,9 @@ void Session::apply_command(const RemoveLaneCommand& command) {
     const int id = lanes_[index].id;
     experiment().remove_lane(command.lane);
     lanes_.erase(lanes_.begin() + static_cast<std::ptrdiff_t>(index));
+    // Another lane may get its name.
+    for (std::vector<TechniqueChange>* changes : {&undo_, &redo_})
+        std::erase_if(*changes, [&](const TechniqueChange& change) { return change.lane == command.lane; });
     timeline_.remove_lane(id);
     forget_alerts_of(id);
     stamp(-1, EventKind::lane, command.lane, "removed");
@@ -212,6 +215,9 @@ void Session::apply_command(const RenameLaneCommand& command) {
     const std::size_t index = lane_index(command.from);
     if (command.from == command.to) return;
     experiment().rename_lane(command.from, command.to);
+    for (std::vector<TechniqueChange>* changes : {&undo_, &redo_})
+        for (TechniqueChange& change : *changes)
+            if (change.lane == command.from) change.lane = command.to;
     stamp(lanes_[index].id, EventKind::lane, command.to, words_of(command));
 }
 

@@ -13,6 +13,13 @@ namespace halfscope {
 namespace {
 
 constexpr std::size_t kWaterfallTensors = 1024;
+
+/// The first of some events, which stand in the order of their steps, that is of `step` or later.
+std::deque<Event>::const_iterator from_step(const std::deque<Event>& events, std::int64_t step) {
+    return std::partition_point(events.begin(), events.end(),
+                                [step](const Event& event) { return event.step < step; });
+}
+
 }  // namespace
 
 const char* series_kind_name(SeriesKind kind) {
@@ -175,6 +182,45 @@ std::vector<Event> Timeline::events(int lane_id, std::int64_t first_step, std::i
     }
     std::stable_sort(found.begin(), found.end(),
                      [](const Event& a, const Event& b) { return a.step < b.step; });
+    return found;
+}
+
+std::vector<Event> Timeline::events(int lane_id, std::int64_t first_step, std::int64_t last_step,
+                                    std::size_t columns) const {
+    const auto count = static_cast<std::int64_t>(std::max<std::size_t>(columns, 1));
+    const std::int64_t width = (last_step - first_step) / count + 1;  // steps a column covers
+    if (width == 1) return events(lane_id, first_step, last_step);
+    std::vector<Event> found;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [id, lane] : lanes_) {
+            if (lane_id != -1 && id != lane_id) continue;
+            for (const std::deque<Event>& of_a_kind : lane->events) {
+                for (auto event = from_step(of_a_kind, first_step);
+                     event != of_a_kind.end() && event->step <= last_step;) {
+                    const std::int64_t column = (event->step - first_step) / width;
+                    event = from_step(of_a_kind, std::min(first_step + (column + 1) * width, last_step + 1));
+                    found.push_back(*std::prev(event));
+                }
+            }
+        }
+    }
+    std::stable_sort(found.begin(), found.end(),
+                     [](const Event& a, const Event& b) { return a.step < b.step; });
+    return found;
+}
+
+std::vector<Event> Timeline::newest_events(int lane_id, EventKind kind, std::int64_t first_step,
+                                           std::int64_t last_step, std::size_t most) const {
+    std::vector<Event> found;
+    const std::lock_guard lock(mutex_);
+    const LaneHistory* lane = find(lane_id);
+    if (!lane) return found;
+    const std::deque<Event>& events = lane->events[static_cast<std::size_t>(kind)];
+    for (auto event = events.rbegin(); event != events.rend() && found.size() < most; ++event) {
+        if (event->step < first_step) break;
+        if (event->step <= last_step) found.push_back(*event);
+    }
     return found;
 }
 

@@ -107,6 +107,13 @@ class Timeline {
     /// Events of one lane (or of all, lane_id = -1) in [first_step, last_step], oldest first; the newest 4096
     /// of each kind are kept.
     std::vector<Event> events(int lane_id, std::int64_t first_step, std::int64_t last_step) const;
+    /// The same for a plot of so many columns. Where steps share a column it has the newest event of each
+    /// kind and lane alone: work for what can be drawn, however many there are.
+    std::vector<Event> events(int lane_id, std::int64_t first_step, std::int64_t last_step,
+                              std::size_t columns) const;
+    /// At most `most` events of one kind of one lane in [first_step, last_step], newest first.
+    std::vector<Event> newest_events(int lane_id, EventKind kind, std::int64_t first_step,
+                                     std::int64_t last_step, std::size_t most) const;
     /// Exponent histograms of one tensor over time, bounded; oldest first.
     std::vector<HistogramRow> waterfall(int lane_id, std::string_view tensor, ProbeKind kind) const;
     /// Bytes held now; bounded (stated in timeline.cpp).

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "data/data_error.h"
+#include "data/printable_text.h"
 #include "train/input_error.h"
 #include "train/lane_plan.h"
 #include "train/signature.h"
@@ -183,15 +184,7 @@ std::string data_signature(const Workload& workload, std::int64_t next_step) {
 
 void refuse_record(const CheckpointFile& file, const std::string& reason) {
     constexpr std::size_t kShown = 400;
-    std::string shown = reason.substr(0, kShown);
-    // Between two UTF-8 characters.
-    while (reason.size() > kShown && !shown.empty() && (static_cast<unsigned char>(shown.back()) & 0x80) != 0)
-        shown.pop_back();
-    if (reason.size() > kShown) shown += "...";
-    for (char& letter : shown) {
-        if (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7F) letter = '?';
-    }
-    throw InputError("checkpoint '" + file.name + "' " + shown);
+    throw InputError("checkpoint '" + file.name + "' " + short_line(reason, kShown));
 }
 
 std::string exact_text(double value) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 
 namespace halfscope {
@@ -36,6 +38,18 @@ TEST(PrintableLine, BrokenUtf8IsReplacedByteByByte) {
     EXPECT_EQ(printable_line("\xFF"
                              "a"),
               kLost + "a");
+}
+
+TEST(PrintableLine, LongTextIsCutBetweenCharacters) {
+    EXPECT_EQ(short_line("a\nb", 3), "a b");
+    EXPECT_EQ(short_line("abcd", 3), "abc...");
+    const std::string characters = "a\xC3\xBC\xE2\x82\xAC\xF0\x9F\x98\x80";  // of 1, 2, 3 and 4 bytes
+    const std::size_t ends[] = {0, 1, 3, 6, 10};
+    for (std::size_t most = 0; most < characters.size(); ++most) {
+        const std::size_t end = *(std::upper_bound(std::begin(ends), std::end(ends), most) - 1);
+        EXPECT_EQ(short_line(characters, most), characters.substr(0, end) + "...") << most;
+    }
+    EXPECT_EQ(short_line(characters, characters.size()), characters);
 }
 
 TEST(PrintableLine, NamesAreQuotedAndCut) {

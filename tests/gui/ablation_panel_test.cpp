@@ -213,6 +213,62 @@ TEST_F(AblationPanelTest, RowsAreSortedHiddenAndNamed) {
     std::filesystem::remove_all(folder);
 }
 
+TEST_F(AblationPanelTest, NoColumnIsOutOfSightInANarrowWindow) {
+    // Numbers as long as they come.
+    AblationPlan plan;
+    plan.scenario = "spiral-mlp";
+    plan.base = parse_techniques("mixed");
+    plan.factors = {{"loss_scaling", {"static"}},
+                    {"master_weights", {"on", "off"}},
+                    {"loss_scale", {"1", "8", "256", "32768", "16777216"}}};
+    plan.seeds = {0, 1, 2};
+    plan.steps = 1000;
+    AblationResults results = planned_ablation(plan);
+    for (std::size_t row = 0; row < results.rows.size(); ++row)
+        for (int seed = 0; seed < 3; ++seed) {
+            auto run = std::make_shared<AblationRun>();
+            run->final_loss =
+                row == 3 && seed == 0 ? NAN : 0.012345 + 0.00123 * static_cast<double>(seed * row);
+            run->validation.metric = 0.98765 - 0.0123 * seed;
+            run->flushed = static_cast<std::uint64_t>(12345 + 678 * seed);
+            run->swallowed = static_cast<std::uint64_t>(23456 + 789 * seed);
+            run->nonzero = run->updates = 54321;
+            run->skipped = 123 + 11 * seed;
+            run->step_ms = 12.345 + seed;
+            run->bytes = 123'456'789;
+            results.rows[row].runs.push_back(run);
+        }
+    fixture_.snapshot.ablation = std::make_shared<const AblationResults>(results);
+    ui().ablation.page = AblationView::Page::results;
+    fixture_.frames();
+    EXPECT_EQ(text("ablation/fit"), "folded");
+    EXPECT_EQ(text("ablation/scrolls"), "no");
+    EXPECT_EQ(text("ablation/same"), "all with loss_scaling=static");
+    fixture_.size = ImVec2(1280, 800);
+    fixture_.frames(3);
+    ASSERT_EQ(text("ablation/fit"), "one set");
+    const std::pair<const char*, std::vector<const char*>> sets[] = {
+        {"losses", {"flushed_percent", "swallowed_percent", "skipped_steps"}},
+        {"cost", {"step_ms", "bytes"}},
+        {"learning", {"final_loss", "accuracy", "seeds"}}};
+    for (const auto& [set, columns] : sets) {
+        fixture_.click(std::string("ablation/columns/") + set);
+        fixture_.frames(3);
+        EXPECT_EQ(text("ablation/scrolls"), "no") << set;
+        for (const char* column : columns)
+            EXPECT_TRUE(ui().probe.find_rectangle(std::string("ablation/sort/") + column)) << column;
+    }
+    EXPECT_FALSE(ui().probe.find_rectangle("ablation/sort/bytes"));
+    // What rows are sorted by stays where other columns are shown.
+    fixture_.click("ablation/sort/final_loss");
+    fixture_.click("ablation/sort/final_loss");
+    EXPECT_EQ(row_number(9, "place"), 0);
+    fixture_.click("ablation/columns/cost");
+    fixture_.frames(3);
+    EXPECT_EQ(row_number(9, "place"), 0);
+    EXPECT_EQ(row_number(0, "place"), 9);
+}
+
 TEST_F(AblationPanelTest, ARunningOneShowsHowFarItIsAndIsCancelledByAClick) {
     AblationPlan plan;
     plan.scenario = "spiral-mlp";

@@ -118,5 +118,27 @@ TEST(InputQueue, NothingIsLostOrReordered) {
     EXPECT_EQ(next, kEvents);
 }
 
+TEST(DoubleClick, IsOneInSlowFramesAndAfterASlowOne) {
+    DoubleClickPatience quick;
+    for (int frame = 0; frame < 20; ++frame) EXPECT_FLOAT_EQ(quick.next(1.0f / 60), 0.3f);
+    // Down, up, and down again in the third frame, the one before it having been slow.
+    quick.next(0.4f);
+    EXPECT_GT(quick.next(1.0f / 60), 0.4f + 1.0f / 60);
+    DoubleClickPatience slow;
+    for (int frame = 0; frame < 20; ++frame) slow.next(0.2f);
+    EXPECT_NEAR(slow.next(0.2f), 1.0f, 1e-5f) << "five frames";
+}
+
+TEST(DoubleClick, IsNoneOfClicksThatAPauseWithoutFramesLiesBetween) {
+    DoubleClickPatience patience;
+    float since_click = 0, limit = 0;
+    // A click is followed by some frames even where nothing changes.
+    for (const float frame : {0.02f, 0.02f, 0.02f, 0.02f, 0.02f, 0.02f, 0.9f}) {
+        limit = patience.next(frame);
+        since_click += frame;
+    }
+    EXPECT_LT(limit, since_click);
+}
+
 }  // namespace
 }  // namespace halfscope

@@ -29,9 +29,9 @@ TEST(KeyboardWindow, ReachesPanelsTabsAndControls) {
     DrivenWindow window(small_spiral({"--paused"}));
     window.key("2");  // the lane mixed
     const std::vector<std::string> in_order{
-        "scenario",   "lanes",       "techniques", "loss",        "validation", "loss_scale",
-        "model_view", "gradients",   "staircase",  "scale_sweep", "microscope", "overflow",
-        "alerts",     "accumulator", "network",    "ablation",    "comparison"};
+        "scenario",   "lanes",       "techniques", "loss",     "validation", "loss_scale",
+        "model_view", "gradients",   "staircase",  "network",  "overflow",   "scale_sweep",
+        "microscope", "accumulator", "comparison", "ablation", "alerts"};
     for (const std::string& panel : in_order) {
         window.key("ctrl+Tab");
         window.wait_value("keyboard/panel", panel);
@@ -42,7 +42,7 @@ TEST(KeyboardWindow, ReachesPanelsTabsAndControls) {
     window.key("ctrl+Tab");
     window.wait_value("keyboard/panel", "scenario");
     window.key("ctrl+shift+Tab");
-    window.wait_value("keyboard/panel", "comparison");
+    window.wait_value("keyboard/panel", "alerts");
     window.key("Escape");
     window.wait_frames(3);
     EXPECT_TRUE(window.try_ask("value keyboard/panel").contains("error"));
@@ -100,7 +100,7 @@ TEST(KeyboardWindow, ResizesThePanelThatHasTheKeyboard) {
     EXPECT_EQ(focus, window.try_ask("rect keyboard/focus")) << "the arrows moved nothing inside the panel";
     // At the right edge of the window it grows to the left; alone in its column it is as tall as that.
     for (int panel = 0; panel < 4; ++panel) window.key("ctrl+shift+Tab");
-    window.wait_value("keyboard/panel", "comparison");
+    window.wait_value("keyboard/panel", "alerts");
     window.key("alt+shift+Right");
     EXPECT_NEAR(size("loss").first, wide - 24, 1.5);
     window.key("alt+shift+Down");
@@ -124,7 +124,7 @@ TEST(KeyboardWindow, OpensMenusAndAlertRules) {
     window.key("Escape");
     window.key("Escape");
     // Over alerts: the second rule is switched on.
-    for (int panel = 0; panel < 13; ++panel) window.key("ctrl+Tab");
+    for (int panel = 0; panel < 17; ++panel) window.key("ctrl+Tab");
     window.wait_value("keyboard/panel", "alerts");
     ASSERT_TRUE(press_until_focused(window, "Down", "alerts/rule/1/on", 4));
     window.key("space");

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
+#include <set>
 
 #include "gui/widgets/draw.h"
 #include "gui/workbench_fixture.h"
@@ -63,6 +64,35 @@ TEST_F(NarrowWindowTest, NoTabMovesWhenAnotherIsChosen) {
     }
     EXPECT_GE(places.size(), 10u);
     EXPECT_TRUE(ui().probe.find_rectangle("help/gradients"));
+}
+
+TEST_F(NarrowWindowTest, TabsStandOnTwoLinesEachWithItsName) {
+    ui().text_size = TextSize::ordinary;
+    for (const ImVec2 size : {kNarrow, ImVec2(1920, 1080)}) {
+        show(Slot::gradients, size);
+        std::set<float> lines;
+        std::size_t tabs = 0;
+        const auto tile = ui().probe.find_rectangle("tile/gradients");
+        ASSERT_TRUE(tile);
+        for (const auto& [id, rectangle] : ui().probe.rectangles()) {
+            if (id.rfind("tab/", 0) != 0 || rectangle.min.x < tile->min.x) continue;
+            EXPECT_TRUE(rectangle.visible && rectangle.max.x <= tile->max.x) << id;
+            lines.insert(rectangle.min.y);
+            ++tabs;
+        }
+        EXPECT_EQ(tabs, size.x == kNarrow.x ? 10u : 9u);
+        EXPECT_EQ(lines.size(), 2u) << size.x;
+        const auto range = ui().probe.find_rectangle("tabs/RANGE"),
+                   effect = ui().probe.find_rectangle("tabs/EFFECT");
+        ASSERT_TRUE(range && effect);
+        EXPECT_EQ(range->min.y, ui().probe.find_rectangle("tab/gradients")->min.y);
+        EXPECT_EQ(effect->min.y, ui().probe.find_rectangle("tab/microscope")->min.y);
+        EXPECT_LE(range->max.x, ui().probe.find_rectangle("tab/gradients")->min.x);
+        for (const char* view : {"alerts", "network", "gradients"}) {
+            fixture_.click(std::string("tab/") + view);
+            EXPECT_TRUE(ui().probe.find_rectangle(std::string("tile/") + view)) << view;
+        }
+    }
 }
 
 TEST_F(NarrowWindowTest, TheNetworkIsNotCut) { expect_uncut(Slot::network, "network/fc", 3); }

@@ -6,6 +6,11 @@
 
 #include <chrono>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <sstream>
 #include <thread>
 
 #include "data/safetensors.h"
@@ -132,6 +137,52 @@ TEST_F(TensorViewTest, EveryTensorIsARowAndTheSelectedOneIsShownInEveryFormat) {
     handle_key({256, 0}, fixture_.workbench.context(fixture_.snapshot, fixture_.timeline, fixture_.sink));
     fixture_.frames();
     EXPECT_FALSE(ui().probe.find_value("tensors/state")) << "Escape closes it";
+}
+
+TEST_F(TensorViewTest, WhatIsShownIsExportedAsCsv) {
+    open(grads());
+    settle();
+    const auto lines_of = [](const std::string& csv, const std::string& start) {
+        std::vector<std::vector<std::string>> lines;
+        std::istringstream all(csv);
+        for (std::string line; std::getline(all, line);) {
+            if (line.rfind(start, 0) != 0) continue;
+            std::vector<std::string>& cells = lines.emplace_back();
+            std::istringstream parts(line);
+            for (std::string cell; std::getline(parts, cell, ',');) cells.push_back(cell);
+        }
+        return lines;
+    };
+    for (const int scale : {0, 10}) {
+        if (scale != 0) ui().tensors.what_if_scale = scale;
+        fixture_.frames();
+        const std::filesystem::path before = std::filesystem::current_path();
+        std::filesystem::current_path(path("."));
+        fixture_.click("tensors/export");
+        fixture_.click("tensors/menu/csv");
+        std::filesystem::current_path(before);
+        const std::string step = std::to_string(fixture_.snapshot.next_step);
+        std::ifstream file(path("halfscope-tensors-grads-" + step + (scale == 0 ? ".csv" : "-2.csv")));
+        const std::string csv((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+        const auto lines = lines_of(csv, "layer.weight,");
+        ASSERT_FALSE(lines.empty()) << csv;
+        const ClassCounts expected = counted(Format::fp16, scale);
+        std::map<int, std::uint64_t> exponents;
+        for (const float value : gradients_)
+            if (std::isfinite(value) && value != 0) ++exponents[std::ilogb(value) + scale];
+        EXPECT_EQ(lines.size(), exponents.size());
+        for (const std::vector<std::string>& cells : lines) {
+            ASSERT_EQ(cells.size(), 17u);
+            EXPECT_EQ(cells[1] + " " + cells[2], "F32 " + std::to_string(gradients_.size()));
+            EXPECT_EQ(std::stod(cells[3]), std::ldexp(1.0, scale));
+            const std::uint64_t counts[] = {expected.count(),   expected.true_zero, expected.flushed,
+                                            expected.subnormal, expected.normal,    expected.inf};
+            for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(std::stoull(cells[4 + i]), counts[i]) << i;
+            EXPECT_EQ(std::stoull(cells[11]), expected.nan);
+            EXPECT_EQ(std::stoull(cells[16]), exponents[std::stoi(cells[15])]) << cells[15];
+        }
+        EXPECT_EQ(lines_of(csv, "fine,").size(), 1u) << "every value is the same";
+    }
 }
 
 TEST_F(TensorViewTest, TheBestStaticScaleIsTheLargestWithoutOverflow) {

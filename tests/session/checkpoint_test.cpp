@@ -350,8 +350,11 @@ TEST(Checkpoint, WhatCannotBeOpenedLeavesTheRunAlone) {
     expect_refused(newer, "version 9");
     expect_refused(changed([](File& f) { f.groups["experiment"]["scenario"] = "spiral"; }),
                    "unknown scenario");
+    // On one line, and cut.
     expect_refused(changed([](File& f) { f.groups["experiment"]["scenario"] = std::string(5000, '\n'); }),
-                   "???...");
+                   "   ...");
+    expect_refused(changed([](File& f) { f.groups["experiment"]["scenario"] = std::string(5000, '\1'); }),
+                   "\xEF\xBF\xBD...");
     expect_refused(changed([](File& f) { f.groups["settings"]["depth"] = "3"; }), "'depth'");
     expect_refused(changed([](File& f) { f.groups["settings"].erase("width"); }), "'width'");
     expect_refused(changed([](File& f) { f.groups["settings"]["width"] = "1e300"; }), "'width'");

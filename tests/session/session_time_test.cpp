@@ -194,6 +194,24 @@ TEST(SessionTime, UndoAndRedo) {
     EXPECT_NE(empty.last_message().find("no change of techniques to undo"), std::string::npos);
 }
 
+TEST(SessionTime, UndoFollowsALaneThatIsRenamedAndForgetsOneThatIsRemoved) {
+    SteppedRun run;
+    run.session.apply(SetTechniqueCommand{"fp32", "accumulate", "fp16"});
+    run.session.apply(SetPresetCommand{"mixed", "bf16"});
+    run.session.apply(RenameLaneCommand{"mixed", "other"});
+    run.session.apply(UndoCommand{});
+    EXPECT_EQ(run.snapshot().lanes[1].techniques, parse_techniques("mixed")) << run.last_message();
+    run.session.apply(RenameLaneCommand{"other", "third"});
+    run.session.apply(RedoCommand{});
+    EXPECT_EQ(run.snapshot().lanes[1].techniques, parse_techniques("bf16")) << run.last_message();
+    run.session.apply(RemoveLaneCommand{"third"});
+    run.session.apply(AddLaneCommand{{"third", parse_techniques("fp16")}, "", {}});
+    run.session.apply(UndoCommand{});
+    EXPECT_EQ(run.snapshot().lanes[0].techniques, parse_techniques("fp32")) << "the change before";
+    EXPECT_EQ(run.snapshot().lanes[1].techniques, parse_techniques("fp16")) << "another lane of that name";
+    EXPECT_FALSE(run.snapshot().can_undo);
+}
+
 TEST(SessionTime, EveryTechniqueIsGoneBackTo) {
     for (const Preset& preset : presets()) {
         SteppedRun run;

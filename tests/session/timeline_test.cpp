@@ -76,6 +76,68 @@ TEST(Timeline, EventsAreOrderedFilteredAndBounded) {
     EXPECT_EQ(events.back().step, 4999);
 }
 
+/// Skips at every third step, growths now and then, of two lanes; several a step.
+void fill_with_events(Timeline& timeline) {
+    for (std::int64_t step = 0; step < 3000; ++step) {
+        for (const int lane : {0, 3}) {
+            const std::string detail = std::to_string(lane) + " at " + std::to_string(step);
+            if (step % 3 == 0) timeline.record_event(lane, {step, "l", EventKind::skip, detail + " a"});
+            if (step % 6 == 0) timeline.record_event(lane, {step, "l", EventKind::skip, detail + " b"});
+            if (step % 250 < 2) timeline.record_event(lane, {step, "l", EventKind::growth, detail});
+        }
+    }
+}
+
+std::vector<std::string> details_of(const std::vector<Event>& events) {
+    std::vector<std::string> details;
+    for (const Event& event : events) details.push_back(event.detail);
+    return details;
+}
+
+TEST(Timeline, APlotGetsTheNewestEventOfEachColumn) {
+    Timeline timeline;
+    fill_with_events(timeline);
+    const struct {
+        int lane;
+        std::int64_t first, last;
+        std::size_t columns;
+    } looks[] = {
+        {0, 0, 2999, 100}, {3, 17, 1999, 64}, {3, 17, 1999, 1}, {0, 2500, 2600, 1000}, {0, 5000, 9000, 9}};
+    for (const auto& look : looks) {
+        const std::int64_t width = (look.last - look.first) / static_cast<std::int64_t>(look.columns) + 1;
+        const std::vector<Event> all = timeline.events(look.lane, look.first, look.last);
+        std::vector<std::string> wanted;
+        for (std::size_t index = 0; index < all.size(); ++index) {
+            const auto column = [&](const Event& event) { return (event.step - look.first) / width; };
+            const bool is_hidden =
+                width > 1 && std::any_of(all.begin() + static_cast<std::ptrdiff_t>(index) + 1, all.end(),
+                                         [&](const Event& later) {
+                                             return later.kind == all[index].kind &&
+                                                    column(later) == column(all[index]);
+                                         });
+            if (!is_hidden) wanted.push_back(all[index].detail);
+        }
+        EXPECT_EQ(details_of(timeline.events(look.lane, look.first, look.last, look.columns)), wanted)
+            << look.first << " to " << look.last << " in " << look.columns;
+    }
+    EXPECT_EQ(timeline.events(-1, 0, 2999, 10).size(), 2u * 10 * 2) << "two lanes, two kinds";
+}
+
+TEST(Timeline, TheNewestEventsOfAKindComeFirst) {
+    Timeline timeline;
+    fill_with_events(timeline);
+    std::vector<Event> wanted = timeline.events(3, 300, 900);
+    std::erase_if(wanted, [](const Event& event) { return event.kind != EventKind::skip; });
+    std::reverse(wanted.begin(), wanted.end());
+    EXPECT_EQ(details_of(timeline.newest_events(3, EventKind::skip, 300, 900, 1000)), details_of(wanted));
+    wanted.resize(5);
+    EXPECT_EQ(details_of(timeline.newest_events(3, EventKind::skip, 300, 900, 5)), details_of(wanted));
+    EXPECT_EQ(details_of(timeline.newest_events(3, EventKind::skip, 0, kEnd, 2)),
+              (std::vector<std::string>{"3 at 2997 a", "3 at 2994 b"}));
+    EXPECT_TRUE(timeline.newest_events(3, EventKind::nan, 0, kEnd, 5).empty());
+    EXPECT_TRUE(timeline.newest_events(1, EventKind::skip, 0, kEnd, 5).empty());
+}
+
 TEST(Timeline, WaterfallRowsAreSharesOfAllElements) {
     Timeline timeline;
     timeline.record_probes(0, 10, {probe_of("fc1.weight", 0.75f)});

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <tuple>
+#include <utility>
 
 #include "gui/imgui_compat.h"
 #include "gui/widgets/ablation_form.h"
@@ -16,6 +18,17 @@
 #include "train/input_error.h"
 
 namespace halfscope {
+
+/// A plan as the form has it, and what it comes to. All combinations are looked at for it: not in every
+/// frame.
+struct PlannedAblation {
+    AblationPlan plan;
+    std::string problem;           ///< why it cannot be started; empty: it can
+    std::string summary, refused;  ///< one sentence each
+    std::size_t rows = 0;
+    std::int64_t steps_all = 0;
+};
+
 namespace {
 
 constexpr std::size_t kCurvesAtFirst = 8;  // more of them cannot be told apart at a glance
@@ -128,38 +141,60 @@ void start(const PanelContext& context, const LaneSnapshot& lane, std::size_t ro
     for (std::size_t row = kCurvesAtFirst; row < rows; ++row) view.hidden_rows.insert(row);
 }
 
+bool is_same(const AblationPlan& a, const AblationPlan& b) {
+    const auto fields = [](const AblationPlan& plan) {
+        const ScenarioSettings& settings = plan.settings;
+        return std::tie(plan.scenario, settings.parameters, settings.seed, settings.text_path,
+                        settings.images_path, settings.labels_path, plan.factors, plan.seeds, plan.steps);
+    };
+    return fields(a) == fields(b) && a.base == b.base && !a.start == !b.start;
+}
+
+/// What the combinations of a plan are: how many, which make no sense, or why there is none.
+PlannedAblation planned_now(AblationPlan plan) {
+    PlannedAblation planned;
+    try {
+        const AblationResults results = planned_ablation(plan);
+        planned.rows = results.rows.size();
+        std::string refused;
+        std::size_t nonsense = 0;
+        for (const AblationRow& row : results.rows) {
+            if (row.refusal.empty()) continue;
+            if (nonsense++ == 0) refused = row.refusal;
+        }
+        if (results.runs_all() == 0) planned.problem = "every combination is refused: " + refused;
+        if (nonsense > 0) {
+            planned.refused = std::to_string(nonsense) + " of " + std::to_string(planned.rows) +
+                              " combinations make no sense and are not trained: " + refused;
+        }
+        planned.summary =
+            std::to_string(planned.rows - nonsense) + " combinations x " +
+            std::to_string(results.seeds.size()) + (results.seeds.size() == 1 ? " seed = " : " seeds = ") +
+            std::to_string(results.runs_all()) + " runs of " + count_text(results.steps) + " steps";
+        planned.steps_all = results.steps_all;
+    } catch (const InputError& error) {
+        planned.problem = error.what();
+    }
+    planned.plan = std::move(plan);
+    return planned;
+}
+
 /// What Start would do, or why it cannot; and the button.
 void draw_start(const PanelContext& context, const LaneSnapshot& lane) {
     const Theme& theme = context.theme;
     UiState& ui = context.ui;
-    std::string problem, summary, refused;
-    std::size_t rows = 0;
-    try {
-        const AblationResults planned = planned_ablation(chosen_plan(ui, context.snapshot, lane));
-        rows = planned.rows.size();
-        const auto nonsense = static_cast<std::size_t>(
-            std::count_if(planned.rows.begin(), planned.rows.end(),
-                          [](const AblationRow& row) { return !row.refusal.empty(); }));
-        for (const AblationRow& row : planned.rows)
-            if (refused.empty() && !row.refusal.empty()) refused = row.refusal;
-        if (planned.runs_all() == 0) problem = "every combination is refused: " + refused;
-        if (nonsense > 0) {
-            refused = std::to_string(nonsense) + " of " + std::to_string(rows) +
-                      " combinations make no sense and are not trained: " + refused;
-        }
-        summary = std::to_string(rows - nonsense) + " combinations x " +
-                  std::to_string(planned.seeds.size()) +
-                  (planned.seeds.size() == 1 ? " seed = " : " seeds = ") +
-                  std::to_string(planned.runs_all()) + " runs of " + count_text(planned.steps) + " steps";
-        if (lane.step_ms > 0) {
-            summary += ", about " + duration_text(lane.step_ms * static_cast<double>(planned.steps_all)) +
-                       " at the speed of lane " + lane.name;
-        }
-    } catch (const InputError& error) {
-        problem = error.what();
+    AblationPlan plan = chosen_plan(ui, context.snapshot, lane);
+    std::shared_ptr<const PlannedAblation>& kept = ui.ablation.planned;
+    if (!kept || !is_same(kept->plan, plan))
+        kept = std::make_shared<const PlannedAblation>(planned_now(std::move(plan)));
+    const std::string& problem = kept->problem;
+    std::string summary = kept->summary;
+    if (lane.step_ms > 0) {
+        summary += ", about " + duration_text(lane.step_ms * static_cast<double>(kept->steps_all)) +
+                   " at the speed of lane " + lane.name;
     }
     ImGui::BeginDisabled(!problem.empty());
-    if (ImGui::Button("Start")) start(context, lane, rows);
+    if (ImGui::Button("Start")) start(context, lane, kept->rows);
     ImGui::EndDisabled();
     ui.probe.item("ablation/start");
     item_tooltip(theme, problem.empty()
@@ -169,7 +204,7 @@ void draw_start(const PanelContext& context, const LaneSnapshot& lane) {
     ui.probe.value("ablation/summary", problem.empty() ? summary : problem);
     ImGui::PushTextWrapPos(0.0f);
     coloured_text(problem.empty() ? theme.text : theme.error, (problem.empty() ? summary : problem).c_str());
-    if (problem.empty() && !refused.empty()) coloured_text(theme.text_dim, refused.c_str());
+    if (problem.empty() && !kept->refused.empty()) coloured_text(theme.text_dim, kept->refused.c_str());
     ImGui::PopTextWrapPos();
 }
 
@@ -191,7 +226,8 @@ void draw_curves(const PanelContext& context, const AblationResults& results, Im
     draw_band_plot(plot, context.ui, context.theme, size);
 }
 
-void draw_results(const PanelContext& context, const AblationResults& results) {
+void draw_results(const PanelContext& context) {
+    const AblationResults& results = *context.snapshot.ablation;
     const Theme& theme = context.theme;
     UiState& ui = context.ui;
     if (!results.problem.empty()) {
@@ -203,8 +239,7 @@ void draw_results(const PanelContext& context, const AblationResults& results) {
     wrapped_dim_text(theme, (state + ablation_heading(results, base_text(results))).c_str());
     ui.probe.value("ablation/heading", ablation_heading(results, base_text(results)));
     const float room = ImGui::GetContentRegionAvail().y;
-    const float grid = std::min(ablation_grid_height(results), std::max(room * 0.5f, theme.px(90)));
-    draw_ablation_grid(theme, ui, results, grid);
+    draw_ablation_grid(theme, ui, context.snapshot.ablation, std::max(room * 0.5f, theme.px(90)));
     const ImVec2 left = ImGui::GetContentRegionAvail();
     draw_curves(context, results, ImVec2(left.x, std::max(left.y, theme.px(90))));
 }
@@ -219,7 +254,7 @@ void draw_ablation_panel(const PanelContext& context) {
     ui.probe.value("ablation/state", !results ? "none" : is_going_on(results) ? "running" : "over");
     if (results) draw_toolbar(context, *results);
     if (is_going_on(results)) draw_progress(context, *results);
-    if (results && ui.ablation.page == AblationView::Page::results) return draw_results(context, *results);
+    if (results && ui.ablation.page == AblationView::Page::results) return draw_results(context);
     draw_lane_choice(context.theme, ui, context.snapshot, *lane, "ablation");
     wrapped_dim_text(context.theme,
                      "Which technique matters? Tick values below: every combination is trained alone under "

@@ -84,7 +84,7 @@ void draw_source_choice(const PanelContext& context, const DotSource& chosen) {
             ImGui::PushID(static_cast<int>(i));
             ImGui::Indent(context.theme.px(12));
             const std::string text = sources[i].formula() + " (" + count_text(sources[i].length) + ")";
-            if (ImGui::Selectable(text.c_str(), static_cast<int>(i) == ui.accumulator.source))
+            if (combo_entry(text.c_str(), static_cast<int>(i) == ui.accumulator.source))
                 ui.accumulator.source = static_cast<int>(i);
             ImGui::Unindent(context.theme.px(12));
             ImGui::PopID();

@@ -98,13 +98,12 @@ bool draw_kind(const RuleRow& row, float width) {
     if (!is_open) return false;
     for (int index = 0; index < kAlertKindCount; ++index) {
         const auto kind = static_cast<AlertKind>(index);
-        if (ImGui::Selectable(words_of(kind).name, kind == row.rule.kind) && kind != row.rule.kind) {
+        if (combo_entry(words_of(kind).name, kind == row.rule.kind) && kind != row.rule.kind) {
             row.rule.kind = kind;
             const std::optional<AlertThreshold> threshold = alert_threshold(kind);
             row.rule.threshold = threshold ? threshold->initial : 0;
             changed = true;
         }
-        if (kind == row.rule.kind) ImGui::SetItemDefaultFocus();
         row.context.ui.probe.item(rule_id(row.index, "kind/") + alert_kind_key(kind));
         item_tooltip(row.context.theme, words_of(kind).help);
     }
@@ -157,11 +156,10 @@ bool draw_lane_combo(const RuleRow& row, float width) {
         return false;
     }
     const auto choice = [&](std::optional<int> id) {
-        if (ImGui::Selectable(label_of(id).c_str(), id == row.rule.lane_id) && id != row.rule.lane_id) {
+        if (combo_entry(label_of(id).c_str(), id == row.rule.lane_id) && id != row.rule.lane_id) {
             row.rule.lane_id = id;
             changed = true;
         }
-        if (id == row.rule.lane_id) ImGui::SetItemDefaultFocus();
         row.context.ui.probe.item(rule_id(row.index, "lane/") + (id ? std::to_string(*id) : "all"));
     };
     choice(std::nullopt);
@@ -181,11 +179,10 @@ bool draw_action(const RuleRow& row, float width) {
     }
     for (int index = 0; index < kAlertActionCount; ++index) {
         const auto action = static_cast<AlertAction>(index);
-        if (ImGui::Selectable(words_of(action).name, action == row.rule.action)) {
+        if (combo_entry(words_of(action).name, action == row.rule.action)) {
             changed = changed || action != row.rule.action;
             row.rule.action = action;
         }
-        if (action == row.rule.action) ImGui::SetItemDefaultFocus();
         row.context.ui.probe.item(rule_id(row.index, "action/") + alert_action_key(action));
         item_tooltip(row.context.theme, words_of(action).help);
     }

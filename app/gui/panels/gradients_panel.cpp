@@ -53,7 +53,7 @@ void draw_kind_choice(const PanelContext& context) {
     ui.probe.item("gradients/kind");
     if (!is_open) return;
     for (const KindName& entry : kKinds) {
-        if (ImGui::Selectable(entry.name, entry.kind == ui.probe_kind)) ui.probe_kind = entry.kind;
+        if (combo_entry(entry.name, entry.kind == ui.probe_kind)) ui.probe_kind = entry.kind;
         ui.probe.item(std::string("gradients/kind/") + entry.name);
     }
     ImGui::EndCombo();

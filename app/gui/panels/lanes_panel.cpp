@@ -148,8 +148,8 @@ void open_add_popup(const PanelContext& context) {
 void draw_preset_choices(const PanelContext& context) {
     LaneEdit& edit = context.ui.edits.lane;
     for (const Preset& preset : presets()) {
-        if (ImGui::Selectable(preset.name.c_str(), edit.preset == preset.name,
-                              ImGuiSelectableFlags_DontClosePopups)) {
+        if (combo_entry(preset.name.c_str(), edit.preset == preset.name,
+                        ImGuiSelectableFlags_DontClosePopups)) {
             const bool had_own_name = edit.name != free_lane_name(context.snapshot, edit.preset);
             edit.preset = preset.name;
             if (!had_own_name) edit.name = free_lane_name(context.snapshot, preset.name);
@@ -168,10 +168,10 @@ void draw_start_choice(const PanelContext& context) {
     context.ui.probe.item("lanes/add/start");
     context.ui.probe.value("lanes/add/start", shown);
     if (!is_open) return;
-    if (ImGui::Selectable("the initial weights", edit.branch_from.empty())) edit.branch_from.clear();
+    if (combo_entry("the initial weights", edit.branch_from.empty())) edit.branch_from.clear();
     context.ui.probe.item("lanes/add/start/initial");
     for (const LaneSnapshot& lane : context.snapshot.lanes) {
-        if (ImGui::Selectable(("branch of " + lane.name).c_str(), edit.branch_from == lane.name)) {
+        if (combo_entry(("branch of " + lane.name).c_str(), edit.branch_from == lane.name)) {
             edit.branch_from = lane.name;
         }
         context.ui.probe.item("lanes/add/start/" + lane.name);

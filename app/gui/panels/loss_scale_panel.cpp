@@ -24,11 +24,10 @@ std::string lane_state(const LaneSnapshot& lane, const Theme& theme) {
 /// The newest overflow: which layer met it first.
 std::string newest_overflow(const PanelContext& context, const LaneSnapshot& lane) {
     const StepRange steps = visible_steps(context.ui.time, context.timeline);
-    const std::vector<Event> events = context.timeline.events(lane.id, static_cast<std::int64_t>(steps.first),
-                                                              static_cast<std::int64_t>(steps.last) + 1);
-    const auto newest = std::find_if(events.rbegin(), events.rend(),
-                                     [](const Event& event) { return event.kind == EventKind::skip; });
-    return newest == events.rend() ? "" : "; step " + count_text(newest->step) + ": " + newest->detail;
+    const std::vector<Event> newest =
+        context.timeline.newest_events(lane.id, EventKind::skip, static_cast<std::int64_t>(steps.first),
+                                       static_cast<std::int64_t>(steps.last) + 1, 1);
+    return newest.empty() ? "" : "; step " + count_text(newest[0].step) + ": " + newest[0].detail;
 }
 
 void draw_states(const PanelContext& context, const LaneSnapshot& shown) {

@@ -54,8 +54,10 @@ void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane,
     flow_to(width);
     ImGui::SetNextItemWidth(width);
     if (ImGui::BeginCombo("##parameter", chosen.c_str())) {
-        for (const std::string& name : names)
-            if (ImGui::Selectable(name.c_str(), name == chosen)) ui.selected_tensor = name;
+        for (const std::string& name : names) {
+            if (combo_entry(name.c_str(), name == chosen)) ui.selected_tensor = name;
+            ui.probe.item("microscope/parameter/" + name);
+        }
         ImGui::EndCombo();
     }
     ui.probe.item("microscope/parameter");
@@ -334,7 +336,7 @@ void draw_scales(const PanelContext& context, const UpdatePeek& peek, std::size_
     wrapped_dim_text(theme, note.c_str());
     item_tooltip(theme,
                  "What another S would save or lose in the activation gradients that this gradient is made "
-                 "of cannot be seen here: ERROR OVER SCALE measures it. The optimizer's state and clipping "
+                 "of cannot be seen here: Scale sweep measures it. The optimizer's state and clipping "
                  "are those of the present step.");
 }
 

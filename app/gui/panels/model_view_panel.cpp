@@ -31,21 +31,31 @@ ImU32 rgb_colour(const float* values) {
 }
 
 /// Class colours mixed by probability; grey-free, so that certainty is saturation.
-ImU32 class_mix(const Theme& theme, const float* values, int classes) {
-    float red = 0, green = 0, blue = 0;
-    for (int label = 0; label < classes; ++label) {
-        const ImVec4 colour = ImGui::ColorConvertU32ToFloat4(theme.class_colour(label));
-        const float share = std::isnan(values[label]) ? 0.0f : values[label];
-        red += colour.x * share;
-        green += colour.y * share;
-        blue += colour.z * share;
+class ClassMixer {
+  public:
+    ClassMixer(const Theme& theme, int classes)
+        : paper_(ImGui::ColorConvertU32ToFloat4(theme.plot_background)) {
+        for (int label = 0; label < classes; ++label)
+            colours_.push_back(ImGui::ColorConvertU32ToFloat4(theme.class_colour(label)));
     }
-    // A little towards the background: the points drawn over it must stand out.
-    const ImVec4 paper = ImGui::ColorConvertU32ToFloat4(theme.plot_background);
-    const auto towards = [](float from, float to) { return from + (to - from) * 0.35f; };
-    return ImGui::ColorConvertFloat4ToU32(
-        ImVec4(towards(red, paper.x), towards(green, paper.y), towards(blue, paper.z), 1.0f));
-}
+    ImU32 mix(const float* values) const {
+        float red = 0, green = 0, blue = 0;
+        for (std::size_t label = 0; label < colours_.size(); ++label) {
+            const float share = std::isnan(values[label]) ? 0.0f : values[label];
+            red += colours_[label].x * share;
+            green += colours_[label].y * share;
+            blue += colours_[label].z * share;
+        }
+        // A little towards the background: the points drawn over it must stand out.
+        const auto towards = [](float from, float to) { return from + (to - from) * 0.35f; };
+        return ImGui::ColorConvertFloat4ToU32(
+            ImVec4(towards(red, paper_.x), towards(green, paper_.y), towards(blue, paper_.z), 1.0f));
+    }
+
+  private:
+    std::vector<ImVec4> colours_;
+    ImVec4 paper_;
+};
 
 /// NaN in every channel is the background: what lies between the pictures of a sheet.
 bool is_background(const float* values) {
@@ -58,13 +68,13 @@ PixelBlock pixels_of(const ModelView& view, const Theme& theme) {
     PixelBlock block{picture.width, picture.height, {}};
     const auto channels = static_cast<std::size_t>(picture.channels);
     block.pixels.reserve(picture.values.size() / channels);
+    const ClassMixer mixer(theme, picture.channels);
     for (std::size_t at = 0; at + channels <= picture.values.size(); at += channels) {
         const float* values = picture.values.data() + at;
         const bool is_gap = has_gaps && is_background(values);
-        block.pixels.push_back(is_gap ? theme.panel_background
-                               : picture.kind == Picture::Kind::rgb
-                                   ? rgb_colour(values)
-                                   : class_mix(theme, values, picture.channels));
+        block.pixels.push_back(is_gap                               ? theme.panel_background
+                               : picture.kind == Picture::Kind::rgb ? rgb_colour(values)
+                                                                    : mixer.mix(values));
     }
     return block;
 }
@@ -97,8 +107,8 @@ void draw_points(const ModelView& view, ImVec2 min, float side, const Theme& the
     for (std::size_t index = 0; index < count; ++index) {
         const Marker& marker = view.markers[index];
         const ImVec2 centre(min.x + marker.x * side, min.y + marker.y * side);
-        draw->AddCircleFilled(centre, radius + 1.0f, theme.plot_background, 8);
-        draw->AddCircleFilled(centre, radius, theme.class_colour(marker.label), 8);
+        draw->AddCircleFilled(centre, radius + 1.0f, theme.plot_background);
+        draw->AddCircleFilled(centre, radius, theme.class_colour(marker.label));
     }
 }
 

@@ -21,11 +21,14 @@ constexpr std::size_t kListed = 200;
 
 /// Skips and NaNs of a lane, newest first; of a step the first one.
 std::vector<Event> overflows_of(const PanelContext& context, const LaneSnapshot& lane) {
-    std::vector<Event> events = context.timeline.events(lane.id, 0, std::numeric_limits<std::int64_t>::max());
-    std::erase_if(events, [](const Event& event) {
-        return event.kind != EventKind::skip && event.kind != EventKind::nan;
-    });
-    std::reverse(events.begin(), events.end());
+    std::vector<Event> events;
+    for (const EventKind kind : {EventKind::nan, EventKind::skip}) {
+        const std::vector<Event> newest = context.timeline.newest_events(
+            lane.id, kind, 0, std::numeric_limits<std::int64_t>::max(), kListed);
+        events.insert(events.end(), newest.begin(), newest.end());
+    }
+    std::stable_sort(events.begin(), events.end(),
+                     [](const Event& a, const Event& b) { return a.step > b.step; });
     const auto same_step = [](const Event& a, const Event& b) { return a.step == b.step; };
     events.erase(std::unique(events.begin(), events.end(), same_step), events.end());
     if (events.size() > kListed) events.resize(kListed);

@@ -137,7 +137,7 @@ void draw_choice(const PanelContext& context) {
         for (const auto& scenario : scenarios()) {
             const ScenarioInfo& info = scenario->info();
             const bool is_open = info.name == snapshot.scenario.name;
-            if (ImGui::Selectable((info.name + "   " + info.title).c_str(), is_open) && !is_open) {
+            if (combo_entry((info.name + "   " + info.title).c_str(), is_open) && !is_open) {
                 ScenarioSettings settings;
                 settings.seed = snapshot.settings.seed;
                 context.ui.edits.scenario = {};

@@ -129,7 +129,7 @@ void draw_choice(const Row& row) {
     for (const std::string& choice : row.key.choices) {
         const bool is_now = choice == row.value;
         const std::string refused = is_now ? "" : why_refused(row.lane.techniques, row.key.name, choice);
-        if (ImGui::Selectable(choice.c_str(), is_now, refused.empty() ? 0 : ImGuiSelectableFlags_Disabled) &&
+        if (combo_entry(choice.c_str(), is_now, refused.empty() ? 0 : ImGuiSelectableFlags_Disabled) &&
             !is_now) {
             send(row, choice);
         }
@@ -156,7 +156,7 @@ void draw_nodes(const Row& row) {
     item_tooltip(row.context.theme, refused);
     if (!is_open) return;
     const std::string prefix = "techniques/" + row.key.name + "/";
-    if (ImGui::Selectable("none", count == 0) && count > 0) send(row, "none");
+    if (combo_entry("none", count == 0) && count > 0) send(row, "none");
     row.context.ui.probe.item(prefix + "none");
     ImGui::BeginDisabled(!refused.empty());
     ImGui::PushStyleColor(ImGuiCol_FrameBg,
@@ -338,7 +338,7 @@ void draw_presets(const PanelContext& context, const LaneSnapshot& lane, const P
     if (!is_open) return;
     for (const Preset& preset : presets()) {
         const bool is_now = match.is_exact() && match.preset == &preset;
-        if (ImGui::Selectable(preset.name.c_str(), is_now) && !is_now) {
+        if (combo_entry(preset.name.c_str(), is_now) && !is_now) {
             context.commands.send(SetPresetCommand{lane.name, preset.name});
             mark_sent(context, lane, kPresetKey);
         }

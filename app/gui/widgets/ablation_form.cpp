@@ -132,7 +132,7 @@ void draw_key(const Theme& theme, UiState& ui, AblationChoice& choice, const Lan
     for (const TechniqueKey& key : technique_keys()) {
         const bool is_now = key.name == choice.key;
         if (!is_now && is_varied(ui.ablation, key.name)) continue;
-        if (ImGui::Selectable(spaced(key.name).c_str(), is_now) && !is_now) choice = fresh_choice(key, lane);
+        if (combo_entry(spaced(key.name).c_str(), is_now) && !is_now) choice = fresh_choice(key, lane);
         ui.probe.item("ablation/key/" + key.name + "/choose");
         item_tooltip(theme, key.meaning);
     }

@@ -3,6 +3,7 @@
 // program/ablation_table.h does.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "gui/theme.h"
@@ -11,15 +12,11 @@
 
 namespace halfscope {
 
-/// "2^15" for "32768", where a key's values are numbers; else the value as it is.
-std::string value_label(const Theme& theme, const std::string& key, const std::string& value);
-
 /// "on, dynamic": a row's values.
 std::string row_label_of(const Theme& theme, const AblationResults& results, const AblationRow& row);
 
-/// Height that all rows take; less scrolls.
-float ablation_grid_height(const AblationResults& results);
-
-void draw_ablation_grid(const Theme& theme, UiState& ui, const AblationResults& results, float height);
+/// At most `most_height` pixels high, what stands above the table itself aside; more rows scroll.
+void draw_ablation_grid(const Theme& theme, UiState& ui,
+                        const std::shared_ptr<const AblationResults>& results, float most_height);
 
 }  // namespace halfscope

@@ -174,6 +174,12 @@ void section_heading(const Theme& theme, const char* text) {
     ImGui::GetWindowDrawList()->AddLine(ImVec2(max.x + theme.px(6), y), ImVec2(right, y), theme.panel_border);
 }
 
+bool combo_entry(const char* label, bool is_chosen, ImGuiSelectableFlags flags) {
+    const bool clicked = ImGui::Selectable(label, is_chosen, flags);
+    if (is_chosen) ImGui::SetItemDefaultFocus();
+    return clicked;
+}
+
 bool toggle_button(const Theme& theme, const char* label, ToggleLook look) {
     const bool is_on = look == ToggleLook::on;
     if (is_on) {

@@ -41,6 +41,10 @@ void empty_state(const Theme& theme, const char* text);
 /// A section's heading inside a panel: small capitals and a line.
 void section_heading(const Theme& theme, const char* text);
 
+/// An entry of an open combo or popup, where keyboard and scrolling begin at the chosen one. True where it
+/// was clicked.
+bool combo_entry(const char* label, bool is_chosen, ImGuiSelectableFlags flags = 0);
+
 /// A small button that looks pressed while `is_on`. True where it was clicked.
 enum class ToggleLook { off, on };
 bool toggle_button(const Theme& theme, const char* label, ToggleLook look);

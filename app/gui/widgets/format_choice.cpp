@@ -96,7 +96,7 @@ void draw_format_choice(const Theme& theme, UiState& ui, WhatIfFormat& choice, C
     } else {
         for (const FormatEntry& entry : kFormats) {
             if (entry.kind == WhatIfKind::counted && counted == CountedChoice::none) continue;
-            if (ImGui::Selectable(entry.label, entry.kind == choice.kind)) choice.kind = entry.kind;
+            if (combo_entry(entry.label, entry.kind == choice.kind)) choice.kind = entry.kind;
             ui.probe.item(id + "/" + entry.id);
         }
         ImGui::EndCombo();

@@ -27,15 +27,16 @@ class Pen {
         const float x = frame_.x(static_cast<double>(point.first_step + point.last_step) * 0.5);
         if (shape_ == CurveShape::steps && !pixels_.empty()) pixels_.emplace_back(x, pixels_.back().y);
         if (point.first_step == point.last_step) {
-            add(x, point.last);
+            pixels_.emplace_back(x, raw_y(point.last));
         } else {
             // The extreme nearer to the pen first: one stroke instead of a zigzag.
             const float low = raw_y(point.minimum), high = raw_y(point.maximum);
             const bool low_first =
                 pixels_.empty() || std::abs(pixels_.back().y - low) < std::abs(pixels_.back().y - high);
-            add(x, low_first ? point.minimum : point.maximum);
-            if (high != low) add(x, low_first ? point.maximum : point.minimum);
-            if (shape_ == CurveShape::steps && std::isfinite(point.last)) add(x, point.last);
+            pixels_.emplace_back(x, low_first ? low : high);
+            if (high != low) pixels_.emplace_back(x, low_first ? high : low);
+            if (shape_ == CurveShape::steps && std::isfinite(point.last))
+                pixels_.emplace_back(x, raw_y(point.last));
         }
         if (shape_ == CurveShape::points) {
             draw_marker(draw_, ImVec2(x, raw_y(point.last)), theme_.px(2.2f), MarkerShape::circle,
@@ -66,7 +67,6 @@ class Pen {
         return std::clamp(frame_.y_of_axis(frame_.axis_value(value)), frame_.min.y - 4000.0f,
                           frame_.max.y + 4000.0f);
     }
-    void add(float x, double value) { pixels_.emplace_back(x, raw_y(value)); }
 
     const PlotFrame& frame_;
     CurveShape shape_;
@@ -167,19 +167,28 @@ std::vector<PlotCurve> fetch_curves(const PlotSpec& spec, const Timeline& timeli
 
 void choose_value_range(PlotFrame& frame, const std::vector<PlotCurve>& curves, const PlotSpec& spec,
                         const PlotState& state) {
-    AxisExtent extent;
+    // Logarithms keep the order of values: two of them are enough.
+    float least = INFINITY, most = -INFINITY;
     for (const PlotCurve& curve : curves) {
         for (const SeriesPoint& point : curve.points) {
-            for (const float value : {point.minimum, point.maximum})
-                extent.take(frame.axis_value(static_cast<double>(value)));
+            for (const float value : {point.minimum, point.maximum}) {
+                if (!frame.shows(value)) continue;
+                least = std::min(least, value);
+                most = std::max(most, value);
+            }
         }
     }
+    AxisExtent extent;
+    if (least <= most) {
+        extent.take(frame.axis_value(static_cast<double>(least)));
+        extent.take(frame.axis_value(static_cast<double>(most)));
+    }
     auto [low, high] = extent.or_default(frame.scale);
-    const double least = least_range(frame, spec, (low + high) * 0.5);
-    if (high - low < least) {
+    const double range = least_range(frame, spec, (low + high) * 0.5);
+    if (high - low < range) {
         const double middle = (low + high) * 0.5;
-        low = middle - least * 0.5;
-        high = middle + least * 0.5;
+        low = middle - range * 0.5;
+        high = middle + range * 0.5;
     }
     const double margin = (high - low) * 0.06;
     frame.y_low = state.y_low.value_or(low - margin);
@@ -191,7 +200,7 @@ void draw_curve(const PlotFrame& frame, const PlotCurve& curve, CurveShape shape
     if (curve.series->other) look.colour = with_opacity(look.colour, 0.45f);
     Pen pen(frame, shape, look, theme);
     for (const SeriesPoint& point : curve.points) {
-        const bool drawable = std::isfinite(frame.axis_value(static_cast<double>(point.minimum)));
+        const bool drawable = frame.shows(point.minimum);
         if (drawable) pen.point(point);
         // NaN and inf left through the top; zero and less leave a logarithmic axis through the bottom.
         if (point.nonfinite > 0) {
@@ -206,11 +215,14 @@ const PlotMark* draw_marks(const PlotFrame& frame, const PlotSpec& spec, const s
                            const Theme& theme) {
     const PlotMark* hovered = nullptr;
     const ImVec2 mouse = ImGui::GetIO().MousePos;
-    float free_from = frame.min.x;
+    float free_from = frame.min.x, last_alert = -1e9f;
     for (const PlotMark& mark : spec.marks) {
         const auto step = static_cast<double>(mark.step);
         if (step < frame.steps.first || step > frame.steps.last) continue;
         if (mark.kind == PlotMark::Kind::alert) {
+            // Thousands of them are no more than a line for each pixel.
+            if (frame.x(step) - last_alert < 1) continue;
+            last_alert = frame.x(step);
             if (draw_alert(frame, mark, theme)) hovered = &mark;
             continue;
         }

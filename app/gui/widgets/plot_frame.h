@@ -29,6 +29,10 @@ struct PlotFrame {
     double axis_value(double value) const {
         return scale == AxisScale::logarithmic ? (value > 0 ? std::log10(value) : -INFINITY) : value;
     }
+    /// Whether the axis has a place for it at all.
+    bool shows(float value) const {
+        return std::isfinite(value) && (scale == AxisScale::linear || value > 0);
+    }
     float y_of_axis(double axis) const {
         return max.y - static_cast<float>((axis - y_low) / (y_high - y_low)) * height();
     }

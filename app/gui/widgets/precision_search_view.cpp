@@ -66,7 +66,7 @@ void draw_threshold(const Theme& theme, UiState& ui) {
     ImGui::SetNextItemWidth(ImGui::CalcTextSize("0.01%").x + 2 * ImGui::GetFrameHeight());
     if (ImGui::BeginCombo("##threshold", threshold_text(ui.search_threshold).c_str())) {
         for (const double threshold : kThresholds) {
-            if (ImGui::Selectable(threshold_text(threshold).c_str(), threshold == ui.search_threshold))
+            if (combo_entry(threshold_text(threshold).c_str(), threshold == ui.search_threshold))
                 ui.search_threshold = threshold;
             ui.probe.item("network/threshold/" + number_text(threshold));
         }
