@@ -12,6 +12,7 @@
 #include "gui/widgets/controls.h"
 #include "gui/widgets/draw.h"
 #include "gui/widgets/lane_choice.h"
+#include "gui/widgets/plot_frame.h"
 #include "numerics/summation.h"
 
 namespace halfscope {
@@ -134,8 +135,6 @@ struct SumArea {
     ImVec2 min, max;
     double low, high;
     std::size_t length;
-    static constexpr int kParts = 4;  // of the axis of values, one label more
-    double at(int part) const { return low + (high - low) * part / kParts; }
     float x(std::size_t k) const {
         return min.x + static_cast<float>(k + 1) / static_cast<float>(length) * (max.x - min.x);
     }
@@ -165,30 +164,27 @@ void draw_partial_sums(ImDrawList* draw, const Theme& theme, const SumArea& area
                          theme.scale);
 }
 
-std::string axis_label(double value) {
-    const bool is_long = std::fabs(value) >= 1e4;
-    return is_long && std::fabs(value) < 1e6 ? count_text(std::llround(value))
-                                             : number_text(value, is_long ? 3 : 4);
+std::vector<AxisTick> ticks_of(const Theme& theme, const SumArea& area) {
+    const PlotFrame frame{area.min, area.max, {}, area.low, area.high, AxisScale::linear};
+    return value_ticks(frame, AxisLabels::numbers, theme, ImGui::GetTextLineHeight() * 1.7f);
 }
 
-float widest_label(const SumArea& area) {
+float widest_label(const std::vector<AxisTick>& ticks) {
     float width = 0;
-    for (int part = 0; part <= SumArea::kParts; ++part)
-        width = std::max(width, ImGui::CalcTextSize(axis_label(area.at(part)).c_str()).x);
+    for (const AxisTick& tick : ticks) width = std::max(width, ImGui::CalcTextSize(tick.label.c_str()).x);
     return width;
 }
 
-void draw_axes(ImDrawList* draw, const Theme& theme, const SumArea& area) {
+void draw_axes(ImDrawList* draw, const Theme& theme, const SumArea& area,
+               const std::vector<AxisTick>& ticks) {
     draw->AddRectFilled(area.min, area.max, theme.plot_background);
     const float line = ImGui::GetTextLineHeight();
-    for (int part = 0; part <= SumArea::kParts; ++part) {
-        const double value = area.at(part);
-        const float y = area.y(value);
+    for (const AxisTick& tick : ticks) {
+        const float y = area.y(tick.position);
         draw->AddLine(ImVec2(area.min.x, y), ImVec2(area.max.x, y), theme.grid);
-        const std::string label = axis_label(value);
-        draw->AddText(ImVec2(area.min.x - ImGui::CalcTextSize(label.c_str()).x - theme.px(4),
+        draw->AddText(ImVec2(area.min.x - ImGui::CalcTextSize(tick.label.c_str()).x - theme.px(4),
                              std::clamp(y - line * 0.5f, area.min.y - theme.px(2), area.max.y - line * 0.8f)),
-                      theme.text_dim, label.c_str());
+                      theme.text_dim, tick.label.c_str());
     }
     // From the right, where the axis has its name; one that would touch its neighbour is left out.
     float free_until = area.max.x + theme.px(6);
@@ -225,13 +221,14 @@ void draw_sums(const PanelContext& context, const std::array<SummedUp, kSummatio
         ImVec2(origin.x + width - theme.px(6), origin.y + height - ImGui::GetTextLineHeight() - theme.px(6)),
         low - margin, high + margin, std::max<std::size_t>(1, sums[0].partial.size())};
     // No label is cut: it would be another number.
-    const float labels = widest_label(area);
+    const std::vector<AxisTick> ticks = ticks_of(theme, area);
+    const float labels = widest_label(ticks);
     area.min.x = std::max(area.min.x, origin.x + labels + theme.px(4));
     context.ui.probe.rectangle("accumulator/labels", ImVec2(area.min.x - labels - theme.px(4), area.min.y),
                                ImVec2(area.min.x - theme.px(4), area.max.y));
     context.ui.probe.value("accumulator/labels", static_cast<double>(labels));
     ImDrawList* draw = ImGui::GetWindowDrawList();
-    draw_axes(draw, theme, area);
+    draw_axes(draw, theme, area, ticks);
     draw->PushClipRect(area.min, area.max, true);
     for (std::size_t i = 0; i < kWays.size(); ++i)
         draw_partial_sums(draw, theme, area, sums[i].partial, way_colour(theme, kWays[i].way),
@@ -322,7 +319,7 @@ void draw_captions(const PanelContext& context, const DotCapture& dot) {
                                 " addends, sums rounded to " + format_info(dot.sum_format).name +
                                 (dot.format == Format::fp32 ? " (this layer reads fp32)" : "");
     caption_line(context.theme, addends);
-    std::string stored = "before step " + count_text(dot.step) + "; the layer stored " +
+    std::string stored = "partial sums before step " + count_text(dot.step) + "; the layer stored " +
                          (dot.stored_as.empty() ? "" : dot.stored_as + " = ") + number_text(dot.stored, 5);
     if (dot.source.kind == DotKind::denominator) {
         stored += ", the largest being " + number_text(dot.bias, 4);

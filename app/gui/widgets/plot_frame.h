@@ -1,5 +1,6 @@
 // The geometry of one plot in one frame: where its area lies, which steps and values it spans, and where the
-// ticks of its axes stand. Made and used by the files plot*.cpp alone; knows no data.
+// ticks of its axes stand. Made and used by the files plot*.cpp and, for its ticks, by the accumulator's
+// panel; knows no data.
 #pragma once
 
 #include <cmath>
