@@ -134,7 +134,7 @@ void draw_toolbar(const PanelContext& context, const TensorReading& reading) {
     item_tooltip(theme, "what percentages are of: the elements that are not exactly zero, or all of them");
     if (view.what_if_scale) {
         const std::string label = "what if S = " + theme.power_of_two(*view.what_if_scale) + "  x";
-        flow_to(ImGui::CalcTextSize(label.c_str()).x + ImGui::GetStyle().FramePadding.x * 2);
+        flow_to_button(label);
         if (ImGui::Button(label.c_str())) view.what_if_scale.reset();
         ui.probe.item("tensors/what_if/end");
         item_tooltip(theme, "rows are shown as if their values had been multiplied by S; click to end it");
@@ -145,8 +145,7 @@ void draw_toolbar(const PanelContext& context, const TensorReading& reading) {
     item_tooltip(theme, "the counts of every tensor as CSV, this view as PNG; a right click opens it too");
     draw_menu(context, reading);
     if (!reading.tensors || !holds_weights_of(context.snapshot, *reading.tensors)) return;
-    flow_to(ImGui::CalcTextSize("Start every lane from these weights").x +
-            ImGui::GetStyle().FramePadding.x * 2);
+    flow_to_button("Start every lane from these weights");
     if (ImGui::Button("Start every lane from these weights")) load_weights(context, reading.path);
     ui.probe.item("tensors/load");
     item_tooltip(theme, "the names are those of the present network: the run starts anew from step 0");

@@ -24,9 +24,8 @@ const CodeTable& code_table(F f, Format from, Format to, Subnormals subnormals) 
         CodeTable table;
     };
     static std::array<Entry, 8> entries;
-    const auto index =
-        static_cast<std::size_t>((from == Format::bf16 ? 1 : 0) + (to == Format::bf16 ? 2 : 0) +
-                                 (subnormals == Subnormals::flush ? 4 : 0));
+    const std::size_t index = (from == Format::bf16 ? 1u : 0u) + (to == Format::bf16 ? 2u : 0u) +
+                              (subnormals == Subnormals::flush ? 4u : 0u);
     Entry& entry = entries[index];
     std::call_once(entry.made, [&] {
         constexpr std::int64_t kCodes = 65536;

@@ -30,7 +30,7 @@ void widen_integers(std::string_view data, StoredTensor& tensor) {
     for (std::size_t i = 0; i < tensor.integers.size(); ++i) {
         Stored value;
         std::memcpy(&value, data.data() + i * sizeof value, sizeof value);
-        tensor.integers[i] = static_cast<std::int64_t>(value);
+        tensor.integers[i] = static_cast<std::int64_t>(value);  // NOLINT(bugprone-signed-char-misuse): I8
     }
 }
 

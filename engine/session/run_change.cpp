@@ -62,7 +62,9 @@ Techniques changed(Techniques techniques, const SetTechniqueCommand& command) {
     return techniques;
 }
 
-Techniques changed(Techniques, const SetPresetCommand& command) { return parse_techniques(command.preset); }
+Techniques changed(const Techniques&, const SetPresetCommand& command) {
+    return parse_techniques(command.preset);
+}
 
 std::string multiply_loss_scale(Lane& lane, const MultiplyLossScaleCommand& command) {
     if (!(command.factor > 0.0) || !std::isfinite(command.factor))

@@ -38,7 +38,7 @@ std::string techniques_text(const Techniques& techniques);
 
 /// What a lane's techniques become. Throws InputError where that is refused.
 Techniques changed(Techniques techniques, const SetTechniqueCommand& command);
-Techniques changed(Techniques techniques, const SetPresetCommand& command);
+Techniques changed(const Techniques& techniques, const SetPresetCommand& command);
 /// Throws InputError where the lane does not scale its loss. Returns the event's words.
 std::string multiply_loss_scale(Lane& lane, const MultiplyLossScaleCommand& command);
 /// An event's words.

@@ -9,8 +9,8 @@ std::uint64_t KeptState::bytes() const {
     std::uint64_t sum = sizeof(KeptState);
     for (const KeptLane& lane : lanes) {
         sum += sizeof(KeptLane);
-        for (const auto& [name, bytes] : lane.record.buffers)
-            sum += sizeof(name) + name.size() + sizeof(bytes) + bytes.size();
+        for (const auto& buffer : lane.record.buffers)
+            sum += sizeof buffer + buffer.first.size() + buffer.second.size();
     }
     return sum;
 }

@@ -8,12 +8,6 @@
 namespace halfscope {
 namespace {
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-    std::string text;
-    for (const std::int64_t extent : shape) text += (text.empty() ? "" : ", ") + std::to_string(extent);
-    return "[" + text + "]";
-}
-
 /// The first few of them, quoted.
 std::string list_text(const std::vector<std::string>& names) {
     constexpr std::size_t kShown = 4;
@@ -53,8 +47,8 @@ void check_names(const std::vector<NamedValues>& wanted, std::size_t first_optio
 /// Throws InputError where shape or count is not the model's.
 void check_shape(const NamedValues& expected, const NamedValues& given) {
     if (given.shape != expected.shape) {
-        throw InputError("the weight '" + expected.name + "' has the shape " + shape_text(given.shape) +
-                         " where this model has " + shape_text(expected.shape) +
+        throw InputError("the weight '" + expected.name + "' has the shape " + bracketed_shape(given.shape) +
+                         " where this model has " + bracketed_shape(expected.shape) +
                          "; give the settings it was trained with");
     }
     std::size_t elements = 1;

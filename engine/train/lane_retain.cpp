@@ -55,6 +55,7 @@ RetainedGradients Lane::retain_gradients(ProbeKind kind, std::span<const std::st
         }
     } else {
         std::vector<GradientWatch> watches;
+        watches.reserve(ids.size());
         for (const TensorId id : ids) watches.push_back({id, {}});
         state.run_watched(state.loaded_shadow(), step, batches, 1.0f, watches);
         for (const GradientWatch& watch : watches) take(watch.values);

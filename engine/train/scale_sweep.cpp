@@ -20,6 +20,7 @@ double worst_error(const ScaleSweep& sweep, std::size_t point) {
 FlatWindow flat_window(const ScaleSweep& sweep) {
     constexpr double kAsGoodAsBest = 2.0;
     std::vector<double> errors;
+    errors.reserve(static_cast<std::size_t>(sweep.done));
     for (int point = 0; point < sweep.done; ++point)
         errors.push_back(worst_error(sweep, static_cast<std::size_t>(point)));
     FlatWindow window;

@@ -147,6 +147,7 @@ TechniqueEntry number(const char* name, NumberRange range, Place place, const ch
 /// Whether there is an operation of that name; if not, `near` is what may have been meant.
 bool is_op_name(std::string_view name, std::string& near) {
     std::vector<std::string> names;
+    names.reserve(kOpKindCount);
     for (int op = 0; op < kOpKindCount; ++op) names.emplace_back(op_name(static_cast<OpKind>(op)));
     if (std::find(names.begin(), names.end(), name) != names.end()) return true;
     near = closest(name, names);

@@ -11,12 +11,6 @@
 namespace halfscope {
 namespace {
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-    std::string text;
-    for (const std::int64_t extent : shape) text += (text.empty() ? "" : ", ") + std::to_string(extent);
-    return "[" + text + "]";
-}
-
 std::vector<std::int64_t> extents_of(const Shape& shape) {
     return {shape.extents.begin(), shape.extents.begin() + shape.rank};
 }
@@ -148,8 +142,8 @@ Batch batch_of(const BatchFile& file, const Graph& graph) {
         const bool wants_tokens = info.role == TensorRole::tokens;
         const bool as_it_is = tensor.shape == extents_of(info.shape);
         if (!as_it_is && !is_channels_first(tensor, info)) {
-            refuse(file, "has the shape " + shape_text(tensor.shape) + " for '" + info.name +
-                             "' where these settings ask for " + shape_text(extents_of(info.shape)));
+            refuse(file, "has the shape " + bracketed_shape(tensor.shape) + " for '" + info.name +
+                             "' where these settings ask for " + bracketed_shape(extents_of(info.shape)));
         }
         if (tensor.is_float() == wants_tokens) {
             refuse(file, "has the dtype " + tensor.dtype + " for '" + info.name + "', which needs " +

@@ -27,7 +27,8 @@ bool press_until_focused(DrivenWindow& window, const std::string& key, const std
 TEST(KeyboardWindow, ReachesPanelsTabsAndControls) {
     NEEDS_A_WINDOW();
     DrivenWindow window(small_spiral({"--paused"}));
-    window.key("2");  // the lane mixed
+    window.wait_value("techniques/lane", "fp16");  // a key before the lanes are there chooses none
+    window.key("2");                               // the lane mixed
     const std::vector<std::string> in_order{
         "scenario",   "lanes",       "techniques", "loss",     "validation", "loss_scale",
         "model_view", "gradients",   "staircase",  "network",  "overflow",   "scale_sweep",
@@ -52,7 +53,7 @@ TEST(KeyboardWindow, ReachesPanelsTabsAndControls) {
     ASSERT_EQ(window.lane("mixed")["techniques"]["master_weights"], "on");
     ASSERT_TRUE(press_until_focused(window, "Down", "techniques/master_weights", 12));
     window.key("space");
-    window.wait_frames(3);
+    window.wait_value("techniques/master_weights", "off");
     EXPECT_EQ(window.lane("mixed")["techniques"]["master_weights"], "off");
     EXPECT_EQ(window.value("status/state"), "paused") << "space used the control and did not run";
     EXPECT_EQ(window.snapshot()["step"], 0);

@@ -62,7 +62,7 @@ void draw_kind_choice(const PanelContext& context) {
 void draw_rows_choice(const PanelContext& context) {
     UiState& ui = context.ui;
     const bool by_tensor = ui.gradient_rows == GradientRows::tensors;
-    flow_to(ImGui::CalcTextSize("by tensor").x + ImGui::GetStyle().FramePadding.x * 2);
+    flow_to_button("by tensor");
     if (ImGui::Button(by_tensor ? "by tensor" : "by layer"))
         ui.gradient_rows = by_tensor ? GradientRows::layers : GradientRows::tensors;
     ui.probe.item("gradients/rows");
@@ -83,7 +83,7 @@ void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane) {
     }
     if (ui.what_if_scale && is_gradient(ui.probe_kind)) {
         const std::string label = "what if S = " + context.theme.power_of_two(*ui.what_if_scale) + "  x";
-        flow_to(ImGui::CalcTextSize(label.c_str()).x + ImGui::GetStyle().FramePadding.x * 2);
+        flow_to_button(label);
         ImGui::PushStyleColor(ImGuiCol_Button, context.theme.accent_soft);
         if (ImGui::Button(label.c_str())) ui.what_if_scale.reset();
         ImGui::PopStyleColor();
@@ -94,7 +94,7 @@ void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane) {
                      "exactly; underflow upstream is not predicted. Click to see them as they were counted.");
     }
     const bool of_nonzero = ui.share_of == ShareOf::nonzero;
-    flow_to(ImGui::CalcTextSize("% of non-zero").x + ImGui::GetStyle().FramePadding.x * 2);
+    flow_to_button("% of non-zero");
     if (ImGui::Button(of_nonzero ? "% of non-zero" : "% of all")) {
         ui.share_of = of_nonzero ? ShareOf::all : ShareOf::nonzero;
     }

@@ -95,7 +95,7 @@ std::string backoff_sentence(const Theme& theme, const OverflowReport& report) {
 std::string place_text(const Shape& shape, std::int64_t element) {
     std::string text;
     for (int axis = shape.rank; axis-- > 0;) {
-        text = std::to_string(element % shape[axis]) + (text.empty() ? "" : ", ") + text;
+        text.insert(0, std::to_string(element % shape[axis]) + (text.empty() ? "" : ", "));
         element /= shape[axis];
     }
     return "[" + text + "]";

@@ -21,7 +21,7 @@ void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane) {
     const ScaleSweep* sweep = lane.sweep.get();
     const bool is_measuring =
         context.snapshot.measured_lane == lane.id && context.snapshot.measured == Measured::scales;
-    flow_to(ImGui::CalcTextSize("Measure again").x + ImGui::GetStyle().FramePadding.x * 2);
+    flow_to_button("Measure again");
     if (is_measuring) {
         if (ImGui::Button("Cancel")) context.commands.send(CancelCommand{});
         ui.probe.item("scale_sweep/cancel");

@@ -65,7 +65,7 @@ void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane) {
     UiState& ui = context.ui;
     draw_lane_choice(context.theme, ui, context.snapshot, lane, "staircase");
     const bool by_depth = ui.stair_order == StairOrder::depth;
-    flow_to(ImGui::CalcTextSize("worst first").x + ImGui::GetStyle().FramePadding.x * 2);
+    flow_to_button("worst first");
     if (ImGui::Button(by_depth ? "by depth" : "worst first"))
         ui.stair_order = by_depth ? StairOrder::worst_first : StairOrder::depth;
     ui.probe.item("staircase/order");

@@ -165,7 +165,7 @@ void draw_nodes(const Row& row) {
         bool is_kept = is_op_kept(techniques, outline, op);
         if (ImGui::Checkbox(("every " + op).c_str(), &is_kept))
             send(row, value_with_op(techniques, outline, op, is_kept ? Keep::yes : Keep::no));
-        row.context.ui.probe.item(prefix + kOpPrefix + op);
+        row.context.ui.probe.item(std::string(prefix).append(kOpPrefix).append(op));
     }
     ImGui::Separator();
     for (const OutlineNode& node : outline) {

@@ -191,7 +191,7 @@ void draw_factors(const Theme& theme, UiState& ui, const LaneSnapshot& lane) {
 void draw_suggestions(const Theme& theme, UiState& ui) {
     dim_text(theme, "or ask:");
     for (const Suggestion& suggestion : suggestions()) {
-        flow_to(ImGui::CalcTextSize(suggestion.title).x + ImGui::GetStyle().FramePadding.x * 2);
+        flow_to_button(suggestion.title);
         if (ImGui::SmallButton(suggestion.title)) ui.ablation.choices = suggestion.choices;
         ui.probe.item(std::string("ablation/suggest/") + suggestion.title);
         item_tooltip(theme, suggestion.help);

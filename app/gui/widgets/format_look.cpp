@@ -108,7 +108,7 @@ constexpr float kNamesWidth = 92;  // pixels at scale 1
 
 /// "1,234  56.7%", the share of the elements that are not zero, or of all.
 std::string cell_text(std::uint64_t count, const FormatClasses& found, ShareOf share_of, bool has_share) {
-    const std::string text = count_text(static_cast<std::int64_t>(count));
+    std::string text = count_text(static_cast<std::int64_t>(count));
     if (!has_share) return text;
     const std::uint64_t all = found.classes.count();
     const std::uint64_t whole = share_of == ShareOf::nonzero ? all - found.classes.true_zero : all;

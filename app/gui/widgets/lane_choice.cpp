@@ -11,6 +11,10 @@ void flow_to(float width) {
     if (ImGui::GetItemRectMax().x + ImGui::GetStyle().ItemSpacing.x + width < right) ImGui::SameLine();
 }
 
+void flow_to_button(const std::string& label) {
+    flow_to(ImGui::CalcTextSize(label.c_str()).x + ImGui::GetStyle().FramePadding.x * 2);
+}
+
 const LaneSnapshot* lane_to_show(const Theme& theme, const UiState& ui, const Snapshot& snapshot) {
     const LaneSnapshot* lane = selected_lane(snapshot, ui);
     if (!lane) empty_state(theme, "No lane yet: add one under LANES.");
@@ -19,7 +23,7 @@ const LaneSnapshot* lane_to_show(const Theme& theme, const UiState& ui, const Sn
 
 void draw_view_choice(const Theme& theme, UiState& ui, const std::string& panel) {
     const bool is_scaled = ui.gradient_view == GradientView::scaled;
-    flow_to(ImGui::CalcTextSize("unscaled").x + ImGui::GetStyle().FramePadding.x * 2);
+    flow_to_button("unscaled");
     if (ImGui::Button(is_scaled ? "scaled" : "unscaled"))
         ui.gradient_view = is_scaled ? GradientView::unscaled : GradientView::scaled;
     ui.probe.item(panel + "/view");

@@ -12,6 +12,8 @@ namespace halfscope {
 
 /// Stays on the last item's line where `width` more pixels fit, else goes to the next line.
 void flow_to(float width);
+/// The same for a button with this label.
+void flow_to_button(const std::string& label);
 
 /// The lane that is selected. Without one, says how to get one, and returns null.
 const LaneSnapshot* lane_to_show(const Theme& theme, const UiState& ui, const Snapshot& snapshot);

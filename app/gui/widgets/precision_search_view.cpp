@@ -98,7 +98,7 @@ void draw_controls(const Theme& theme, UiState& ui, const Snapshot& snapshot, co
     }
     draw_threshold(theme, ui);
     const bool is_fp32 = lane.techniques.storage == Format::fp32;
-    flow_to(ImGui::CalcTextSize("Find layers to keep in FP32").x + 2 * ImGui::GetStyle().FramePadding.x);
+    flow_to_button("Find layers to keep in FP32");
     ImGui::BeginDisabled(is_fp32 || snapshot.state == RunState::failed);
     if (ImGui::Button("Find layers to keep in FP32")) ask.search_below = ui.search_threshold;
     ImGui::EndDisabled();
