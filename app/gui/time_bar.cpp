@@ -98,6 +98,7 @@ void draw_time_bar(const PanelContext& context, float width) {
     dim_text(theme, text.c_str());
     ui.probe.value("time/step", static_cast<double>(snapshot.next_step));
     ui.probe.value("time/reached", static_cast<double>(snapshot.reached_step));
+    ui.probe.value("time/kept_bytes", static_cast<double>(snapshot.kept_bytes));
     ui.probe.value("time/changes_ahead", snapshot.changes_ahead);
     if (snapshot.changes_ahead > 0) {
         item_tooltip(

@@ -1,5 +1,5 @@
-// Convolutions of the CPU executor (ops/executor.h): each of the three products is an indirect one over
-// pictures in FP32 with the padding written out.
+// Convolutions of the CPU executor (ops/executor.h): products over pictures in FP32, indirect ones with the
+// padding written out, but for most weight gradients, which leave it out (cpu_weight_gradient.h).
 #include <algorithm>
 #include <atomic>
 #include <cmath>

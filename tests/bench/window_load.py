@@ -10,7 +10,8 @@ with a software renderer, and xdotool:
 
 Columns, ms: build is the window's own work of a frame (its processor time and its wall time), total the same with
 drawing and showing, frame the time from one frame to the next. `--views` opens every view in turn by a click on its
-tab instead, in the heaviest scenario. `--soak MINUTES` samples the memory of one window that is led from view to view.
+tab instead, in the heaviest scenario. `--soak MINUTES` samples the memory of one window that is led from view to view; the states that a run
+can go back to grow until they reach the bound in the File menu's settings, and are told apart.
 """
 import argparse, json, os, subprocess, sys, time
 
@@ -138,7 +139,9 @@ def soak(program, scenario, minutes):
             continue
         printed = time.monotonic()
         frame = window.ask("frame_times")["total_ms"]["maximum"]
+        kept = float(window.ask("value time/kept_bytes")["value"]) / 2**20
         print(f"{(printed - started) / 60:6.1f} min  step {window.ask('snapshot')['step']:8}  {window.resident_mib():8.1f} MiB"
+              f" ({kept:5.1f} of it states to go back to)"
               f"  longest frame {frame:6.1f} ms  {seen:5} views, now {view}", flush=True)
     window.close()
 
