@@ -51,7 +51,7 @@ void take_shares(const Json& object, const char* key, std::array<float, N>& shar
     shares = taken;
 }
 
-const char* slot_name(Slot slot) { return panel_list()[static_cast<std::size_t>(slot)].id; }
+const char* slot_name(Slot slot) { return panel_of(slot).id; }
 
 void take_slot(const Json& object, const char* key, Slot& slot) {
     const auto found = object.find(key);

@@ -27,4 +27,6 @@ struct PanelEntry {
 /// In the order of Slot: panel_list()[int(slot)] is the panel of that slot.
 const std::array<PanelEntry, kSlotCount>& panel_list();
 
+inline const PanelEntry& panel_of(Slot slot) { return panel_list()[static_cast<std::size_t>(slot)]; }
+
 }  // namespace halfscope

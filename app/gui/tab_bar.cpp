@@ -16,8 +16,6 @@ struct TabMeasures {
     float heads = 0;  ///< of the groups' names, gap included; 0: these are left out
 };
 
-const PanelEntry& panel_of(Slot slot) { return panel_list()[static_cast<std::size_t>(slot)]; }
-
 const char* tab_title(const PanelEntry& panel) { return panel.tab ? panel.tab : panel.title; }
 
 float head_width(const Theme& theme, const PanelGroup& group) {

@@ -139,7 +139,7 @@ void draw_toolbar(const PanelContext& context, const TensorReading& reading) {
         ui.probe.item("tensors/what_if/end");
         item_tooltip(theme, "rows are shown as if their values had been multiplied by S; click to end it");
     }
-    flow_to(ImGui::CalcTextSize("Export").x + ImGui::GetStyle().FramePadding.x * 2);
+    flow_to_button("Export");
     if (ImGui::Button("Export")) ImGui::OpenPopup("tensors_menu");
     ui.probe.item("tensors/export");
     item_tooltip(theme, "the counts of every tensor as CSV, this view as PNG; a right click opens it too");

@@ -20,8 +20,6 @@ namespace {
 
 constexpr float kTextPixels = 15, kPresenterPixels = 20;  // a lecture hall needs at least 18
 
-const PanelEntry& panel_of(Slot slot) { return panel_list()[static_cast<std::size_t>(slot)]; }
-
 /// A tile's title in small bold capitals.
 void draw_title(const Theme& theme, const PanelEntry& panel) {
     if (theme.bold_font) compat::push_font(theme.bold_font);
