@@ -60,6 +60,8 @@ class Backend {
     virtual void upload(void* device, const void* host, std::uint64_t bytes) = 0;
     virtual void download(void* host, const void* device, std::uint64_t bytes) = 0;
     virtual void clear(void* memory, std::uint64_t bytes) = 0;
+    /// Where the processor reads and writes `memory` itself; nullptr where it has to download() and upload().
+    virtual void* host_address(void* /*memory*/) const { return nullptr; }
 
     virtual void forward(const OpCall& call) = 0;
     virtual void backward(const OpCall& call) = 0;

@@ -123,6 +123,7 @@ class CpuBackend final : public Backend {
     void upload(void* device, const void* host, std::uint64_t bytes) override {
         if (bytes != 0) std::memcpy(device, host, bytes);
     }
+    void* host_address(void* memory) const override { return memory; }
     void download(void* host, const void* device, std::uint64_t bytes) override {
         if (bytes != 0) std::memcpy(host, device, bytes);
     }

@@ -117,12 +117,13 @@ void narrow(Format format, const float* in, void* codes, int64_t n, Subnormals s
 }
 
 void narrow_rows(Format format, const float* in, int64_t in_pitch, const float* bias, void* codes,
-                 int64_t code_pitch, int64_t rows, int64_t cols, Subnormals subnormals) {
+                 int64_t code_pitch, int64_t rows, int64_t cols, Subnormals subnormals, float* sums) {
     const auto each_vector = [&](auto put) {
         for (int64_t r = 0; r < rows; ++r) {
             for_each_vector(cols, [&](int64_t c, int64_t count) {
                 simd::Vector x = simd::load_fp32(in + r * in_pitch + c, count);
                 if (bias) x = simd::add(x, simd::load_fp32(bias + c, count));
+                if (sums) simd::store_fp32(sums + r * cols + c, x, count);
                 put(r * code_pitch + c, x, count);
             });
         }
@@ -137,14 +138,15 @@ void narrow_rows(Format format, const float* in, int64_t in_pitch, const float* 
         });
     } else {
         constexpr int64_t kRun = 256;
-        alignas(64) float sums[kRun];
+        alignas(64) float buffer[kRun];
         for (int64_t r = 0; r < rows; ++r) {
             char* row = static_cast<char*>(codes) + r * code_pitch * format_info(format).bytes;
             for (int64_t c = 0; c < cols; c += kRun) {
                 const int64_t count = std::min(kRun, cols - c);
+                float* run = sums ? sums + r * cols + c : buffer;
                 for (int64_t j = 0; j < count; ++j)
-                    sums[j] = bias ? in[r * in_pitch + c + j] + bias[c + j] : in[r * in_pitch + c + j];
-                narrow(format, sums, row + c * format_info(format).bytes, count, subnormals);
+                    run[j] = bias ? in[r * in_pitch + c + j] + bias[c + j] : in[r * in_pitch + c + j];
+                narrow(format, run, row + c * format_info(format).bytes, count, subnormals);
             }
         }
     }

@@ -18,9 +18,10 @@ void widen(Format format, const void* codes, float* out, int64_t n);
 void narrow(Format format, const float* in, void* codes, int64_t n, Subnormals subnormals);
 
 /// The same for `rows` rows of `cols` elements, in_pitch and code_pitch elements apart; bias[c], where there
-/// is one, is added in FP32 before.
+/// is one, is added in FP32 before. `sums`, where there are, get what was rounded, rows without a gap.
 void narrow_rows(Format format, const float* in, int64_t in_pitch, const float* bias, void* codes,
-                 int64_t code_pitch, int64_t rows, int64_t cols, Subnormals subnormals);
+                 int64_t code_pitch, int64_t rows, int64_t cols, Subnormals subnormals,
+                 float* sums = nullptr);
 
 /// values[i] = round_to(format, values[i], subnormals): what a store and a load would make of it.
 void round_in_place(Format format, float* values, int64_t n, Subnormals subnormals);

@@ -34,20 +34,28 @@ void CpuExecutor::store_block(const TensorView& out, const GemmBlock& block, con
         return count_in_place(out, block, *tallies);
     }
     TensorTally& tally = tallies->of(0, out.format, out.subnormals);
-    alignas(64) float values[kSegment], stored[kSegment];
-    const std::int64_t width = std::min(kSegment, block.cols), height = kSegment / width;
-    for (std::int64_t row = 0; row < block.rows; row += height) {
-        const std::int64_t rows = std::min(height, block.rows - row);
+    alignas(64) float buffer[kSegment], stored[kSegment];
+    const std::int64_t width = std::min(kSegment, block.cols);
+    for (std::int64_t row = 0, rows = 0; row < block.rows; row += rows) {
+        const std::int64_t fitting = static_cast<std::int64_t>(tally.room()) / width;
+        rows = std::min(fitting > 0 ? fitting : kSegment / width, block.rows - row);
         for (std::int64_t col = 0; col < block.cols; col += width) {
             const std::int64_t cols = std::min(width, block.cols - col);
-            narrow_rows(Format::fp32, block.sums + row * block.pitch + col, block.pitch,
-                        bias ? bias + col : nullptr, values, cols, rows, cols, Subnormals::keep);
-            char* place = element_address(out, block.row + row, block.col + col);
-            narrow_rows(out.format, values, cols, nullptr, place, out.row_stride, rows, cols, out.subnormals);
+            const auto count = static_cast<std::size_t>(rows * cols);
+            // Without a copy, where the tally has room for them.
+            const bool in_place = !tally.reads_stored() && count <= tally.room();
+            float* values = in_place ? tally.place() : buffer;
+            narrow_rows(out.format, block.sums + row * block.pitch + col, block.pitch,
+                        bias ? bias + col : nullptr, element_address(out, block.row + row, block.col + col),
+                        out.row_stride, rows, cols, out.subnormals, values);
             for (std::int64_t r = 0; tally.reads_stored() && r < rows; ++r)
                 widen(out.format, element_address(out, block.row + row + r, block.col + col),
                       stored + r * cols, cols);
-            tally.add(values, tally.reads_stored() ? stored : nullptr, static_cast<std::size_t>(rows * cols));
+            if (in_place) {
+                tally.add_placed(count);
+            } else {
+                tally.add(values, tally.reads_stored() ? stored : nullptr, count);
+            }
         }
     }
 }

@@ -2,19 +2,21 @@
 // executors of the CPU while they store, and by tests; the device has its own loop over TensorCounts::add.
 // Must not define a class or a boundary of its own: those are classes.h's and exponent_histogram.h's.
 //
-// Nothing here branches on a value but on what is rare. A chunk's exponents are counted one after the other,
-// each by comparing it with all values; where they spread too far, by a table. Mantissas at the edges that
-// the histogram's bins keep are found by a flag and counted one by one, and so are FP32 subnormals. From
-// these follow the histogram, the classes against FP16, and those against the tensor's own format where it is
-// FP32, FP16 or BF16 and nothing but rounding to nearest happened.
+// Nothing here branches on a value but on what is rare. A chunk's exponents are counted by their bits
+// (byte_counts.h). Mantissas at the edges that the histogram's bins keep are found by a flag and counted one
+// by one, and so are FP32 subnormals. From these follow the histogram, the classes against FP16, and those
+// against the tensor's own format where it is FP32, FP16 or BF16 and nothing but rounding to nearest
+// happened.
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <utility>
+#include <limits>
 
+#include "numerics/byte_counts.h"
 #include "numerics/classes.h"
 #include "numerics/format.h"
 #include "numerics/tensor_counts.h"
@@ -32,8 +34,8 @@ class TensorTally {
         reads_stored_ = own != Format::fp32 &&
                         (subnormals == Subnormals::flush || (own != Format::fp16 && own != Format::bf16));
         waiting_ = 0;
-        settle();
-        std::fill_n(fields_, 256, 0u);
+        counted_ = padding_ = 0;
+        fields_.clear();
         for (int bin = first_bin(); bin <= last_bin(); ++bin) edges_.bins[bin] = {};
         subnormals_ = infinities_ = bf16_overflows_ = 0;
         least_ = kInfinity - 1u;
@@ -48,26 +50,37 @@ class TensorTally {
     /// reads_stored() is false. What is less than a chunk waits until there is a chunk of it.
     void add(const float* exact, const float* stored, std::size_t n) {
         for (; n >= kChunk; n -= kChunk) {
-            add_chunk(exact, stored, kChunk);
+            add_chunk(exact, stored);
             exact += kChunk;
             if (stored) stored += kChunk;
         }
         while (n > 0) {
             const std::size_t count = std::min(n, kChunk - waiting_);
-            std::memcpy(exact_ + waiting_, exact, count * sizeof(float));
+            std::memcpy(place(), exact, count * sizeof(float));
             if (reads_stored_ && stored) std::memcpy(stored_ + waiting_, stored, count * sizeof(float));
-            waiting_ += count;
-            if (waiting_ == kChunk) flush();
+            add_placed(count);
             exact += count;
             if (stored) stored += count;
             n -= count;
         }
     }
 
+    /// Where the next values may be computed, up to room() of them, instead of being copied there by add().
+    /// Where reads_stored() is false.
+    float* place() { return exact_ + waiting_; }
+    std::size_t room() const { return kChunk - waiting_; }
+    /// Counts n values that lie at place(), sooner or later.
+    void add_placed(std::size_t n) {
+        waiting_ += n;
+        if (waiting_ == kChunk) flush();
+    }
+
     /// Adds what another tally of the same tensor counted so far; that one has to start anew.
     void take(TensorTally& other) {
-        other.settle();
-        for (std::uint32_t field = 0; field < 256; ++field) fields_[field] += other.fields_[field];
+        other.flush();
+        fields_.take(other.fields_);
+        counted_ += other.counted_;
+        padding_ += other.padding_;
         for (int bin = other.first_bin(); bin <= other.last_bin(); ++bin)
             edges_.bins[bin].add(other.edges_.bins[bin]);
         subnormals_ += other.subnormals_;
@@ -80,12 +93,13 @@ class TensorTally {
 
     /// Adds what was counted so far.
     void add_to(TensorCounts& counts) {
-        settle();
+        flush();
         ExponentHistogram::Prediction half;
         for (int number = first_bin(); number <= last_bin(); ++number) {
             ExponentHistogram::Bin bin = edges_.bins[number];
             const int exponent = kMinExponent + number;
-            if (exponent >= kLowestNormal) bin.all = fields_[exponent - kLowestNormal + 1];
+            if (exponent >= kLowestNormal)
+                bin.all = fields_.of(static_cast<std::uint32_t>(exponent - kLowestNormal + 1));
             half.add(bin, exponent, 0);
             counts.histogram.bins[number].add(bin);
         }
@@ -96,18 +110,19 @@ class TensorTally {
         fp16.normal = half.normal;
         fp16.inf = half.inf + infinities_;
         fp16.inf_incoming = infinities_;
-        fp16.nan = fields_[255] - infinities_;
+        fp16.nan = fields_.of(255) - infinities_;
         counts.fp16.add(fp16);
         counts.own.add(own_classes(fp16));
         if (has_numbers()) counts.note_extremes(float_of(least_ + 1u), float_of(most_));
     }
 
   private:
-    static constexpr int kLanes = 16;
-    static constexpr std::size_t kChunk = 1024, kTables = 4;
-    /// Exponents counted by comparing (measured): beyond, a table is faster.
-    static constexpr std::uint32_t kCompared = 48;
-    static constexpr std::uint32_t kMagnitude = 0x7fffffffu, kInfinity = 0x7f800000u;
+    using Lanes = ByteCounts::Lanes;
+    using SignedLanes [[gnu::vector_size(64)]] = std::int32_t;
+    static constexpr int kBlocks = 2, kRows = 8, kRow = 4 * ByteCounts::kLanes;
+    static constexpr std::size_t kChunk = kBlocks * kRows * kRow;
+    static constexpr std::uint32_t kSign = 0x80000000u, kMagnitude = kSign - 1u;
+    static constexpr std::uint32_t kInfinity = 0x7f800000u;
     static constexpr std::uint32_t kBf16Overflow = 0x7f7f8000u;  // half a unit above BF16's largest number
 
     static constexpr int kLowestNormal = -126;  // exponent of the smallest normal FP32 number, field 1
@@ -123,52 +138,77 @@ class TensorTally {
         const int field = static_cast<int>(most_ >> 23);
         return field == 0 ? kLowestNormal - kMinExponent - 1 : field - 127 - kMinExponent;
     }
-    /// All that was counted is in fields_ then.
-    void settle() {
-        flush();
-        empty_tables();
-        empty_compared();
+
+    /// What no exponent field was counted of, but for FP32 subnormals.
+    std::uint64_t zeros() const { return counted_ - padding_ - fields_.all() - subnormals_; }
+
+    template <typename T>
+    static auto largest(const T& lanes) {
+        auto most = std::numeric_limits<std::remove_cvref_t<decltype(lanes[0])>>::min();
+        for (int lane = 0; lane < ByteCounts::kLanes; ++lane) most = std::max(most, lanes[lane]);
+        return most;
     }
 
-    std::uint64_t zeros() const { return fields_[0] - subnormals_; }
-
-    /// A multiple of kLanes, at most kChunk.
-    void add_chunk(const float* exact, const float* stored, std::size_t n) {
-        alignas(64) std::uint8_t fields[kChunk], edges[kChunk];
-        // Compare results are numbers here, and each loop does one thing: so all of them vectorise.
-        std::uint32_t least = ~0u, most = 0;
-        for (std::size_t i = 0; i < n; ++i) {
-            const std::uint32_t x = bits_of(exact[i]) & kMagnitude;
-            least = std::min(least, x - 1u);  // zeros are the largest then
-            most = std::max(most, x);
-            fields[i] = static_cast<std::uint8_t>(x >> 23);
-            edges[i] = static_cast<std::uint8_t>(is_at_edge(exact[i]));
+    /// Counts kChunk values.
+    void add_chunk(const float* exact, const float* stored) {
+        // A row's values lie side by side in four vectors, and in the bytes of one.
+        ByteCounts::Block fields[kBlocks];
+        Lanes edges[kBlocks];  // in each byte a flag for a value of each row, the first uppermost
+        // With the sign set, so that zero's negative is the least of all and no other has its sign set.
+        SignedLanes nearest = SignedLanes{} + std::numeric_limits<std::int32_t>::min();
+        Lanes most = {};
+        const float* values = exact;
+        for (int block = 0; block < kBlocks; ++block) {
+            Lanes flags = {};
+            for (Lanes& row : fields[block].rows) {
+                row = Lanes{};
+                flags <<= 1;
+                for (int byte = 0; byte < 32; byte += 8, values += ByteCounts::kLanes) {
+                    Lanes x;
+                    std::memcpy(&x, values, sizeof x);
+                    x |= kSign;
+                    const Lanes negative = -x;
+                    const auto nearness = reinterpret_cast<SignedLanes>(negative);
+                    nearest = nearness > nearest ? nearness : nearest;
+                    most = x > most ? x : most;
+                    row |= (byte < 24 ? x >> (23 - byte) : x << 1) & (255u << byte);
+                    flags = is_at_edge(negative) ? flags | (1u << byte) : flags;
+                }
+            }
+            fields[block].transpose();
+            edges[block] = flags;
         }
-        if (most >= kInfinity) most = largest_finite(exact, n);
-        const std::uint32_t low = std::min(least + 1u, most) >> 23, high = most >> 23;
-        if (low == 0 || high >= 254)
-            for (std::size_t i = 0; i < n; ++i) edges[i] |= static_cast<std::uint8_t>(is_extreme(exact[i]));
-        least_ = std::min(least_, least);
+        count_chunk(exact, fields, edges, kSign - static_cast<std::uint32_t>(largest(nearest)),
+                    largest(most) & kMagnitude);
+        if (reads_stored_) add_own(exact, stored, kChunk);
+    }
+    /// `least` and `most`: of the finite values but zero.
+    void count_chunk(const float* exact, const ByteCounts::Block (&fields)[kBlocks], Lanes (&edges)[kBlocks],
+                     std::uint32_t least, std::uint32_t most) {
+        counted_ += kChunk;
+        if (most >= kInfinity) {
+            fields_.add(fields, 255, 255);
+            most = largest_finite(exact, kChunk);
+        }
+        least_ = std::min(least_, least - 1u);
         most_ = std::max(most_, most);
-        const std::size_t whole = (n + kBlock - 1) / kBlock * kBlock;
-        std::fill(edges + n, edges + whole, std::uint8_t{0});
-        std::fill(fields + n, fields + whole, std::uint8_t{255});  // no number's
-        count_fields(fields, n, low, high);
-        count_edges(exact, edges, n);
-        if (reads_stored_) add_own(exact, stored, n);
+        const std::uint32_t low = std::min(least, most) >> 23, high = most >> 23;
+        fields_.add(fields, std::max(low, 1u), high);
+        if (low == 0 || high >= 254) flag_extremes(exact, edges);
+        count_edges(exact, edges);
     }
 
-    /// Whether a mantissa is 0 or one that rounding to FP16 may carry over (0x7fe000 and more). Not for
-    /// zeros.
-    static std::uint32_t is_at_edge(float value) {
-        // One less: both are the largest mantissas then, and a zero is negative.
-        const std::uint32_t below = (bits_of(value) & kMagnitude) - 1u;
-        return static_cast<std::int32_t>(below & 0x807fffffu) >= 0x7fdfff;
-    }
-    /// Beyond what the mantissa tells: an FP32 subnormal, or what BF16 rounds to infinity.
-    static std::uint32_t is_extreme(float value) {
-        const std::uint32_t x = bits_of(value) & kMagnitude;
-        return (x < 0x800000u) | (x >= kBf16Overflow);
+    /// All ones where a mantissa is 0 or one that rounding to FP16 may carry over (0x7fe000 and more). Not
+    /// for zeros. `negative`: as add_chunk() has it.
+    static SignedLanes is_at_edge(const Lanes& negative) { return (negative & 0x807fffffu) <= 0x2000u; }
+    /// Flags what the mantissa does not tell: an FP32 subnormal, or what BF16 rounds to infinity.
+    static void flag_extremes(const float* exact, Lanes (&edges)[kBlocks]) {
+        for (int i = 0; i < static_cast<int>(kChunk); ++i) {
+            const std::uint32_t x = bits_of(exact[i]) & kMagnitude;
+            const int row = i / kRow % kRows, byte = i % kRow / ByteCounts::kLanes;
+            if (x - 1u < 0x7fffffu || x >= kBf16Overflow)
+                edges[i / (kRow * kRows)][i % ByteCounts::kLanes] |= 1u << (byte * 8 + kRows - 1 - row);
+        }
     }
     static std::uint32_t largest_finite(const float* values, std::size_t n) {
         std::uint32_t most = 0;
@@ -179,98 +219,14 @@ class TensorTally {
         return most;
     }
 
-    /// `low` and `high`: the smallest and the largest exponent field of the finite values but zero.
-    void count_fields(const std::uint8_t* fields, std::size_t n, std::uint32_t low, std::uint32_t high) {
-        if (high - low >= kCompared) {
-            // Taking turns: equal neighbours would wait for each other.
-            for (std::size_t i = 0; i < n; i += kTables)
-                for (std::size_t table = 0; table < kTables; ++table) ++tables_[table][fields[i + table]];
-            tabled_ += static_cast<std::uint32_t>(n);
-            if (tabled_ >= 1u << 31) empty_tables();
-            return;
-        }
-        if (compared_ == kMostCompared) empty_compared();
-        ++compared_;
-        compared_low_ = std::min(compared_low_, low);
-        compared_high_ = std::max(compared_high_, high);
-        const std::size_t whole = (n + kBlock - 1) / kBlock * kBlock;
-        Pairs found = {};
-        for (std::uint32_t field = low; field <= high; ++field) found += compare(fields, whole, field);
-        std::uint64_t left = n - sum(found);
-        if (left > 0 && low > 0) {
-            compared_low_ = 0;
-            left -= sum(compare(fields, whole, 0));
-        }
-        fields_[255] += left;
-    }
-    void empty_tables() {
-        if (tabled_ == 0) return;
-        for (auto& table : tables_) {
-            for (int field = 0; field < 256; ++field) fields_[field] += table[field];
-            std::fill_n(table, 256, 0u);
-        }
-        tabled_ = 0;
-    }
-    // Half as wide as the widest vectors, whose comparisons cannot be added up (measured: twice as fast).
-    using Bytes [[gnu::vector_size(32)]] = std::uint8_t;
-    using Pairs [[gnu::vector_size(32)]] = std::uint16_t;
-    static constexpr std::size_t kBlock = 2 * sizeof(Bytes);
-    /// Chunks after which a sum of pairs might not fit any more.
-    static constexpr std::uint32_t kMostCompared = 65535 / (kChunk / sizeof(Pairs) * 2);
-
-    /// Adds to its sums how often `field` is among `fields`, and returns that, both in parts.
-    Pairs compare(const std::uint8_t* fields, std::size_t n, std::uint32_t field) {
-        // The usual length as a constant: its loop needs no counter.
-        const Pairs found = n == kChunk ? occurrences(fields, kChunk, static_cast<std::uint8_t>(field))
-                                        : occurrences(fields, n, static_cast<std::uint8_t>(field));
-        Pairs sums;
-        std::memcpy(&sums, compared_counts_[field], sizeof sums);
-        sums += found;
-        std::memcpy(compared_counts_[field], &sums, sizeof sums);
-        return found;
-    }
-    [[gnu::always_inline]] static inline Pairs occurrences(const std::uint8_t* fields, std::size_t n,
-                                                           std::uint8_t wanted) {
-        const Bytes all_wanted = wanted - Bytes{};
-        Bytes even = {}, odd = {};
-#pragma GCC unroll 4
-        for (std::size_t i = 0; i < n; i += kBlock) {
-            Bytes first, second;
-            std::memcpy(&first, fields + i, sizeof first);
-            std::memcpy(&second, fields + i + sizeof first, sizeof second);
-            even -= static_cast<Bytes>(first == all_wanted);  // all ones, -1, where equal
-            odd -= static_cast<Bytes>(second == all_wanted);
-        }
-        even += odd;
-        Pairs pairs;
-        std::memcpy(&pairs, &even, sizeof pairs);
-        return (pairs & 255) + (pairs >> 8);
-    }
-    static std::uint64_t sum(const Pairs& parts) {
-        std::uint64_t total = 0;
-        for (std::size_t i = 0; i < sizeof(Pairs) / 2; ++i) total += parts[i];
-        return total;
-    }
-    void empty_compared() {
-        for (std::uint32_t field = compared_low_; field <= compared_high_; ++field) {
-            for (std::uint16_t& part : compared_counts_[field]) fields_[field] += std::exchange(part, 0);
-        }
-        compared_ = 0;
-        compared_low_ = 255;
-        compared_high_ = 0;
-    }
-
-    /// `edges` is padded with zeros to whole blocks: most blocks are zero and told so at once.
-    void count_edges(const float* exact, const std::uint8_t* edges, std::size_t n) {
-        for (std::size_t first = 0; first < n; first += kBlock) {
-            std::uint64_t words[kBlock / 8], any = 0;
-            std::memcpy(words, edges + first, sizeof words);
-            for (const std::uint64_t word : words) any |= word;
-            if (any == 0) continue;
-            for (std::size_t word = 0; word < kBlock / 8; ++word) {
-                if (words[word] == 0) continue;
-                for (std::size_t i = first + word * 8; i < first + word * 8 + 8; ++i)
-                    if (edges[i] != 0) count_edge(exact[i]);
+    void count_edges(const float* exact, const Lanes (&edges)[kBlocks]) {
+        for (int block = 0; block < kBlocks; ++block, exact += kRows * kRow) {
+            for (int lane = 0; lane < ByteCounts::kLanes; lane += 2) {
+                std::uint64_t flags = std::uint64_t{edges[block][lane + 1]} << 32 | edges[block][lane];
+                for (; flags != 0; flags &= flags - 1u) {
+                    const int flag = std::countr_zero(flags), row = kRows - 1 - flag % 8, vector = flag / 8;
+                    count_edge(exact[row * kRow + vector % 4 * ByteCounts::kLanes + lane + vector / 4]);
+                }
             }
         }
     }
@@ -292,15 +248,14 @@ class TensorTally {
         }
     }
 
-    /// Counts what waits, padded to whole lanes with zeros, which are taken back.
+    /// Counts what waits, padded to a whole chunk with zeros, which are taken back.
     void flush() {
         if (waiting_ == 0) return;
-        const std::size_t whole = (waiting_ + kLanes - 1) / kLanes * kLanes, padding = whole - waiting_;
-        std::fill(exact_ + waiting_, exact_ + whole, 0.0f);
-        std::fill(stored_ + waiting_, stored_ + whole, 0.0f);
-        add_chunk(exact_, stored_, whole);
-        fields_[0] -= padding;
-        if (reads_stored_) own_.true_zero -= padding;
+        std::fill(exact_ + waiting_, exact_ + kChunk, 0.0f);
+        if (reads_stored_) std::fill(stored_ + waiting_, stored_ + kChunk, 0.0f);
+        add_chunk(exact_, stored_);
+        padding_ += kChunk - waiting_;
+        if (reads_stored_) own_.true_zero -= kChunk - waiting_;
         waiting_ = 0;
     }
 
@@ -349,11 +304,8 @@ class TensorTally {
 
     Format own_format_;
     bool reads_stored_;
-    std::uint64_t fields_[256] = {};  ///< by exponent field, but for what stands in the two below
-    std::uint32_t tables_[kTables][256] = {};
-    std::uint32_t tabled_ = 0;                     ///< values counted in tables_
-    std::uint16_t compared_counts_[256][16] = {};  ///< of fields_, in parts, what comparisons found
-    std::uint32_t compared_ = 0, compared_low_ = 255, compared_high_ = 0;  ///< chunks, and the fields in them
+    ByteCounts fields_;                        ///< by exponent field, but for field 0
+    std::uint64_t counted_ = 0, padding_ = 0;  ///< values, and zeros among them that are not the tensor's
     std::uint64_t subnormals_ = 0, infinities_ = 0, bf16_overflows_ = 0;
     ExponentHistogram edges_;               ///< FP32 subnormals in full, of other bins the edges alone
     std::uint32_t least_ = kInfinity - 1u;  ///< the smallest finite magnitude but zero, less one

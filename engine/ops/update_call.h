@@ -39,6 +39,11 @@ struct UpdateCounts {
     std::uint64_t updates = 0;    ///< elements with a non-zero update and a non-zero weight
     std::uint64_t swallowed = 0;  ///< of these, round(w + d) == w in the weight's storage format
     TensorCounts values;          ///< the updates d themselves, against the storage format
+
+    void clear() {
+        updates = swallowed = 0;
+        values.clear();
+    }
 };
 
 struct UpdateCall {

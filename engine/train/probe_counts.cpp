@@ -10,9 +10,8 @@ static_assert(sizeof(TensorCounts) % alignof(UpdateCounts) == 0);
 
 ProbeCounts::ProbeCounts(Backend& backend, const Graph& graph)
     : backend_(backend),
-      values_(graph.tensors().size()),
-      gradients_(graph.tensors().size()),
-      updates_(graph.parameters().size()),
+      tensor_count_(static_cast<std::ptrdiff_t>(graph.tensors().size())),
+      parameter_count_(graph.parameters().size()),
       memory_(backend, bytes(graph)) {}
 
 std::uint64_t ProbeCounts::bytes(const Graph& graph) {
@@ -20,19 +19,23 @@ std::uint64_t ProbeCounts::bytes(const Graph& graph) {
            graph.parameters().size() * sizeof(UpdateCounts);
 }
 
-void ProbeCounts::clear() { backend_.clear(memory_.data(), memory_.bytes()); }
+void ProbeCounts::clear() {
+    auto* here = static_cast<TensorCounts*>(backend_.host_address(memory_.data()));
+    if (!here) return backend_.clear(memory_.data(), memory_.bytes());
+    for (std::ptrdiff_t i = 0; i < 2 * tensor_count_; ++i) here[i].clear();
+    for (std::size_t p = 0; p < parameter_count_; ++p) place_of_update(p)->clear();
+}
 
 UpdateCounts* ProbeCounts::place_of_update(std::size_t parameter) const {
-    return reinterpret_cast<UpdateCounts*>(tensors() + 2 * values_.size()) + parameter;
+    return reinterpret_cast<UpdateCounts*>(tensors() + 2 * tensor_count_) + parameter;
 }
 
 void ProbeCounts::fetch() {
-    const auto bring = [this](auto& counts, const void* place) {
-        if (!counts.empty()) backend_.download(counts.data(), place, counts.size() * sizeof counts[0]);
-    };
-    bring(values_, place_of_value(0));
-    bring(gradients_, place_of_gradient(0));
-    bring(updates_, place_of_update(0));
+    fetched_ = backend_.host_address(memory_.data());
+    if (fetched_) return;
+    if (!copy_) copy_ = std::make_unique<std::byte[]>(memory_.bytes());
+    backend_.download(copy_.get(), memory_.data(), memory_.bytes());
+    fetched_ = copy_.get();
 }
 
 }  // namespace halfscope

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
+#include <memory>
 
 #include "backend/backend.h"
 #include "graph/graph.h"
@@ -24,22 +24,32 @@ class ProbeCounts {
 
     /// Places in the backend's memory, to be counted into.
     TensorCounts* place_of_value(TensorId id) const { return tensors() + id; }
-    TensorCounts* place_of_gradient(TensorId id) const { return tensors() + values_.size() + id; }
+    TensorCounts* place_of_gradient(TensorId id) const { return tensors() + tensor_count_ + id; }
     UpdateCounts* place_of_update(std::size_t parameter) const;
 
-    /// Waits for what was asked of the backend and copies all counts to where the three below read them.
+    /// Waits for what was asked of the backend and brings all counts to where the three below read them,
+    /// until the next clear().
     void fetch();
-    const TensorCounts& value(TensorId id) const { return values_[static_cast<std::size_t>(id)]; }
-    const TensorCounts& gradient(TensorId id) const { return gradients_[static_cast<std::size_t>(id)]; }
-    const UpdateCounts& update(std::size_t parameter) const { return updates_[parameter]; }
+    const TensorCounts& value(TensorId id) const { return fetched_tensors()[id]; }
+    const TensorCounts& gradient(TensorId id) const { return fetched_tensors()[tensor_count_ + id]; }
+    const UpdateCounts& update(std::size_t parameter) const {
+        return updates_behind(fetched_tensors())[parameter];
+    }
 
   private:
+    // Values, gradients and, behind them, updates: in the backend's memory as in what is fetched.
     TensorCounts* tensors() const { return reinterpret_cast<TensorCounts*>(memory_.data()); }
+    const TensorCounts* fetched_tensors() const { return static_cast<const TensorCounts*>(fetched_); }
+    const UpdateCounts* updates_behind(const TensorCounts* tensors) const {
+        return reinterpret_cast<const UpdateCounts*>(tensors + 2 * tensor_count_);
+    }
 
     Backend& backend_;
-    std::vector<TensorCounts> values_, gradients_;
-    std::vector<UpdateCounts> updates_;
-    DeviceMemory memory_;  // values, gradients, updates
+    std::ptrdiff_t tensor_count_;
+    std::size_t parameter_count_;
+    DeviceMemory memory_;
+    std::unique_ptr<std::byte[]> copy_;  ///< of the memory, where the processor cannot read it
+    const void* fetched_ = nullptr;
 };
 
 }  // namespace halfscope

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <random>
+#include <string>
 #include <vector>
 
 namespace halfscope {
@@ -150,14 +151,22 @@ TEST(CpuConvert, NarrowRowsAddsTheBiasAndHasTheBitsOfNarrow) {
                 std::vector<unsigned char> codes(kRows * kCodePitch * bytes, 0xa5), expected = codes;
                 narrow_rows(format, in.data(), kInPitch, added, codes.data(), kCodePitch, kRows, kColumns,
                             subnormals);
+                std::vector<unsigned char> with_sums(codes.size(), 0xa5);
+                std::vector<float> sums(kRows * kColumns), expected_sums;
+                narrow_rows(format, in.data(), kInPitch, added, with_sums.data(), kCodePitch, kRows, kColumns,
+                            subnormals, sums.data());
                 for (int64_t r = 0; r < kRows; ++r) {
                     std::vector<float> row(in.begin() + r * kInPitch, in.begin() + r * kInPitch + kColumns);
                     for (size_t c = 0; added && c < row.size(); ++c) row[c] += added[c];
                     narrow(format, row.data(), expected.data() + static_cast<size_t>(r * kCodePitch) * bytes,
                            kColumns, subnormals);
+                    expected_sums.insert(expected_sums.end(), row.begin(), row.end());
                 }
-                EXPECT_EQ(codes, expected)
-                    << format_info(format).name << (added ? " with" : " without") << " a bias";
+                const std::string what =
+                    std::string(format_info(format).name) + (added ? " with" : " without") + " a bias";
+                EXPECT_EQ(codes, expected) << what;
+                EXPECT_EQ(with_sums, expected) << what;
+                EXPECT_EQ(sums, expected_sums) << what;
             }
         }
     }

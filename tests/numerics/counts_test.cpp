@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 
 #include "numerics/tensor_tally.h"
@@ -150,7 +151,59 @@ TEST(TensorTally, KnowsEveryEdgeOfEveryExponent) {
         expect_tally_equals_elements(values, static_cast<Format>(index), Subnormals::keep);
 }
 
-TEST(TensorTally, EqualValuesDoNotOverflowTheTables) {
+TEST(TensorTally, FindsAnEdgeAtEveryPlace) {
+    for (std::size_t place = 0; place < 1100; ++place) {
+        std::vector<float> values(1100, 1.5f);
+        const float edges[] = {0x1p-3f, -0x1.ffep5f, 0x1p-140f, std::numeric_limits<float>::infinity()};
+        values[place] = edges[place % 4];
+        TensorCounts counts;
+        tally(counts, values, Format::fp32);
+        TensorCounts expected;
+        for (const float value : values) expected.add(value, value, Format::fp32);
+        ASSERT_EQ(counts.histogram, expected.histogram) << "at " << place;
+        ASSERT_EQ(counts.own, expected.own) << "at " << place;
+    }
+}
+
+TEST(TensorTally, StartsAnewAndTakesAnothersPart) {
+    const std::vector<float> values = mixed_values(4000, 6), others = {1.0f, 0x1p-130f, 0.0f, 70000.0f};
+    TensorTally whole(Format::fp16, Subnormals::keep), part(Format::fp16, Subnormals::keep);
+    whole.add(others.data(), nullptr, others.size());
+    whole.start(Format::fp32, Subnormals::keep);
+    part.add(values.data() + 3000, nullptr, values.size() - 3000);
+    part.start(Format::fp32, Subnormals::keep);
+    whole.add(values.data(), nullptr, 3000);
+    part.add(values.data() + 3000, nullptr, values.size() - 3000);
+    whole.take(part);
+    TensorCounts counts, expected;
+    whole.add_to(counts);
+    tally(expected, values, Format::fp32);
+    EXPECT_EQ(counts.own, expected.own);
+    EXPECT_EQ(counts.fp16, expected.fp16);
+    EXPECT_EQ(counts.histogram, expected.histogram);
+}
+
+TEST(TensorTally, WhatIsComputedInItsPlaceIsCountedAsWhatIsAdded) {
+    const std::vector<float> values = mixed_values(4000, 7);
+    TensorTally tally(Format::fp16, Subnormals::keep);
+    for (std::size_t i = 0, n = 0; i < values.size(); i += n) {
+        n = std::min({std::size_t{1} + i % 700, tally.room(), values.size() - i});
+        if (i % 3 == 0) {
+            tally.add(values.data() + i, nullptr, n);
+        } else {
+            std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(i), n, tally.place());
+            tally.add_placed(n);
+        }
+    }
+    TensorCounts counts, expected;
+    tally.add_to(counts);
+    for (const float value : values) expected.add(value, round_to_fp16(value), Format::fp16);
+    EXPECT_EQ(counts.fp16, expected.fp16);
+    EXPECT_EQ(counts.histogram, expected.histogram);
+    EXPECT_EQ(counts.max_abs, expected.max_abs);
+}
+
+TEST(TensorTally, CountsManyEqualValues) {
     for (const float x : {1.0f, 0x1.fffffep-3f, 0x1.ffep5f, 0x1p-140f, 0.0f})
         expect_tally_equals_elements(std::vector<float>(200001, x), Format::fp16, Subnormals::keep);
 }
