@@ -23,7 +23,7 @@ Json technique_json(const TechniqueKey& key, const std::string& text) {
     return json_number(number);
 }
 
-Json exponents_of(const TensorCounts& counts) {
+Json exponents_of(const KeptCounts& counts) {
     Json list = Json::array();
     for (int exponent = kLowestExponent; exponent <= kHighestExponent; ++exponent) {
         const std::uint64_t count = counts.histogram.at(exponent);
@@ -34,7 +34,7 @@ Json exponents_of(const TensorCounts& counts) {
 
 /// What every probe says of its values: the classes, in which format, and where the values lie.
 void add_counts(Json& object, const ClassCounts& classes, Format against, double scale,
-                const TensorCounts& counts) {
+                const KeptCounts& counts) {
     object["count"] = classes.count();
     object["true_zero"] = classes.true_zero;
     object["flushed"] = classes.flushed;

@@ -142,18 +142,14 @@ Kernels kernels_for(Accumulate accumulate, bool lie_evenly, std::int64_t vectors
                                           : kernels_summing<Accumulate::fp32>(lie_evenly, vectors);
 }
 
-/// Calls tile(begin, height) for rows [first, first + rows) in tiles of at most `most` rows, of about equal
-/// height: the kernel is fastest when no tile is a sliver. Where runs matter, no tile crosses from one run
-/// to the next.
+/// body(row, height) of the tiles of rows [first, first + rows). Where runs matter, no tile crosses from one
+/// run to the next.
 template <class Body>
-void for_tiles(std::int64_t first, std::int64_t rows, std::int64_t run, std::int64_t most, Body body) {
+void for_tiles_of_runs(std::int64_t first, std::int64_t rows, std::int64_t run, std::int64_t most,
+                       Body body) {
     for (std::int64_t begin = first; begin < first + rows;) {
         const std::int64_t end = std::min(first + rows, run > 0 ? (begin / run + 1) * run : first + rows);
-        const std::int64_t tiles = (end - begin + most - 1) / most;
-        for (std::int64_t tile = 0; tile < tiles; ++tile) {
-            const std::int64_t from = begin + (end - begin) * tile / tiles;
-            body(from, begin + (end - begin) * (tile + 1) / tiles - from);
-        }
+        tile::for_tiles(begin, end - begin, most, body);
         begin = end;
     }
 }
@@ -176,14 +172,13 @@ void compute_rows(const IndirectProduct& product, std::int64_t first, std::int64
             const std::int64_t vectors =
                 std::min<std::int64_t>(kTileVectors, (product.b_pitch - col) / kLanes);
             const Kernels kernels = kernels_for(product.accumulate, lie_evenly, vectors);
-            for_tiles(first, rows, lie_evenly ? product.row_run : 0, kernels.most(),
-                      [&](std::int64_t row, std::int64_t height) {
-                          kernels.by_height[static_cast<std::size_t>(height - 1)](
-                              product.a, product.row_offset + row, product.row_distance,
-                              product.step_offset + step, product.b + step * product.b_pitch + col,
-                              product.b_pitch, depth, sums + (row - first) * pitch + col, pitch,
-                              step == 0 ? Start::zero : Start::resume);
-                      });
+            const auto multiply = [&](std::int64_t row, std::int64_t height) {
+                kernels.by_height[static_cast<std::size_t>(height - 1)](
+                    product.a, product.row_offset + row, product.row_distance, product.step_offset + step,
+                    product.b + step * product.b_pitch + col, product.b_pitch, depth,
+                    sums + (row - first) * pitch + col, pitch, step == 0 ? Start::zero : Start::resume);
+            };
+            for_tiles_of_runs(first, rows, lie_evenly ? product.row_run : 0, kernels.most(), multiply);
         }
     }
     if (product.k == 0) {

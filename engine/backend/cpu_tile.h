@@ -1,5 +1,5 @@
-// A tile of sums in registers, as the inner loops of both matrix products end it. Included by
-// cpu_gemm_kernel.h and cpu_indirect_product.cpp alone.
+// A tile of sums in registers, as the inner loops of the matrix products end it, and how rows are cut into
+// tiles. Included by cpu_gemm_kernel.h, cpu_indirect_product.cpp and cpu_weight_gradient.cpp alone.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +41,17 @@ inline __attribute__((always_inline)) void store_sums(const simd::Vector (&sums)
     for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) simd::store(c + r * c_pitch + v * simd::kLanes, sums[r][v]);
+    }
+}
+
+/// body(row, height) of tiles of at most `most` rows, of about equal height: a kernel is fastest when none is
+/// a sliver.
+template <class Body>
+void for_tiles(std::int64_t first, std::int64_t rows, std::int64_t most, Body body) {
+    const std::int64_t tiles = (rows + most - 1) / most;
+    for (std::int64_t tile = 0; tile < tiles; ++tile) {
+        const std::int64_t from = rows * tile / tiles;
+        body(first + from, rows * (tile + 1) / tiles - from);
     }
 }
 

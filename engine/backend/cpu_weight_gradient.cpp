@@ -122,18 +122,14 @@ class Product {
             for (std::int64_t col = 0; col < pitch && lines.lines > 0; col += kTileCols) {
                 const auto kernels =
                     kernels_for(std::min<std::int64_t>(kTileVectors, (pitch - col) / kLanes));
-                const std::int64_t most = static_cast<std::int64_t>(kernels.size()), count = last - row;
-                // Tiles of about equal height: the kernel is fastest when none is a sliver.
-                const std::int64_t tiles = (count + most - 1) / most;
-                for (std::int64_t tile = 0; tile < tiles; ++tile) {
-                    const std::int64_t from = row + count * tile / tiles;
-                    const std::int64_t height = row + count * (tile + 1) / tiles - from;
+                const auto most = static_cast<std::int64_t>(kernels.size());
+                tile::for_tiles(row, last - row, most, [&](std::int64_t from, std::int64_t height) {
                     Lines part = lines;
                     part.x += from - tap * channels;
                     part.dy += col;
                     kernels[static_cast<std::size_t>(height - 1)](part, window_.stride * channels, pitch,
                                                                   sums + (from - first) * pitch + col, pitch);
-                }
+                });
             }
             row = last;
         }

@@ -12,6 +12,7 @@
 
 #include "backend/backend.h"
 #include "graph/plan.h"
+#include "numerics/kept_counts.h"
 #include "train/lane_record.h"
 #include "train/named_values.h"
 #include "train/scenario.h"
@@ -27,7 +28,7 @@ struct Probe {
     std::string tensor;  ///< name in the graph
     std::string layer;   ///< node that writes it: "fc1"
     ProbeKind kind = ProbeKind::weight;
-    TensorCounts counts;  ///< own: against the lane's format; fp16: against FP16
+    KeptCounts counts;  ///< own: against the lane's format; fp16: against FP16
     Format own_format = Format::fp32;
     double scale = 1.0;  ///< the loss scale contained in the values; 1 for weights, activations, updates
     std::uint64_t updates = 0, swallowed = 0;  ///< kind update

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "numerics/classes.h"
-#include "numerics/exponent_histogram.h"
 #include "numerics/format.h"
+#include "numerics/kept_counts.h"
 #include "train/lane.h"
 
 namespace halfscope {
@@ -33,7 +33,7 @@ struct SweptTensor {
     /// Of the shadow pass: exact values without loss scale, with nothing lost upstream. What storing these
     /// times S would lose follows exactly (FP16).
     ClassCounts true_classes;
-    ExponentHistogram true_exponents;
+    ExponentSpan true_exponents;
     std::vector<SweptGradient> points;  ///< by scale, from the lowest
 
     /// Share of elements, in 0..1, that are not zero in truth and are zero under a scale that was measured:

@@ -126,7 +126,7 @@ TEST_F(FormatWhatIfTest, AnotherTensorIsAskedForAndWaitedFor) {
 
 TEST_F(FormatWhatIfTest, LayersAreRowsOfTheirTensorsTogether) {
     fixture_.click("gradients/rows");
-    TensorCounts layer;
+    KeptCounts layer;
     for (const Probe& probe : lane().probes)
         if (probe.kind == ProbeKind::weight_gradient && probe.layer == "fc1") layer.merge(probe.counts);
     const auto nonzero = static_cast<double>(layer.fp16.count() - layer.fp16.true_zero);

@@ -77,7 +77,9 @@ TEST(WaterfallBins, OfALineOfSeveralScalesAreThoseOfEachProbe) {
         Probe probe;
         probe.own_format = Format::fp32;
         probe.scale = scale;
-        probe.counts.add(value, value, Format::fp32);
+        TensorCounts counted;
+        counted.add(value, value, Format::fp32);
+        probe.counts = counted;
         return probe;
     };
     // 2^-3 under S = 2^10, and the same gradient under S = 2^4.
@@ -355,7 +357,7 @@ TEST_F(InstrumentTest, DraggingTheScaleShowsEveryHistogramAsItWouldBe) {
     ASSERT_TRUE(ui.what_if_scale);
     EXPECT_EQ(*ui.what_if_scale, 10);
     fixture_.frames();
-    TensorCounts all;
+    KeptCounts all;
     for (const Probe& probe : lane().probes) {
         if (probe.kind != ProbeKind::weight_gradient) continue;
         ASSERT_EQ(probe.scale, 1.0) << "lane fp16 does not scale";
@@ -412,7 +414,9 @@ TEST(WhatIf, AMovedProbeIsWhatCountingTheScaledValuesGives) {
     values.push_back(0.0f);
     values.push_back(INFINITY);
     values.push_back(NAN);
-    for (const float value : values) probe.counts.add(value, round_to_fp16(value), Format::fp16);
+    TensorCounts counted;
+    for (const float value : values) counted.add(value, round_to_fp16(value), Format::fp16);
+    probe.counts = counted;
     for (const int exponent : {-10, 0, 3, 12, 30}) {
         TensorCounts expected;
         for (const float value : values) {

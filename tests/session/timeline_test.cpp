@@ -29,8 +29,10 @@ Probe probe_of(const char* tensor, float value) {
     probe.kind = ProbeKind::weight_gradient;
     probe.scale = 8;
     probe.own_format = Format::fp32;
-    for (int index = 0; index < 3; ++index) probe.counts.add(value, value, Format::fp32);
-    probe.counts.add(0.0f, 0.0f, Format::fp32);
+    TensorCounts counted;
+    for (int index = 0; index < 3; ++index) counted.add(value, value, Format::fp32);
+    counted.add(0.0f, 0.0f, Format::fp32);
+    probe.counts = counted;
     return probe;
 }
 

@@ -14,7 +14,7 @@ namespace halfscope {
 namespace {
 
 /// Values in [2^exponent, 2^(exponent+1)) by bin of the axis; what lies outside is in the first or last bin.
-std::vector<double> binned(const ExponentAxis& axis, const ExponentHistogram& histogram, double shift) {
+std::vector<double> binned(const ExponentAxis& axis, const ExponentSpan& histogram, double shift) {
     const int bins = static_cast<int>(axis.high - axis.low);
     std::vector<double> values(static_cast<std::size_t>(bins), 0.0);
     const int offset = static_cast<int>(std::lround(shift - axis.low));
@@ -97,7 +97,7 @@ void draw_bands(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, 
 }
 
 void draw_bars(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges,
-               const ExponentHistogram& histogram, double shift, float top, float bottom) {
+               const ExponentSpan& histogram, double shift, float top, float bottom) {
     const std::vector<double> values = binned(axis, histogram, shift);
     const double highest = largest(values);
     if (highest <= 0) return;
@@ -114,9 +114,8 @@ void draw_bars(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, B
     }
 }
 
-void draw_outline(ImDrawList* draw, ImU32 colour, const ExponentAxis& axis,
-                  const ExponentHistogram& histogram, double shift, float top, float bottom,
-                  float thickness) {
+void draw_outline(ImDrawList* draw, ImU32 colour, const ExponentAxis& axis, const ExponentSpan& histogram,
+                  double shift, float top, float bottom, float thickness) {
     const std::vector<double> values = binned(axis, histogram, shift);
     const double highest = largest(values);
     if (highest <= 0) return;

@@ -42,10 +42,10 @@ void draw_bands(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, 
                 float bottom);
 /// Bars coloured by band; `shift` is added to every exponent (-log2 S in the unscaled view).
 void draw_bars(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges,
-               const ExponentHistogram& histogram, double shift, float top, float bottom);
+               const ExponentSpan& histogram, double shift, float top, float bottom);
 /// The same as an outline: the reference behind the bars.
-void draw_outline(ImDrawList* draw, ImU32 colour, const ExponentAxis& axis,
-                  const ExponentHistogram& histogram, double shift, float top, float bottom, float thickness);
+void draw_outline(ImDrawList* draw, ImU32 colour, const ExponentAxis& axis, const ExponentSpan& histogram,
+                  double shift, float top, float bottom, float thickness);
 /// The bands' letters and names below `top`; above `bottom` ticks with labels: the bands' edges and multiples
 /// of 8.
 void draw_exponent_axis(ImDrawList* draw, const Theme& theme, const ExponentAxis& axis, BandEdges edges,

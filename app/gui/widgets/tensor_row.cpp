@@ -178,7 +178,7 @@ void draw_tensor_row(ImDrawList* draw, const Theme& theme, const Probe& probe, c
     draw_numbers(draw, theme, probe, columns, shares, min, max);
 }
 
-void count_lines(const Theme& theme, const TensorCounts& counted) {
+void count_lines(const Theme& theme, const KeptCounts& counted) {
     const ClassCounts& counts = counted.fp16;
     const auto line = [&](const char* name, std::uint64_t count) {
         const double share = percent_of(count, counts.count());

@@ -51,7 +51,7 @@ void draw_all_zero(ImDrawList* draw, const Theme& theme, const Probe& probe, con
                    float top, float bottom);
 
 /// Exact counts, one line each, for a tooltip.
-void count_lines(const Theme& theme, const TensorCounts& counts);
+void count_lines(const Theme& theme, const KeptCounts& counts);
 /// The same with what else a probe tells.
 void tensor_tooltip(const Theme& theme, const Probe& probe, std::int64_t step);
 

@@ -170,10 +170,7 @@ Probe under_scale(const Probe& probe, int exponent) {
     classes.subnormal = predicted.subnormal;
     classes.normal = predicted.normal;
     classes.inf = predicted.inf + classes.inf_incoming;
-    moved.counts.histogram = {};
-    for (int bin = 0; bin < kExponentBins; ++bin)
-        moved.counts.histogram.bins[std::clamp(bin + shift, 0, kExponentBins - 1)].add(
-            probe.counts.histogram.bins[bin]);
+    moved.counts.histogram = probe.counts.histogram.moved(shift);
     moved.counts.min_abs = std::ldexp(probe.counts.min_abs, shift);
     moved.counts.max_abs = std::ldexp(probe.counts.max_abs, shift);
     return moved;
