@@ -136,6 +136,7 @@ class Application {
         options.lanes = options_.experiment.lanes;
         options.resume_path = options_.resume_path;
         options.start_running = !options_.paused;
+        options.kept_records = 0;  // the window reads the timeline
         options.wake = &Window::wake;
         return options;
     }

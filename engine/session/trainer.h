@@ -24,7 +24,7 @@ struct TrainerOptions {
     std::vector<LaneSpec> lanes;  ///< empty: the scenario's own
     std::string resume_path;      ///< a checkpoint to go on from instead; empty: none
     bool start_running = true;
-    std::size_t kept_records = 65536;  ///< bound of take_records()
+    std::size_t kept_records = 65536;  ///< bound of take_records(); 0 where nobody takes them
     /// Called from the trainer thread after each publication (glfwPostEmptyEvent).
     std::function<void()> wake;
 };
