@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "numerics/byte_counts.h"
 #include "numerics/classes.h"
@@ -182,7 +183,8 @@ class TensorTally {
                     largest(most) & kMagnitude);
         if (reads_stored_) add_own(exact, stored, kChunk);
     }
-    /// `least` and `most`: of the finite values but zero.
+
+    /// `least` and `most`: of the values but zero; 0 where there are none.
     void count_chunk(const float* exact, const ByteCounts::Block (&fields)[kBlocks], Lanes (&edges)[kBlocks],
                      std::uint32_t least, std::uint32_t most) {
         counted_ += kChunk;
@@ -194,7 +196,7 @@ class TensorTally {
         most_ = std::max(most_, most);
         const std::uint32_t low = std::min(least, most) >> 23, high = most >> 23;
         fields_.add(fields, std::max(low, 1u), high);
-        if (low == 0 || high >= 254) flag_extremes(exact, edges);
+        if (most > 0 && (low == 0 || high >= 254)) flag_extremes(exact, edges);
         count_edges(exact, edges);
     }
 

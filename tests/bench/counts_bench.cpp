@@ -1,7 +1,6 @@
-// The counting of a tensor's values, which probed steps pay for each stored element. Three kinds of values: a
-// normal distribution, one exponent alone (increments of one counter wait for each other) and small values
-// of which many are subnormal or flushed in FP16. Spans are as long as the CPU executor's segments, or short
-// rows.
+// The counting of a tensor's values, which probed steps pay for each stored element: of a normal
+// distribution, of one exponent alone, of small values of which many are subnormal or flushed in FP16, of
+// values over forty exponents, and of zeros. Spans are as long as the CPU executor's segments, or short rows.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -15,7 +14,7 @@ namespace {
 
 using namespace halfscope;
 
-enum class Values { normal, one_exponent, tiny, wide };  // wide: over some forty exponents
+enum class Values { normal, one_exponent, tiny, wide, zero };  // wide: over some forty exponents
 
 std::vector<float> make_values(Values kind, std::size_t count) {
     std::vector<float> values(count);
@@ -23,6 +22,7 @@ std::vector<float> make_values(Values kind, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
         const float x = kind == Values::one_exponent ? uniform(key, i, 1.0f, 1.999f) : normal(key, i);
         values[i] = kind == Values::tiny ? std::ldexp(x, -20) : x;
+        if (kind == Values::zero) values[i] = 0.0f;
         if (kind == Values::wide) values[i] = std::ldexp(x, -static_cast<int>(i * 7919 % 30));
     }
     return values;
@@ -50,6 +50,7 @@ void count_spans(benchmark::State& state, Values kind, Format format) {
 BENCHMARK_CAPTURE(count_spans, normal_fp16, Values::normal, Format::fp16)->Arg(1024)->Arg(10)->Arg(100);
 BENCHMARK_CAPTURE(count_spans, one_exponent_fp16, Values::one_exponent, Format::fp16)->Arg(1024);
 BENCHMARK_CAPTURE(count_spans, tiny_fp16, Values::tiny, Format::fp16)->Arg(1024);
+BENCHMARK_CAPTURE(count_spans, zero_fp16, Values::zero, Format::fp16)->Arg(1024);
 BENCHMARK_CAPTURE(count_spans, wide_fp32, Values::wide, Format::fp32)->Arg(1024);
 BENCHMARK_CAPTURE(count_spans, normal_bf16, Values::normal, Format::bf16)->Arg(1024);
 BENCHMARK_CAPTURE(count_spans, normal_fp32, Values::normal, Format::fp32)->Arg(1024);
