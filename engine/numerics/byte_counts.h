@@ -12,12 +12,20 @@ namespace halfscope {
 
 class ByteCounts {
   public:
-    /// Four bytes each. A vector of the widest kind; where vectors are narrower, the compiler takes several.
-    using Lanes [[gnu::vector_size(64)]] = std::uint32_t;
-    static constexpr int kLanes = 16;
+    /// Of the widest vectors there are: GCC takes wider ones apart, value by value.
+#if defined(__AVX512F__)
+    static constexpr int kVector = 64;
+#elif defined(__AVX2__)
+    static constexpr int kVector = 32;
+#else
+    static constexpr int kVector = 16;
+#endif
+    /// Four bytes each.
+    using Lanes [[gnu::vector_size(kVector)]] = std::uint32_t;
+    static constexpr int kLanes = kVector / 4;
 
-    /// 512 bytes. After transpose(), row b holds their bits b: in each of its bytes those of the bytes that
-    /// had lain in the same place of row 0, row 1 and so on, from the lowest bit up.
+    /// Eight rows of bytes. After transpose(), row b holds their bits b: in each of its bytes those of the
+    /// bytes that had lain in the same place of row 0, row 1 and so on, from the lowest bit up.
     struct Block {
         Lanes rows[8];
 
@@ -95,7 +103,7 @@ class ByteCounts {
     }
 
   private:
-    static constexpr int kWords = 8;
+    static constexpr int kWords = kVector / 8;
 
     /// All ones where bit `bit` of the value is not set.
     static std::uint32_t unset(std::uint32_t value, int bit) { return ((value >> bit) & 1u) - 1u; }
@@ -103,7 +111,7 @@ class ByteCounts {
     /// One word beside the other, so that this vectorises where there is such an instruction.
     template <int N>
     static void count(const Lanes (&starts)[N], const Lanes (&ends)[N], std::uint64_t* parts) {
-        using Words [[gnu::vector_size(64)]] = std::uint64_t;
+        using Words [[gnu::vector_size(kVector)]] = std::uint64_t;
         alignas(64) std::uint64_t words[N][kWords];
         for (int n = 0; n < N; ++n) {
             const auto both = reinterpret_cast<Words>(starts[n] & ends[n]);

@@ -119,9 +119,10 @@ class TensorTally {
 
   private:
     using Lanes = ByteCounts::Lanes;
-    using SignedLanes [[gnu::vector_size(64)]] = std::int32_t;
-    static constexpr int kBlocks = 2, kRows = 8, kRow = 4 * ByteCounts::kLanes;
-    static constexpr std::size_t kChunk = kBlocks * kRows * kRow;
+    using SignedLanes [[gnu::vector_size(ByteCounts::kVector)]] = std::int32_t;
+    static constexpr std::size_t kChunk = 1024;
+    static constexpr int kRows = 8, kRow = 4 * ByteCounts::kLanes;
+    static constexpr int kBlocks = static_cast<int>(kChunk) / (kRows * kRow);
     static constexpr std::uint32_t kSign = 0x80000000u, kMagnitude = kSign - 1u;
     static constexpr std::uint32_t kInfinity = 0x7f800000u;
     static constexpr std::uint32_t kBf16Overflow = 0x7f7f8000u;  // half a unit above BF16's largest number
@@ -173,7 +174,9 @@ class TensorTally {
                     nearest = nearness > nearest ? nearness : nearest;
                     most = x > most ? x : most;
                     row |= (byte < 24 ? x >> (23 - byte) : x << 1) & (255u << byte);
-                    flags = is_at_edge(negative) ? flags | (1u << byte) : flags;
+                    // A mantissa of 0, or one that rounding to FP16 may carry over (0x7fe000 and more); no
+                    // zero.
+                    flags = (negative & 0x807fffffu) <= 0x2000u ? flags | (1u << byte) : flags;
                 }
             }
             fields[block].transpose();
@@ -200,9 +203,6 @@ class TensorTally {
         count_edges(exact, edges);
     }
 
-    /// All ones where a mantissa is 0 or one that rounding to FP16 may carry over (0x7fe000 and more). Not
-    /// for zeros. `negative`: as add_chunk() has it.
-    static SignedLanes is_at_edge(const Lanes& negative) { return (negative & 0x807fffffu) <= 0x2000u; }
     /// Flags what the mantissa does not tell: an FP32 subnormal, or what BF16 rounds to infinity.
     static void flag_extremes(const float* exact, Lanes (&edges)[kBlocks]) {
         for (int i = 0; i < static_cast<int>(kChunk); ++i) {
