@@ -47,8 +47,6 @@ class ByteCounts {
         }
     };
 
-    ByteCounts() { std::fill_n(&parts_[0][0], 256 * kWords, std::uint64_t{0}); }
-
     /// Forgets everything.
     void clear() {
         for (std::uint32_t value = low_; value <= high_; ++value)
@@ -124,8 +122,8 @@ class ByteCounts {
         }
     }
 
-    alignas(64) std::uint64_t parts_[256][kWords];  ///< by value, in parts to be added up
-    std::uint32_t low_ = 255, high_ = 0;            ///< values that were counted lie between
+    alignas(64) std::uint64_t parts_[256][kWords] = {};  ///< by value, in parts to be added up
+    std::uint32_t low_ = 255, high_ = 0;                 ///< values that were counted lie between
 };
 
 }  // namespace halfscope

@@ -78,19 +78,18 @@ struct KeptCounts {
 
     KeptCounts() = default;
     KeptCounts(const TensorCounts& counts)
-        : own(counts.own), fp16(counts.fp16), min_abs(counts.min_abs), max_abs(counts.max_abs) {
-        if (max_abs > 0.0f)
-            histogram = ExponentSpan(counts.histogram, ExponentHistogram::place_of(min_abs).bin,
-                                     ExponentHistogram::place_of(max_abs).bin);
-    }
+        : own(counts.own),
+          fp16(counts.fp16),
+          histogram(counts.histogram, counts.first_bin(), counts.last_bin()),
+          min_abs(counts.min_abs),
+          max_abs(counts.max_abs) {}
 
     /// Adds what another part of the same tensor counted.
     void merge(const KeptCounts& other) {
         own.add(other.own);
         fp16.add(other.fp16);
         histogram.add(other.histogram);
-        if (other.min_abs > 0.0f && (min_abs == 0.0f || other.min_abs < min_abs)) min_abs = other.min_abs;
-        max_abs = std::max(max_abs, other.max_abs);
+        widen_extremes(min_abs, max_abs, other.min_abs, other.max_abs);
     }
 };
 

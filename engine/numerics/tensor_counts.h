@@ -12,6 +12,13 @@
 #include "numerics/rounding.h"
 
 namespace halfscope {
+
+/// Widens the smallest (0: none) and the largest finite magnitude by further ones.
+HALFSCOPE_HD inline void widen_extremes(float& min_abs, float& max_abs, float low, float high) {
+    if (low > 0.0f && (min_abs == 0.0f || low < min_abs)) min_abs = low;
+    if (high > max_abs) max_abs = high;
+}
+
 /// What storing one tensor did, and where its exact values lie. Plain data; zero-initialised is empty.
 struct TensorCounts {
     ClassCounts own;              ///< against the format the tensor is stored in
@@ -40,21 +47,21 @@ struct TensorCounts {
 
     /// Touches no bin that is empty: where counts are cleared often, most of the histogram is.
     HALFSCOPE_HD void clear() {
-        if (max_abs > 0.0f) {
-            const int last = ExponentHistogram::place_of(max_abs).bin;
-            for (int bin = ExponentHistogram::place_of(min_abs).bin; bin <= last; ++bin)
-                histogram.bins[bin] = {};
-        }
+        const int last = last_bin();
+        for (int bin = first_bin(); bin <= last; ++bin) histogram.bins[bin] = {};
         own = {};
         fp16 = {};
         min_abs = max_abs = 0.0f;
     }
 
-    /// The smallest (0: none) and the largest finite magnitude of further values.
-    HALFSCOPE_HD void note_extremes(float low, float high) {
-        if (low > 0.0f && (min_abs == 0.0f || low < min_abs)) min_abs = low;
-        if (high > max_abs) max_abs = high;
+    /// The histogram's bins between which all values lie; none where first > last.
+    HALFSCOPE_HD int first_bin() const {
+        return max_abs > 0.0f ? ExponentHistogram::place_of(min_abs).bin : kExponentBins;
     }
+    HALFSCOPE_HD int last_bin() const { return ExponentHistogram::place_of(max_abs).bin; }
+
+    /// The smallest (0: none) and the largest finite magnitude of further values.
+    HALFSCOPE_HD void note_extremes(float low, float high) { widen_extremes(min_abs, max_abs, low, high); }
 };
 
 }  // namespace halfscope

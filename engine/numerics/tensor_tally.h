@@ -35,7 +35,7 @@ class TensorTally {
         reads_stored_ = own != Format::fp32 &&
                         (subnormals == Subnormals::flush || (own != Format::fp16 && own != Format::bf16));
         waiting_ = 0;
-        counted_ = padding_ = 0;
+        counted_ = 0;
         fields_.clear();
         for (int bin = first_bin(); bin <= last_bin(); ++bin) edges_.bins[bin] = {};
         subnormals_ = infinities_ = bf16_overflows_ = 0;
@@ -81,7 +81,6 @@ class TensorTally {
         other.flush();
         fields_.take(other.fields_);
         counted_ += other.counted_;
-        padding_ += other.padding_;
         for (int bin = other.first_bin(); bin <= other.last_bin(); ++bin)
             edges_.bins[bin].add(other.edges_.bins[bin]);
         subnormals_ += other.subnormals_;
@@ -142,7 +141,7 @@ class TensorTally {
     }
 
     /// What no exponent field was counted of, but for FP32 subnormals.
-    std::uint64_t zeros() const { return counted_ - padding_ - fields_.all() - subnormals_; }
+    std::uint64_t zeros() const { return counted_ - fields_.all() - subnormals_; }
 
     template <typename T>
     static auto largest(const T& lanes) {
@@ -184,7 +183,7 @@ class TensorTally {
         }
         count_chunk(exact, fields, edges, kSign - static_cast<std::uint32_t>(largest(nearest)),
                     largest(most) & kMagnitude);
-        if (reads_stored_) add_own(exact, stored, kChunk);
+        if (reads_stored_) add_own(exact, stored);
     }
 
     /// `least` and `most`: of the values but zero; 0 where there are none.
@@ -193,7 +192,7 @@ class TensorTally {
         counted_ += kChunk;
         if (most >= kInfinity) {
             fields_.add(fields, 255, 255);
-            most = largest_finite(exact, kChunk);
+            most = largest_finite(exact);
         }
         least_ = std::min(least_, least - 1u);
         most_ = std::max(most_, most);
@@ -212,9 +211,9 @@ class TensorTally {
                 edges[i / (kRow * kRows)][i % ByteCounts::kLanes] |= 1u << (byte * 8 + kRows - 1 - row);
         }
     }
-    static std::uint32_t largest_finite(const float* values, std::size_t n) {
+    static std::uint32_t largest_finite(const float* values) {
         std::uint32_t most = 0;
-        for (std::size_t i = 0; i < n; ++i) {
+        for (std::size_t i = 0; i < kChunk; ++i) {
             const std::uint32_t x = bits_of(values[i]) & kMagnitude;
             if (x < kInfinity) most = std::max(most, x);
         }
@@ -256,16 +255,16 @@ class TensorTally {
         std::fill(exact_ + waiting_, exact_ + kChunk, 0.0f);
         if (reads_stored_) std::fill(stored_ + waiting_, stored_ + kChunk, 0.0f);
         add_chunk(exact_, stored_);
-        padding_ += kChunk - waiting_;
+        counted_ -= kChunk - waiting_;
         if (reads_stored_) own_.true_zero -= kChunk - waiting_;
         waiting_ = 0;
     }
 
     /// Classes by what was stored.
-    void add_own(const float* exact, const float* stored, std::size_t n) {
+    void add_own(const float* exact, const float* stored) {
         const std::uint32_t min_normal = bits_of(format_info(own_format_).min_normal);
         std::uint32_t zero = 0, flushed = 0, subnormal = 0, inf = 0, incoming = 0, nan = 0;
-        for (std::size_t i = 0; i < n; ++i) {
+        for (std::size_t i = 0; i < kChunk; ++i) {
             const std::uint32_t x = bits_of(exact[i]) & kMagnitude, q = bits_of(stored[i]) & kMagnitude;
             zero += (x == 0) & (q < kInfinity);
             flushed += (x != 0) & (q == 0);
@@ -280,7 +279,7 @@ class TensorTally {
         own_.inf += inf;
         own_.inf_incoming += incoming;
         own_.nan += nan;
-        own_.normal += n - (std::uint64_t{zero} + flushed + subnormal + inf + nan);
+        own_.normal += kChunk - (std::uint64_t{zero} + flushed + subnormal + inf + nan);
     }
 
     /// The classes against the tensor's own format.

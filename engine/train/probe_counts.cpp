@@ -20,22 +20,18 @@ std::uint64_t ProbeCounts::bytes(const Graph& graph) {
 }
 
 void ProbeCounts::clear() {
-    auto* here = static_cast<TensorCounts*>(backend_.host_address(memory_.data()));
+    TensorCounts* const here = host_tensors();
     if (!here) return backend_.clear(memory_.data(), memory_.bytes());
     for (std::ptrdiff_t i = 0; i < 2 * tensor_count_; ++i) here[i].clear();
-    for (std::size_t p = 0; p < parameter_count_; ++p) place_of_update(p)->clear();
-}
-
-UpdateCounts* ProbeCounts::place_of_update(std::size_t parameter) const {
-    return reinterpret_cast<UpdateCounts*>(tensors() + 2 * tensor_count_) + parameter;
+    for (std::size_t p = 0; p < parameter_count_; ++p) updates_behind(here)[p].clear();
 }
 
 void ProbeCounts::fetch() {
-    fetched_ = backend_.host_address(memory_.data());
+    fetched_ = host_tensors();
     if (fetched_) return;
     if (!copy_) copy_ = std::make_unique<std::byte[]>(memory_.bytes());
     backend_.download(copy_.get(), memory_.data(), memory_.bytes());
-    fetched_ = copy_.get();
+    fetched_ = reinterpret_cast<TensorCounts*>(copy_.get());
 }
 
 }  // namespace halfscope

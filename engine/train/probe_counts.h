@@ -25,23 +25,26 @@ class ProbeCounts {
     /// Places in the backend's memory, to be counted into.
     TensorCounts* place_of_value(TensorId id) const { return tensors() + id; }
     TensorCounts* place_of_gradient(TensorId id) const { return tensors() + tensor_count_ + id; }
-    UpdateCounts* place_of_update(std::size_t parameter) const;
+    UpdateCounts* place_of_update(std::size_t parameter) const {
+        return updates_behind(tensors()) + parameter;
+    }
 
     /// Waits for what was asked of the backend and brings all counts to where the three below read them,
     /// until the next clear().
     void fetch();
-    const TensorCounts& value(TensorId id) const { return fetched_tensors()[id]; }
-    const TensorCounts& gradient(TensorId id) const { return fetched_tensors()[tensor_count_ + id]; }
-    const UpdateCounts& update(std::size_t parameter) const {
-        return updates_behind(fetched_tensors())[parameter];
-    }
+    const TensorCounts& value(TensorId id) const { return fetched_[id]; }
+    const TensorCounts& gradient(TensorId id) const { return fetched_[tensor_count_ + id]; }
+    const UpdateCounts& update(std::size_t parameter) const { return updates_behind(fetched_)[parameter]; }
 
   private:
     // Values, gradients and, behind them, updates: in the backend's memory as in what is fetched.
     TensorCounts* tensors() const { return reinterpret_cast<TensorCounts*>(memory_.data()); }
-    const TensorCounts* fetched_tensors() const { return static_cast<const TensorCounts*>(fetched_); }
-    const UpdateCounts* updates_behind(const TensorCounts* tensors) const {
-        return reinterpret_cast<const UpdateCounts*>(tensors + 2 * tensor_count_);
+    UpdateCounts* updates_behind(TensorCounts* tensors) const {
+        return reinterpret_cast<UpdateCounts*>(tensors + 2 * tensor_count_);
+    }
+    /// The memory where the processor reads and writes it itself; nullptr where it cannot.
+    TensorCounts* host_tensors() const {
+        return static_cast<TensorCounts*>(backend_.host_address(memory_.data()));
     }
 
     Backend& backend_;
@@ -49,7 +52,7 @@ class ProbeCounts {
     std::size_t parameter_count_;
     DeviceMemory memory_;
     std::unique_ptr<std::byte[]> copy_;  ///< of the memory, where the processor cannot read it
-    const void* fetched_ = nullptr;
+    TensorCounts* fetched_ = nullptr;
 };
 
 }  // namespace halfscope

@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #if defined(__GLIBC__)
+#if __GLIBC_PREREQ(2, 33)
+#define HALFSCOPE_HAS_MALLINFO2
 #include <malloc.h>
 #endif
-
-#include <string>
+#endif
 
 namespace halfscope {
 namespace {
@@ -21,7 +24,7 @@ KeptState state_at(std::int64_t step, int buffers, std::size_t bytes) {
     return state;
 }
 
-#if defined(__GLIBC__)
+#if defined(HALFSCOPE_HAS_MALLINFO2)
 TEST(StateRing, TellsWhatItTakes) {
     for (const std::size_t bytes : {12u, 128u, 4096u}) {
         const std::size_t before = mallinfo2().uordblks;
