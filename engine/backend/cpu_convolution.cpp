@@ -2,10 +2,10 @@
 // padding written out, but for most weight gradients, which leave it out (cpu_weight_gradient.h).
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 
 #include "backend/cpu_executor.h"
 #include "backend/cpu_indirect_product.h"
+#include "backend/cpu_transpose.h"
 #include "backend/cpu_weight_gradient.h"
 
 namespace halfscope {
@@ -146,6 +146,7 @@ void CpuExecutor::convolve(const TensorView& out, const TensorView& x, const Ten
     product.row_offset = rows.data();
     product.row_run = window.out_width;
     product.row_distance = window.stride * channels;
+    product.step_run = window.stride == 1 ? window.kernel_width : 1;
     product.step_offset = steps.data();
     product.b_pitch = padded_columns(out.cols);
     product.n = out.cols;
@@ -153,11 +154,7 @@ void CpuExecutor::convolve(const TensorView& out, const TensorView& x, const Ten
     product.accumulate = options.accumulate;
     const float* by_output = weights(weight, options.operands);
     float* by_step = scratch(depth * product.b_pitch);
-    for (std::int64_t s = 0; s < depth; ++s) {
-        float* row = by_step + s * product.b_pitch;
-        for (std::int64_t o = 0; o < out.cols; ++o) row[o] = by_output[o * depth + s];
-        std::fill(row + out.cols, row + product.b_pitch, 0.0f);
-    }
+    transpose_rows(by_output, out.cols, depth, product.b_pitch, by_step);
     product.b = by_step;
     store_by_bands(out, begin_counts(out), pictures,
                    {window.out_height, window.out_width, window.stride, window.kernel_height}, product);
@@ -171,9 +168,8 @@ void CpuExecutor::convolve_input_gradient(const TensorView& out, const TensorVie
     const float* by_output = weights(weight, options.operands);
     // Zeros between positions may be left out where they change nothing: not times infinity, and not where a
     // sum is rounded after each sixteenth product, zeros included.
-    const bool leaves_out = options.accumulate == Accumulate::fp32 &&
-                            std::all_of(by_output, by_output + weight.elements(),
-                                        [](float value) { return std::isfinite(value); });
+    const bool leaves_out =
+        options.accumulate == Accumulate::fp32 && all_finite(by_output, weight.elements());
     const std::int64_t step = leaves_out ? window.stride : 1;
     CpuTallies* const counted = begin_counts(out);
     for (std::int64_t row = 0; row < step; ++row) {
@@ -183,6 +179,8 @@ void CpuExecutor::convolve_input_gradient(const TensorView& out, const TensorVie
             product.row_offset = phase.row_offsets.data();
             product.row_run = phase.width;
             product.row_distance = dy.cols;
+            product.step_run = phase.taps_across;
+            product.step_back = true;
             product.step_offset = phase.step_offsets.data();
             product.b_pitch = padded_columns(out.cols);
             product.n = out.cols;

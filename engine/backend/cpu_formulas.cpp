@@ -29,7 +29,10 @@ const float* CpuFormulas::dense(const TensorView& view, std::int64_t count, std:
 const float* CpuFormulas::repeated(const float* values, std::int64_t rows, std::int64_t cols) {
     const std::int64_t count = std::min(kSegment + cols, rows * cols);
     float* out = prepared(count).data();
-    for (std::int64_t i = 0; i < count; i += cols) std::copy_n(values, std::min(cols, count - i), out + i);
+    std::int64_t done = std::min(cols, count);
+    std::copy_n(values, done, out);
+    for (; done < count; done += std::min(done, count - done))
+        std::copy_n(out, std::min(done, count - done), out + done);
     return out;
 }
 

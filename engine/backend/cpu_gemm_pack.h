@@ -8,6 +8,7 @@
 
 #include "backend/cpu_gemm.h"
 #include "backend/cpu_simd.h"
+#include "backend/cpu_transpose.h"
 
 namespace halfscope::gemm {
 
@@ -113,24 +114,14 @@ void pack_b_step_major(const MatrixView& view, int64_t col, int64_t cols, int64_
     }
 }
 
-/// The same panel of B stored as [n, k]. May write up to kLanes - 1 steps behind `depth`.
+/// The same panel of B stored as [n, k].
 template <typename Source>
 void pack_b_transposed(const MatrixView& view, int64_t col, int64_t cols, int64_t width, int64_t step,
                        int64_t depth, float* out) {
     const Source source(view);
-    for (int64_t j = 0; j < width; j += kLanes) {
-        const int64_t used = std::min<int64_t>(kLanes, cols - j);
-        const int64_t base = (col + j) * view.row_stride + step;
-        for (int64_t p = 0; p < depth; p += kLanes) {
-            const int64_t count = std::min<int64_t>(kLanes, depth - p);
-            simd::Vector rows[kLanes];
-            for (int64_t i = 0; i < kLanes; ++i) {
-                rows[i] = i < used ? source.load(base + i * view.row_stride + p, count) : simd::zero();
-            }
-            simd::transpose(rows);
-            for (int64_t i = 0; i < kLanes; ++i) simd::store(out + (p + i) * width + j, rows[i]);
-        }
-    }
+    transpose_rows(cols, depth, width, out, [&](int64_t j, int64_t p, int64_t count) {
+        return source.load((col + j) * view.row_stride + step + p, count);
+    });
 }
 
 }  // namespace halfscope::gemm

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "backend/cpu_transpose.h"
+
 namespace halfscope {
 namespace {
 
@@ -60,10 +62,13 @@ GradientPhase::GradientPhase(const TensorView& dy, const SlidingWindow& window_i
         for (std::int64_t tap_column : across.taps)
             taps.push_back(tap_row * window.kernel_width + tap_column);
     }
+    taps_across = static_cast<std::int64_t>(across.taps.size());
     const std::int64_t line = pictures.line(), outputs = dy.cols;
+    row_offsets.reserve(static_cast<std::size_t>(lines * width));
     for (std::int64_t y = 0; y < lines; ++y) {
         for (std::int64_t x = 0; x < width; ++x) row_offsets.push_back(y * line + x * outputs);
     }
+    step_offsets.reserve(taps.size() * static_cast<std::size_t>(outputs));
     for (std::int64_t output = 0; output < outputs; ++output) {
         for (std::int64_t y : down.distances) {
             for (std::int64_t x : across.distances)
@@ -74,14 +79,11 @@ GradientPhase::GradientPhase(const TensorView& dy, const SlidingWindow& window_i
 
 void GradientPhase::lay_out(const float* by_output, std::int64_t channels, std::int64_t pitch,
                             float* by_step) const {
-    const std::int64_t outputs = pictures.view.cols;
+    const std::int64_t outputs = pictures.view.cols, all = window.taps();
+    std::vector<float> by_tap(static_cast<std::size_t>(all * pitch));
     for (std::int64_t output = 0; output < outputs; ++output) {
-        for (std::int64_t tap : taps) {
-            for (std::int64_t c = 0; c < channels; ++c)
-                by_step[c] = by_output[(output * channels + c) * window.taps() + tap];
-            std::fill(by_step + channels, by_step + pitch, 0.0f);
-            by_step += pitch;
-        }
+        transpose_rows(by_output + output * channels * all, channels, all, pitch, by_tap.data());
+        for (std::int64_t tap : taps) by_step = std::copy_n(by_tap.data() + tap * pitch, pitch, by_step);
     }
 }
 

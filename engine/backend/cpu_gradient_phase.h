@@ -27,8 +27,9 @@ struct GradientPhase {
     std::int64_t step, row, column;
     std::int64_t lines, width;  ///< places in an image
     std::vector<std::int64_t> taps;
-    FramedPictures pictures;  ///< dy
-    std::int64_t reach;       ///< lines of its frame that one line of places reads
+    std::int64_t taps_across;  ///< of a line of the window; each reads dy one place before the one before it
+    FramedPictures pictures;   ///< dy
+    std::int64_t reach;        ///< lines of its frame that one line of places reads
     std::vector<std::int64_t> row_offsets, step_offsets;
 };
 

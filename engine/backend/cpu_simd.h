@@ -24,6 +24,7 @@ namespace halfscope::simd {
 #if defined(HALFSCOPE_SIMD_AVX512)
 
 inline constexpr int kLanes = 16;
+inline constexpr int kRegisters = 32;
 inline constexpr int kTileRows = 14;  // 28 sums, two vectors of B and one of A fill the 32 registers
 
 struct Vector {
@@ -98,6 +99,7 @@ inline void transpose(Vector (&rows)[kLanes]) {
 #elif defined(HALFSCOPE_SIMD_AVX2)
 
 inline constexpr int kLanes = 8;
+inline constexpr int kRegisters = 16;
 inline constexpr int kTileRows = 6;  // 12 sums, two vectors of B and one of A fill 15 of the 16 registers
 
 struct Vector {
@@ -186,6 +188,7 @@ inline void transpose(Vector (&rows)[kLanes]) {
 #else
 
 inline constexpr int kLanes = 8;
+inline constexpr int kRegisters = 16;
 inline constexpr int kTileRows = 4;
 
 struct Vector {

@@ -266,14 +266,18 @@ void expect_convolutions_agree(const MakeBackend& make_backend) {
         return least + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(most - least + 1));
     };
     const std::vector<NamedPolicy> all = policies();
-    for (std::uint32_t round = 0; round < 120; ++round) {
+    for (std::uint32_t round = 0; round < 180; ++round) {
+        // Then windows whose taps share pixels, in threes, with any number of threads.
+        const bool shares = round >= 120;
         Conv2d conv;
-        conv.out_channels = between(1, 40);
-        conv.kernel = between(1, 5);
-        conv.stride = between(1, 4);
+        conv.out_channels = between(1, shares ? 70 : 40);
+        conv.kernel = shares ? (round % 5 == 0 ? 6 : 3) : between(1, 5);
+        conv.stride = shares ? 1 : between(1, 4);
         conv.padding = between(0, conv.kernel - 1);
         const std::int64_t least = std::max<std::int64_t>(1, conv.kernel - 2 * conv.padding);
-        const Shape pictures{between(1, 5), between(least, 21), between(least, 21), between(1, 36)};
+        const Shape pictures{between(1, 5), between(least, shares ? 8 : 21), between(least, shares ? 45 : 21),
+                             between(1, 36)};
+        const int threads = shares ? static_cast<int>(between(1, 5)) : 2;
         const NamedPolicy& named = all[round % all.size()];
         const auto convolution = [&](std::unique_ptr<Backend> backend) {
             GraphBuilder builder;
@@ -294,7 +298,7 @@ void expect_convolutions_agree(const MakeBackend& make_backend) {
             harness.set_output_gradient(dy);
             return harness;
         };
-        OpHarness found = convolution(make_backend()), expected = convolution(make_cpu_backend(2));
+        OpHarness found = convolution(make_backend()), expected = convolution(make_cpu_backend(threads));
         std::string what = std::string(named.name) + " kernel " + std::to_string(conv.kernel) + " stride " +
                            std::to_string(conv.stride) + " padding " + std::to_string(conv.padding) + " to " +
                            std::to_string(conv.out_channels) + " channels, pictures";
