@@ -24,7 +24,7 @@ struct Gelu {
     struct Backward {
         HALFSCOPE_HD float operator()(std::int64_t, float dy, float x) const {
             const float distribution = 0.5f * (1.0f + math::erf(x * kInverseRootTwo));
-            const float density = kInverseRootTwoPi * math::exp(-0.5f * x * x);
+            const float density = kInverseRootTwoPi * math::exp_of_nonpositive(-0.5f * x * x);
             return dy * (distribution + x * density);
         }
     };

@@ -16,7 +16,7 @@ namespace halfscope {
 struct SoftmaxCrossEntropy {
     struct ExpMinusMaximum {
         HALFSCOPE_HD float operator()(std::int64_t, float x, float row_maximum) const {
-            return math::exp(x - row_maximum);
+            return math::exp_of_nonpositive(x - row_maximum);
         }
     };
     struct LogSumExp {

@@ -131,6 +131,21 @@ INSTANTIATE_TEST_SUITE_P(All, MathFunction, testing::ValuesIn(kCases),
                              return std::string(each.param.name);
                          });
 
+TEST(ExpOfNonpositive, HasTheBitsOfExp) {
+    const auto expect_same = [](std::uint64_t first, std::uint64_t last, std::uint64_t step) {
+        std::uint64_t others = 0;
+        for (std::uint64_t bits = first; bits <= last; bits += step) {
+            const float x = float_of(static_cast<std::uint32_t>(bits));
+            others += bits_of(math::exp_of_nonpositive(x)) != bits_of(math::exp(x)) ? 1u : 0u;
+        }
+        EXPECT_EQ(others, 0u) << std::hex << first << " to " << last;
+    };
+    expect_same(0x80000000u, 0xffffffffu, 31);          // -0 to -inf, and NaNs
+    expect_same(bits_of(-87.0f), bits_of(-111.0f), 1);  // where results are subnormal, then zero
+    EXPECT_EQ(math::exp_of_nonpositive(0.0f), 1.0f);
+    EXPECT_EQ(bits_of(math::exp_of_nonpositive(-INFINITY)), 0u);
+}
+
 TEST(MathSpecialValues, ExpAndItsKin) {
     EXPECT_EQ(math::exp(0.0f), 1.0f);
     EXPECT_EQ(math::exp(-0.0f), 1.0f);
