@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <memory>
 #include <stdexcept>
+#include <vector>
 
 #include "backend/cpu_gemm_kernel.h"
 #include "backend/cpu_gemm_pack.h"
+#include "backend/relay.h"
 
 namespace halfscope {
 namespace {
@@ -24,12 +26,20 @@ static_assert(kBlockRows % kTileRows == 0 && kBlockCols % kTileCols == 0);
 constexpr int64_t kInlineWork = 96 * 1024;
 /// A task is not split below this many multiply-adds.
 constexpr int64_t kTaskWork = 64 * 1024;
-/// Where tasks stay large, this many for each thread even out a core that is busy elsewhere.
+/// Where tasks stay large, this many for each thread even out a core that is busy elsewhere. But each task of
+/// a weight gradient reads the whole batch: one for each thread was faster, up to 1.6 times.
 constexpr int64_t kTasksPerThread = 4;
 constexpr int64_t kLargeTaskWork = 2 * 1024 * 1024;
 /// Operands whose rows lie at most this far apart are read where they are, if they are FP32 and in the
 /// kernel's order already; longer strides would meet a new page at each step.
 constexpr int64_t kUnpackedStride = 256;
+
+/// A relay (relay.h): sums that it keeps at most, rows of C that go together and steps of a leg at least, and
+/// threads at most.
+constexpr int64_t kRelaySums = 2048;
+constexpr int64_t kRelayRows = 4;
+constexpr int64_t kRelaySteps = 4 * kDepth;
+constexpr int64_t kRelayThreads = 4;
 
 constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t b) { return divide_up(a, b) * b; }
@@ -113,27 +123,30 @@ class Product {
           reads_b_in_place_(arguments.transpose_b == Transpose::no && is_readable(arguments.b) &&
                             arguments.n % kLanes == 0) {}
 
-    void compute(const Block& block) const {
+    int64_t passes() const { return passes_; }
+    void compute(const Block& block) const { compute(block, 0, passes_); }
+    /// Passes [first, end) over k, of those that were not worked before; the last one ends at the sink.
+    void compute(const Block& block, int64_t first, int64_t end) const {
         Workspace& workspace = workspace_of_this_thread();
-        for (int64_t pass = 0; pass < passes_; ++pass) {
+        for (int64_t pass = first; pass < end; ++pass) {
             const int64_t step = pass * pass_depth_;
             const int64_t depth = std::min(pass_depth_, arguments_.k - step);
             if (!reads_b_in_place_) pack_b_panels(block, step, depth, workspace.b);
             const int64_t tiles = divide_up(block.rows, kTileRows);
             for (int64_t tile = 0; tile < tiles; ++tile) {
                 // Tiles of equal height: the kernel is fastest when no tile is a sliver.
-                const int64_t first = block.rows * tile / tiles;
-                const int64_t rows = block.rows * (tile + 1) / tiles - first;
-                const Panel a = panel_of_a(workspace, block.row + first, rows, step, depth);
-                const SumRows sums = place_of_sums(workspace, block, first);
+                const int64_t top = block.rows * tile / tiles;
+                const int64_t rows = block.rows * (tile + 1) / tiles - top;
+                const Panel a = panel_of_a(workspace, block.row + top, rows, step, depth);
+                const SumRows sums = place_of_sums(workspace, block, top);
                 const bool is_last = pass + 1 == passes_;
                 multiply_row_of_tiles(workspace, block, a, rows, step, depth, sums,
                                       pass == 0 ? Start::zero : Start::resume, is_last);
                 if (is_last && !arguments_.c)
-                    sink_(GemmBlock{block.row + first, rows, block.col, block.cols, sums.data, sums.pitch});
+                    sink_(GemmBlock{block.row + top, rows, block.col, block.cols, sums.data, sums.pitch});
             }
         }
-        if (!arguments_.c) return;
+        if (!arguments_.c || end < passes_) return;
         const SumRows sums = place_of_sums(workspace, block, 0);
         sink_(GemmBlock{block.row, block.rows, block.col, block.cols, sums.data, sums.pitch});
     }
@@ -239,7 +252,7 @@ Grid cut(int64_t m, int64_t n, int64_t row_blocks, int64_t col_blocks) {
     return {block_rows, block_cols, divide_up(m, block_rows), divide_up(n, block_cols)};
 }
 
-Grid choose_grid(int64_t m, int64_t n, int64_t k, int64_t threads) {
+Grid choose_grid(int64_t m, int64_t n, int64_t k, int64_t threads, int64_t tasks_per_thread) {
     int64_t row_cuts = divide_up(m, kBlockRows);
     int64_t col_cuts = divide_up(n, kBlockCols);
     Grid grid = cut(m, n, row_cuts, col_cuts);
@@ -247,7 +260,7 @@ Grid choose_grid(int64_t m, int64_t n, int64_t k, int64_t threads) {
     if (threads == 1 || work < kInlineWork) return grid;
     for (;;) {
         const int64_t task_work = work / grid.tasks();
-        const int64_t wanted = task_work > kLargeTaskWork ? kTasksPerThread * threads : threads;
+        const int64_t wanted = task_work > kLargeTaskWork ? tasks_per_thread * threads : threads;
         if (grid.tasks() >= wanted || task_work < kTaskWork) return grid;
         // The longer side is cut: both operands of a square block are reused equally often. A tile two
         // vectors wide needs fewer loads for each product than a narrow one, so that width goes last.
@@ -268,10 +281,11 @@ void check_view(const MatrixView& view, Transpose transpose, int64_t rows, int64
     if (rows > 0 && cols > 0 && view.data == nullptr) throw std::invalid_argument(what);
 }
 
-void multiply(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
+void multiply_in_blocks(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
     const int64_t m = arguments.m, n = arguments.n;
     const Product product(arguments, sink);
-    const Grid grid = choose_grid(m, n, arguments.k, pool.threads());
+    const Grid grid = choose_grid(m, n, arguments.k, pool.threads(),
+                                  arguments.transpose_a == Transpose::yes ? 1 : kTasksPerThread);
     if (m * n * arguments.k < kInlineWork) {
         for (int64_t task = 0; task < grid.tasks(); ++task) product.compute(grid.block(task, m, n));
         return;
@@ -279,6 +293,41 @@ void multiply(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
     pool.parallel_for(grid.tasks(), 1, [&](int64_t begin, int64_t end) {
         for (int64_t task = begin; task < end; ++task) product.compute(grid.block(task, m, n));
     });
+}
+
+int64_t runners_of_relay(int64_t threads) { return 2 * threads; }
+
+/// Few sums over many steps: the weight gradient of a narrow layer. It takes longer to bring its operands
+/// than to multiply them, and each thread would bring all of them.
+bool is_for_relay(const GemmArguments& arguments, int64_t threads) {
+    return threads > 1 && threads <= kRelayThreads && arguments.transpose_a == Transpose::yes &&
+           arguments.m * arguments.n <= kRelaySums && arguments.m >= runners_of_relay(threads) * kRelayRows &&
+           arguments.k >= threads * kRelaySteps;
+}
+
+/// Each thread works its part of the steps, some rows after the other, behind the thread before it.
+void multiply_in_relay(ThreadPool& pool, GemmArguments arguments, GemmSink sink) {
+    thread_local std::vector<float> sums;
+    if (!arguments.c) {
+        arguments.c_pitch = round_up(arguments.n, kLanes);
+        sums.resize(std::max(sums.size(), static_cast<size_t>(arguments.m * arguments.c_pitch)));
+        arguments.c = sums.data();
+    }
+    const Product product(arguments, sink);
+    const int64_t m = arguments.m, legs = pool.threads(), runners = runners_of_relay(legs);
+    relay(pool, runners, [&](int64_t runner, int64_t leg) {
+        const int64_t row = m * runner / runners, rows = m * (runner + 1) / runners - row;
+        product.compute({row, rows, 0, arguments.n}, product.passes() * leg / legs,
+                        product.passes() * (leg + 1) / legs);
+    });
+}
+
+void multiply(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
+    if (is_for_relay(arguments, pool.threads())) {
+        multiply_in_relay(pool, arguments, sink);
+    } else {
+        multiply_in_blocks(pool, arguments, sink);
+    }
 }
 
 /// Columns that do not fill a vector, where the rows would: the weight gradient of a layer with few inputs.

@@ -94,9 +94,12 @@ void ThreadPool::parallel_for(int64_t count, int64_t grain,
 
     // Nobody may enter any more; whoever has not entered yet is not waited for.
     gate_.fetch_and(~kOpen, std::memory_order_acq_rel);
-    const auto empty = [this] { return gate_.load(std::memory_order_acquire) == 0; };
-    while (!spin_until(empty)) std::this_thread::yield();
+    wait_until([this] { return gate_.load(std::memory_order_acquire) == 0; });
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+}
+
+void ThreadPool::wait_until(FunctionRef<bool()> done) {
+    while (!spin_until(done)) std::this_thread::yield();
 }
 
 void ThreadPool::run_ranges(int thread) {

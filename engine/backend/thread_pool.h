@@ -39,6 +39,8 @@ class ThreadPool {
     /// at most. The first exception of a body ends the loop early and is thrown again here, when no body runs
     /// any more.
     void parallel_for(int64_t count, int64_t grain, FunctionRef<void(int64_t begin, int64_t end)> body);
+    /// Waits for what another thread is about to do: spins, then yields.
+    static void wait_until(FunctionRef<bool()> done);
 
   private:
     using Body = FunctionRef<void(int64_t begin, int64_t end)>;

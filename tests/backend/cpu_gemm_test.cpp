@@ -309,6 +309,31 @@ TEST(CpuGemm, DoesNotDependOnTheThreads) {
     }
 }
 
+/// Few sums over many steps: threads take turns at each sum (relay.h).
+TEST(CpuGemm, DoesNotDependOnTheThreadsThatShareASum) {
+    const int64_t multiple = gemm_column_multiple();
+    for (const Format format : {Format::fp32, Format::fp16}) {
+        for (const Accumulate accumulate : kAccumulations) {
+            for (const auto& shape : {std::array<int64_t, 3>{32, 2 * multiple, 3072},
+                                      {41, 33, 7777},
+                                      {128, multiple, 6200},
+                                      {200, 130, 3100}}) {
+                Case c{shape[0], shape[1], shape[2], Transpose::yes, Transpose::no, format, format};
+                c.accumulate = accumulate;
+                const Problem problem = make_problem(c, 7);
+                ThreadPool one(1);
+                const std::vector<float> expected = product(one, problem.arguments);
+                for (const int threads : {2, 3, 4, 5}) {
+                    ThreadPool pool(threads);
+                    expect_same(product(pool, problem.arguments), expected, describe(c));
+                    if (c.n % multiple == 0)
+                        expect_same(product_in_place(pool, problem.arguments, 5, {}), expected, describe(c));
+                }
+            }
+        }
+    }
+}
+
 TEST(CpuGemm, RunsInsideABodyOfThePool) {
     ThreadPool pool(3);
     const Case c{64, 64, 64};

@@ -6,9 +6,12 @@
 #include <atomic>
 #include <chrono>
 #include <ctime>
+#include <numeric>
 #include <stdexcept>
 #include <thread>
 #include <vector>
+
+#include "backend/relay.h"
 
 namespace halfscope {
 namespace {
@@ -83,6 +86,32 @@ TEST_P(ThreadPoolWithThreads, ALoopInsideABodyRunsInline) {
         }
     });
     for (const int times : visits) ASSERT_EQ(times, 1);
+}
+
+TEST_P(ThreadPoolWithThreads, ARelayRunsTheLegsOfEachRunnerInOrder) {
+    ThreadPool pool(GetParam());
+    for (const std::int64_t runners : {std::int64_t{1}, std::int64_t{2}, std::int64_t{17}, kMostRunners}) {
+        for (int round = 0; round < 100; ++round) {
+            // Not atomic: what a leg leaves, the next one has to see.
+            std::vector<std::vector<std::int64_t>> legs(static_cast<std::size_t>(runners));
+            relay(pool, runners, [&](std::int64_t runner, std::int64_t leg) {
+                legs[static_cast<std::size_t>(runner)].push_back(leg);
+            });
+            std::vector<std::int64_t> all(static_cast<std::size_t>(pool.threads()));
+            std::iota(all.begin(), all.end(), std::int64_t{0});
+            for (const std::vector<std::int64_t>& of_one : legs) ASSERT_EQ(of_one, all);
+        }
+    }
+}
+
+TEST_P(ThreadPoolWithThreads, AFallInARelayEndsIt) {
+    ThreadPool pool(GetParam());
+    for (int round = 0; round < 50; ++round) {
+        const auto falls = [&](std::int64_t runner, std::int64_t leg) {
+            if (runner == round % 9 && leg == round % pool.threads()) throw std::runtime_error("fell");
+        };
+        EXPECT_THROW(relay(pool, 9, falls), std::runtime_error);
+    }
 }
 
 TEST(ThreadPool, FewerThanOneThreadMeansOne) {
