@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <memory>
 #include <stdexcept>
-#include <vector>
 
 #include "backend/cpu_gemm_kernel.h"
 #include "backend/cpu_gemm_pack.h"
@@ -107,6 +106,12 @@ struct Block {
     int64_t row, rows, col, cols;
 };
 
+/// Whether the kernel can read an operand as it is stored.
+bool is_readable(const GemmArguments& arguments, const MatrixView& view) {
+    return view.format == Format::fp32 && arguments.operand_format != Format::tf32 &&
+           view.row_stride <= kUnpackedStride;
+}
+
 class Product {
   public:
     Product(const GemmArguments& arguments, GemmSink sink)
@@ -119,8 +124,8 @@ class Product {
                               [&]<typename Source>() { return pack_b_from<Source>(arguments.transpose_b); })),
           passes_(std::max<int64_t>(1, divide_up(arguments.k, kDepth))),
           pass_depth_(round_up(divide_up(arguments.k, passes_), 16)),
-          reads_a_in_place_(is_readable(arguments.a)),
-          reads_b_in_place_(arguments.transpose_b == Transpose::no && is_readable(arguments.b) &&
+          reads_a_in_place_(is_readable(arguments, arguments.a)),
+          reads_b_in_place_(arguments.transpose_b == Transpose::no && is_readable(arguments, arguments.b) &&
                             arguments.n % kLanes == 0) {}
 
     int64_t passes() const { return passes_; }
@@ -168,13 +173,7 @@ class Product {
 
     PanelOrder order_of_a() const {
         if (arguments_.transpose_a == Transpose::yes) return PanelOrder::steps;
-        return is_readable(arguments_.a) ? PanelOrder::stored_rows : PanelOrder::packed_rows;
-    }
-
-    /// Whether the kernel can read an operand as it is stored.
-    bool is_readable(const MatrixView& view) const {
-        return view.format == Format::fp32 && arguments_.operand_format != Format::tf32 &&
-               view.row_stride <= kUnpackedStride;
+        return is_readable(arguments_, arguments_.a) ? PanelOrder::stored_rows : PanelOrder::packed_rows;
     }
 
     Panel panel_of_a(Workspace& workspace, int64_t row, int64_t rows, int64_t step, int64_t depth) const {
@@ -298,21 +297,17 @@ void multiply_in_blocks(ThreadPool& pool, const GemmArguments& arguments, GemmSi
 int64_t runners_of_relay(int64_t threads) { return 2 * threads; }
 
 /// Few sums over many steps: the weight gradient of a narrow layer. It takes longer to bring its operands
-/// than to multiply them, and each thread would bring all of them.
+/// than to multiply them, and each thread would bring all of them. Not where b is packed: each runner would
+/// do so.
 bool is_for_relay(const GemmArguments& arguments, int64_t threads) {
     return threads > 1 && threads <= kRelayThreads && arguments.transpose_a == Transpose::yes &&
+           arguments.transpose_b == Transpose::no && arguments.c && is_readable(arguments, arguments.b) &&
            arguments.m * arguments.n <= kRelaySums && arguments.m >= runners_of_relay(threads) * kRelayRows &&
            arguments.k >= threads * kRelaySteps;
 }
 
 /// Each thread works its part of the steps, some rows after the other, behind the thread before it.
-void multiply_in_relay(ThreadPool& pool, GemmArguments arguments, GemmSink sink) {
-    thread_local std::vector<float> sums;
-    if (!arguments.c) {
-        arguments.c_pitch = round_up(arguments.n, kLanes);
-        sums.resize(std::max(sums.size(), static_cast<size_t>(arguments.m * arguments.c_pitch)));
-        arguments.c = sums.data();
-    }
+void multiply_in_relay(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
     const Product product(arguments, sink);
     const int64_t m = arguments.m, legs = pool.threads(), runners = runners_of_relay(legs);
     relay(pool, runners, [&](int64_t runner, int64_t leg) {
