@@ -87,6 +87,8 @@ TEST(ScenarioFile, BadOnesAreRefusedWithFileLineAndKey) {
     const std::vector<Case> cases{
         {"", {"scenario is missing"}},
         {"scenario = ", {"line 1", "no TOML"}},
+        {"[~", {"line 1", "no TOML"}},
+        {"[[=]]", {"line 1", "no TOML"}},
         {"scenario = 'spiral-mpl'", {"line 1", "did you mean 'spiral-mlp'"}},
         {"scenario = 3", {"line 1", "text in quotes"}},
         {"scenario = 'spiral-mlp'\nsed = 1", {"line 2", "'sed'", "did you mean 'seed'"}},
