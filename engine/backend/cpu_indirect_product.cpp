@@ -24,10 +24,9 @@ constexpr std::int64_t kShortestRun = 5;
 constexpr int kNarrowTileRows = std::min(8, kTileRows);
 constexpr int kNarrowRunRows = 2 * kNarrowTileRows;
 /// Heights of a tile whose steps share what they read: as many sums as registers leave beside one run's
-/// vectors of b and one of a, but not more than a usual line asks for.
-constexpr int kSharingSums = simd::kRegisters - 2;
-constexpr int kSharingRows = (kSharingSums - kTileVectors * tile::kSharingTaps) / kTileVectors;
-constexpr int kNarrowSharingRows = std::min(20, kSharingSums - tile::kSharingTaps);
+/// vectors of b, but not more than a usual line asks for.
+constexpr int kSharingRows = (tile::kSharingRegisters - kTileVectors * tile::kSharingTaps) / kTileVectors;
+constexpr int kNarrowSharingRows = std::min(20, tile::kSharingRegisters - tile::kSharingTaps);
 /// Steps of s worked in one go: so much of b, two vectors wide, stays in the first-level cache. Whole runs,
 /// and whole blocks of 16, after which an FP16 sum is rounded.
 constexpr std::int64_t kDepthUnit = tile::kSharingTaps * tile::kBlock;

@@ -18,6 +18,8 @@ inline constexpr int kSharingTaps = 3;
 /// is bound by reading: AVX-512 reached 75% of the peak without and 95% with sharing (two vectors: 89% and
 /// 97%). With 16 registers sharing lost up to a fifth.
 inline constexpr bool kShares = simd::kRegisters >= 32;
+/// Registers for the sums and the columns of such a tile: all but that of the pixel and a spare one.
+inline constexpr int kSharingRegisters = simd::kRegisters - 2;
 
 template <int Rows, int Vectors>
 inline __attribute__((always_inline)) void round_sums_to_fp16(simd::Vector (&sums)[Rows][Vectors]) {

@@ -18,12 +18,10 @@ constexpr std::int64_t kTileCols = kTileVectors * kLanes;
 /// Channels of a tile of one tap, one vector wide: as many sums as a tile two vectors wide has, but not more
 /// than a usual number of channels asks for.
 constexpr int kNarrowTileRows = std::min(16, 2 * simd::kTileRows);
-/// Channels of a tile of several taps (cpu_tile.h): as many sums as registers leave beside the vectors of dy
-/// and one of x.
+/// Channels of a tile of several taps (cpu_tile.h): as many sums as registers leave beside the vectors of dy.
 constexpr int kTaps = tile::kSharingTaps;
-constexpr int kSharingSums = simd::kRegisters - 2;
-constexpr int kSharingChannels = (kSharingSums - kTileVectors * kTaps) / (kTileVectors * kTaps);
-constexpr int kNarrowSharingChannels = (kSharingSums - kTaps) / kTaps;
+constexpr int kSharingChannels = (tile::kSharingRegisters - kTileVectors * kTaps) / (kTileVectors * kTaps);
+constexpr int kNarrowSharingChannels = (tile::kSharingRegisters - kTaps) / kTaps;
 /// Positions worked in one go: so much of dy and x stays in the first-level cache while every tap reads it,
 /// and the next go's come to the second-level cache meanwhile: they lie in a far one or in another core's.
 constexpr std::int64_t kPositions = 256;
@@ -91,7 +89,8 @@ void multiply_tile(const Lines& lines, float* c, std::int64_t tap_pitch, std::in
             x += lines.x_step;
             dy += lines.dy_pitch;
         };
-        // Not every tap meets the pixels at the ends of a line. (Three taps.)
+        // At the ends of a line not every tap meets a pixel: first those of the first position alone, at last
+        // those of the last one. A line may begin among either.
         static_assert(kTaps == 3);
         if constexpr (Taps == kTaps) {
             if (i == 0) add_pixel<0, 1>(x, dy, lines.dy_pitch, sums), next();
@@ -105,7 +104,7 @@ void multiply_tile(const Lines& lines, float* c, std::int64_t tap_pitch, std::in
             add_pixel<0, Taps>(x, dy, lines.dy_pitch, sums), next();
         }
         if constexpr (Taps == kTaps) {
-            if (i < lines.last) add_pixel<1, 3>(x, dy, lines.dy_pitch, sums), next();
+            if (i == lines.positions && i < lines.last) add_pixel<1, 3>(x, dy, lines.dy_pitch, sums), next();
             if (i < lines.last) add_pixel<2, 3>(x, dy, lines.dy_pitch, sums);
         }
     }
@@ -203,8 +202,8 @@ class Product {
     }
 
   private:
-    /// Into how many blocks to cut the channels: what keeps the busiest thread's work least, counting the
-    /// vectors of dy as a channel.
+    /// Into how many blocks to cut the channels: what keeps the busiest thread's work least where all groups
+    /// have as many taps, counting the vectors of dy as a channel.
     std::int64_t blocks_of_channels(std::span<const Part> groups, std::int64_t threads) const {
         const std::int64_t channels = product_.channels;
         const std::int64_t vectors = std::min<std::int64_t>(kTileVectors, product_.dy_pitch / kLanes);

@@ -36,7 +36,8 @@ class ThreadPool {
     /// grain, with one thread, or inside another loop's body. Each thread begins with a share of its own, the
     /// same from loop to loop, whose data its cache may still hold, and then helps with the others' (affinity
     /// scheduling, Markatos and LeBlanc 1994): a thread the system has put aside delays the loop by one range
-    /// at most. The first exception of a body ends the loop early and is thrown again here, when no body runs
+    /// at most. Of what nobody has begun the caller always takes the lowest indices (relay.h needs that). The
+    /// first exception of a body ends the loop early and is thrown again here, when no body runs
     /// any more.
     void parallel_for(int64_t count, int64_t grain, FunctionRef<void(int64_t begin, int64_t end)> body);
     /// Waits for what another thread is about to do: spins, then yields.

@@ -104,6 +104,11 @@ TEST_P(ThreadPoolWithThreads, ARelayRunsTheLegsOfEachRunnerInOrder) {
     }
 }
 
+TEST(ThreadPool, ARelayRefusesMoreRunnersThanItCanTake) {
+    ThreadPool pool(2);
+    EXPECT_THROW(relay(pool, kMostRunners + 1, [](std::int64_t, std::int64_t) {}), std::invalid_argument);
+}
+
 TEST_P(ThreadPoolWithThreads, AFallInARelayEndsIt) {
     ThreadPool pool(GetParam());
     for (int round = 0; round < 50; ++round) {

@@ -267,16 +267,22 @@ void expect_convolutions_agree(const MakeBackend& make_backend) {
     };
     const std::vector<NamedPolicy> all = policies();
     for (std::uint32_t round = 0; round < 180; ++round) {
-        // Then windows whose taps share pixels, in threes, with any number of threads.
-        const bool shares = round >= 120;
+        // Then windows whose taps share pixels, in threes, with any number of threads; and such of them as
+        // begin behind a line's last position.
+        const bool shares = round >= 120, is_behind = shares && round % 3 == 0;
         Conv2d conv;
         conv.out_channels = between(1, shares ? 70 : 40);
-        conv.kernel = shares ? (round % 5 == 0 ? 6 : 3) : between(1, 5);
+        conv.kernel = is_behind ? between(7, 11) : shares ? 3 : between(1, 5);
         conv.stride = shares ? 1 : between(1, 4);
         conv.padding = between(0, conv.kernel - 1);
+        std::int64_t most_columns = shares ? 45 : 21;
+        if (is_behind) {
+            most_columns = between(1, 4);
+            conv.padding = conv.kernel - 2 - most_columns;
+        }
         const std::int64_t least = std::max<std::int64_t>(1, conv.kernel - 2 * conv.padding);
-        const Shape pictures{between(1, 5), between(least, shares ? 8 : 21), between(least, shares ? 45 : 21),
-                             between(1, 36)};
+        const Shape pictures{between(1, 5), between(least, shares ? least + 7 : 21),
+                             between(is_behind ? most_columns : least, most_columns), between(1, 36)};
         const int threads = shares ? static_cast<int>(between(1, 5)) : 2;
         const NamedPolicy& named = all[round % all.size()];
         const auto convolution = [&](std::unique_ptr<Backend> backend) {
