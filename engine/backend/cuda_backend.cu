@@ -35,6 +35,10 @@ class CudaBackend final : public Backend {
         : executor_(stream_, options.exact ? CudaProducts::exact : CudaProducts::cublas) {
         cudaDeviceProp properties{};
         require(cudaGetDeviceProperties(&properties, 0), "its properties");
+        int reads = 0;
+        require(cudaDeviceGetAttribute(&reads, cudaDevAttrPageableMemoryAccessUsesHostPageTables, 0),
+                "its properties");
+        reads_host_memory_ = reads != 0;
         char address[32] = {};
         require(cudaDeviceGetPCIBusId(address, sizeof address, 0), "its address");
         energy_.emplace(address);
@@ -74,8 +78,10 @@ class CudaBackend final : public Backend {
     }
     void upload(void* device, const void* host, std::uint64_t bytes) override {
         if (bytes == 0) return;
-        // From pageable memory: returns when the bytes are taken, so that `host` may change.
+        // From pageable memory that has to be staged: returns when the bytes are taken, so that `host` may
+        // change.
         require(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream_), "an upload");
+        if (reads_host_memory_) require(cudaStreamSynchronize(stream_), "an upload");
     }
     void download(void* host, const void* device, std::uint64_t bytes) override {
         if (bytes == 0) return;
@@ -138,9 +144,18 @@ class CudaBackend final : public Backend {
             return;
         }
         auto& graph = static_cast<CudaRecording&>(*recording);
-        if (remark_.empty() && !graph.is_playable(executor_.scratch_generation())) {
-            const std::string failure = graph.record(stream_, executor_.scratch_generation(), calls);
-            if (!failure.empty()) remark_ = "steps are not one graph: " + failure;
+        const std::uint64_t generation = executor_.scratch_generation();
+        if (graph.is_outdated(generation)) {
+            // As the first time: a block may have been lost, and no capture may grow it.
+            graph.forget();
+            return calls();
+        }
+        if (remark_.empty() && !graph.is_playable(generation)) {
+            const std::string failure = graph.record(stream_, generation, calls);
+            if (!failure.empty()) {
+                remark_ = "steps are not one graph: " + failure;
+                executor_.forget_collected();
+            }
         }
         if (!remark_.empty()) return calls();
         graph.play(stream_);
@@ -228,6 +243,7 @@ class CudaBackend final : public Backend {
     }
 
     Stream stream_;
+    bool reads_host_memory_ = false;  // by the host's own page tables, without staging: Grace with Hopper
     CudaExecutor executor_;
     std::optional<CudaEnergy> energy_;
     std::map<Format, std::optional<double>> peaks_;  ///< none: could not be measured

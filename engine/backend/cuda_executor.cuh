@@ -65,11 +65,10 @@ class CudaExecutor {
         if (cols <= 0) return;
         const std::int64_t chunks = (rows + cuda::kColumnChunk - 1) / cuda::kColumnChunk;
         float* const partial = scratch_floats(ScratchFor::partial_sums, chunks * N * cols);
-        const dim3 grid(static_cast<unsigned>((cols + cuda::kColumnTile - 1) / cuda::kColumnTile),
-                        static_cast<unsigned>(chunks));
+        const std::int64_t blocks = (cols + cuda::kColumnTile - 1) / cuda::kColumnTile * chunks;
         if (chunks > 0) {
-            cuda::column_chunk_kernel<N>
-                <<<grid, cuda::kThreads, 0, stream_>>>(partial, rows, cols, f, cuda::inputs(extent, in...));
+            cuda::column_chunk_kernel<N><<<static_cast<unsigned>(blocks), cuda::kThreads, 0, stream_>>>(
+                partial, rows, cols, f, cuda::inputs(extent, in...));
             require(cudaGetLastError(), "a reduction of columns");
         }
         store_each(out, cuda::ChunkSumBody<N>{partial, chunks, cols});
@@ -192,6 +191,14 @@ class CudaExecutor {
         copies_.launch(stream_);
     }
 
+    /// After an exception: what was collected is not done.
+    void forget_collected() {
+        counts_.forget();
+        updates_.forget();
+        copies_.forget();
+        collects_copies_ = false;
+    }
+
     /// Device memory for what a check found, valid until a larger one is asked for.
     void* check_space(std::uint64_t bytes) {
         return scratch_.bytes(ScratchFor::checks, static_cast<std::int64_t>(bytes), stream_);
@@ -309,9 +316,9 @@ class CudaExecutor {
     void multiply(const TensorView& out, const GemmOptions& options, std::int64_t depth, const LoadA& a,
                   const LoadB& b, bool is_zero_positive = false) {
         if (out.elements() <= 0) return;
-        const dim3 grid(static_cast<unsigned>((out.cols + cuda::kTile - 1) / cuda::kTile),
-                        static_cast<unsigned>((out.rows + cuda::kTile - 1) / cuda::kTile));
-        cuda::product_kernel<<<grid, cuda::kProductThreads, 0, stream_>>>(
+        const std::int64_t blocks =
+            (out.cols + cuda::kTile - 1) / cuda::kTile * ((out.rows + cuda::kTile - 1) / cuda::kTile);
+        cuda::product_kernel<<<static_cast<unsigned>(blocks), cuda::kProductThreads, 0, stream_>>>(
             out, options.bias, cuda::ProductExtents{out.rows, out.cols, depth, is_zero_positive}, a, b,
             options.accumulate);
         require(cudaGetLastError(), "a matrix product");

@@ -90,8 +90,9 @@ constexpr int kColumnTile = 32;  // columns of a block
 template <int N>
 constexpr int kRowTile = static_cast<int>(kColumnChunk) / (N == 3 ? 4 : N);
 
-/// partial[chunk][n][col]: the sum over the chunk's rows. blockIdx.x: columns, blockIdx.y: chunk. All threads
-/// make the addends; one for each column and result adds them up in order.
+/// partial[chunk][n][col]: the sum over the chunk's rows. Blocks lie along x alone, whose extent is not
+/// limited to 65,535: columns within a chunk, chunk by chunk. All threads make the addends; one for each
+/// column and result adds them up in order.
 template <int N, class F, class In>
 __global__ void __launch_bounds__(kThreads)
     column_chunk_kernel(float* partial, std::int64_t rows, std::int64_t cols, F f, In in) {
@@ -100,8 +101,9 @@ __global__ void __launch_bounds__(kThreads)
     const int group = static_cast<int>(threadIdx.x) / kColumnTile;
     constexpr int kGroups = kThreads / kColumnTile;
     static_assert(N <= kGroups && kRowTile<N> % kGroups == 0);
-    const std::int64_t col = static_cast<std::int64_t>(blockIdx.x) * kColumnTile + lane;
-    const std::int64_t chunk = blockIdx.y, first = chunk * kColumnChunk;
+    const auto col_tiles = static_cast<unsigned>((cols + kColumnTile - 1) / kColumnTile);
+    const std::int64_t col = static_cast<std::int64_t>(blockIdx.x % col_tiles) * kColumnTile + lane;
+    const std::int64_t chunk = blockIdx.x / col_tiles, first = chunk * kColumnChunk;
     const std::int64_t last = first + kColumnChunk < rows ? first + kColumnChunk : rows;
     float sum = 0.0f;
     for (std::int64_t row = first; row < last; row += kRowTile<N>) {

@@ -21,8 +21,9 @@ struct ProductExtents {
     bool is_zero_positive = false;  ///< a sum of -0 becomes +0
 };
 
-/// One tile of kTile x kTile results a block, kPerThread x kPerThread a thread. The depth of a tile is one
-/// block of addends, after which FP16 accumulation rounds.
+/// One tile of kTile x kTile results a block, kPerThread x kPerThread a thread; blocks lie along x alone,
+/// whose extent is not limited to 65,535, row of tiles by row of tiles. The depth of a tile is one block of
+/// addends, after which FP16 accumulation rounds.
 template <class LoadA, class LoadB>
 __global__ void __launch_bounds__(kProductThreads)
     product_kernel(TensorView out, TensorView bias, ProductExtents extents, LoadA load_a, LoadB load_b,
@@ -33,8 +34,9 @@ __global__ void __launch_bounds__(kProductThreads)
     if (out.counts) tally.start(out.format, out.subnormals);
     const int thread_row = static_cast<int>(threadIdx.x) / (kTile / kPerThread);
     const int thread_col = static_cast<int>(threadIdx.x) % (kTile / kPerThread);
-    const std::int64_t first_row = static_cast<std::int64_t>(blockIdx.y) * kTile;
-    const std::int64_t first_col = static_cast<std::int64_t>(blockIdx.x) * kTile;
+    const auto col_tiles = static_cast<unsigned>((extents.cols + kTile - 1) / kTile);
+    const std::int64_t first_row = static_cast<std::int64_t>(blockIdx.x / col_tiles) * kTile;
+    const std::int64_t first_col = static_cast<std::int64_t>(blockIdx.x % col_tiles) * kTile;
     float sums[kPerThread][kPerThread] = {};
     constexpr int kLoads = kTile * kTileDepth / kProductThreads;
     std::uint32_t next_a[kLoads], next_b[kLoads];

@@ -21,6 +21,10 @@ class CudaRecording final : public Recording {
     bool is_playable(std::uint64_t scratch_generation) const {
         return exec_ != nullptr && generation_ == scratch_generation;
     }
+    /// Whether there is one whose kernels point to scratch memory that has moved since.
+    bool is_outdated(std::uint64_t scratch_generation) const {
+        return exec_ != nullptr && generation_ != scratch_generation;
+    }
     void play(cudaStream_t stream) const { require(cudaGraphLaunch(exec_, stream), "a step"); }
 
     /// Captures what `calls` launches on the stream, without running it. Returns why that failed; empty where
@@ -48,11 +52,11 @@ class CudaRecording final : public Recording {
         return failure;
     }
 
-  private:
     void forget() {
         if (exec_ != nullptr) cudaGraphExecDestroy(std::exchange(exec_, nullptr));
     }
 
+  private:
     cudaGraphExec_t exec_ = nullptr;
     std::uint64_t generation_ = 0;
 };

@@ -37,7 +37,7 @@ class CudaScratch {
         return grown(blocks_[static_cast<std::size_t>(purpose)], count, stream);
     }
 
-    /// Grows with every block that grew: what remembers a pointer compares it.
+    /// Grows with every block that moved or was lost: what remembers a pointer compares it.
     std::uint64_t generation() const { return generation_; }
 
   private:
@@ -51,10 +51,10 @@ class CudaScratch {
         require(cudaStreamSynchronize(stream), "scratch memory");
         cudaFree(std::exchange(block.data, nullptr));
         block.size = 0;
+        ++generation_;  // also where the next line throws: the old place is gone
         const std::int64_t size = std::max<std::int64_t>(count, std::int64_t{1} << 16);
         require(cudaMalloc(&block.data, static_cast<std::size_t>(size)), "scratch memory");
         block.size = size;
-        ++generation_;
         return block.data;
     }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "backend/cuda_kernels.cuh"
@@ -88,9 +89,11 @@ class CudaTogether {
         last->add(job, blocks);
     }
     void launch(cudaStream_t stream) {
-        for (const auto& one : collected_) one->launch(stream);
-        collected_.clear();
+        const auto work = std::exchange(collected_, {});
+        for (const auto& one : work) one->launch(stream);
     }
+    /// Where what was collected is not to be done any more.
+    void forget() { collected_.clear(); }
 
   private:
     struct AnyCollected {

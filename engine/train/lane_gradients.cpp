@@ -1,4 +1,6 @@
 // Passes of a lane without an update: loss and gradients as a step would see them, and how wrong they are.
+#include <exception>
+
 #include "train/lane_state.h"
 #include "train/loss_scaler.h"
 
@@ -11,8 +13,13 @@ KeptStatistics::KeptStatistics(Backend& backend, const LaneBuffers& buffers)
 }
 
 KeptStatistics::~KeptStatistics() {
-    for (std::size_t b = 0; b < values_.size(); ++b)
-        backend_.upload(buffers_.flat_buffer(b).data, values_[b].data(), values_[b].size() * sizeof(float));
+    try {
+        for (std::size_t b = 0; b < values_.size(); ++b)
+            backend_.upload(buffers_.flat_buffer(b).data, values_[b].data(),
+                            values_[b].size() * sizeof(float));
+    } catch (const std::exception&) {
+        // The device is lost with all its memory, which its next call says: a destructor cannot.
+    }
 }
 
 CheckedPasses Lane::State::run_checked(std::int64_t step, std::span<const Batch> batches, float scale,

@@ -69,7 +69,8 @@ struct DirectRun {
 /// A CPU device with as much memory as a test says, whose forward pass throws while it is told to.
 class FailingBackend : public Backend {
   public:
-    enum class Failure { none, out_of_memory, device, lost };
+    /// next_forward: it is lost with its next operation.
+    enum class Failure { none, out_of_memory, device, next_forward, lost };
     std::atomic<Failure> failure{Failure::none};
     std::uint64_t memory_bytes = std::uint64_t{1} << 40;
     std::uint64_t used_bytes = 0;
@@ -93,6 +94,7 @@ class FailingBackend : public Backend {
         cpu_->release(memory);
     }
     void upload(void* device, const void* host, std::uint64_t bytes) override {
+        fail_where_lost();
         cpu_->upload(device, host, bytes);
     }
     void download(void* host, const void* device, std::uint64_t bytes) override {
@@ -103,6 +105,7 @@ class FailingBackend : public Backend {
     void forward(const OpCall& call) override {
         if (failure == Failure::out_of_memory) throw std::bad_alloc();
         if (failure == Failure::device) throw std::runtime_error("the device fell off the bus");
+        if (failure == Failure::next_forward) failure = Failure::lost;
         fail_where_lost();
         cpu_->forward(call);
     }

@@ -370,6 +370,32 @@ TEST_F(SessionTest, ARunWhoseDeviceIsLostGoesOnOnTheCpu) {
         EXPECT_EQ(snapshot.lanes[lane].signature, direct.signature(lane));
 }
 
+/// A network with running statistics, which a look puts back when it has passed.
+TEST(SessionLost, ADeviceThatIsLostDuringALookLeavesTheRunToTheCpu) {
+    FailingBackend backend;
+    backend.is_losable = true;
+    Timeline timeline;
+    Session session(
+        backend, timeline, [](int, const StepRecord&) {}, [] {});
+    ScenarioSettings settings;
+    settings.parameters = {{"batch", 4}, {"size", 8}, {"channels", 4}, {"blocks", 1}};
+    session.begin(OpenScenarioCommand{"digits-cnn", settings, {{"mixed", parse_techniques("mixed")}}},
+                  RunState::paused);
+    const auto run = [&](int steps) {
+        session.apply(StepCommand{steps});
+        while (session.running()) session.step();
+    };
+    run(3);
+    backend.failure = FailingBackend::Failure::next_forward;
+    session.apply(CaptureDotCommand{"mixed", session.make_snapshot().dot_sources->front(), 0, 0});
+    EXPECT_EQ(backend.failure, FailingBackend::Failure::lost);
+    run(1);
+    EXPECT_EQ(session.make_snapshot().state, RunState::failed);
+    session.apply(GoOnOnCpuCommand{});
+    session.apply(PauseCommand{});
+    EXPECT_EQ(session.make_snapshot().next_step, 3);
+}
+
 TEST_F(SessionTest, ACopyIsKeptWhereADeviceCanBeLostAlone) {
     run(3);
     backend_.failure = FailingBackend::Failure::lost;
