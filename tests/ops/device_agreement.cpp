@@ -368,4 +368,21 @@ void expect_large_tensors_agree(const MakeBackend& make_backend) {
         if (c.storage == Format::fp16) expect_update_agrees(c, *other, *cpu, kMany);
 }
 
+void expect_tall_tensors_agree(const MakeBackend& make_backend) {
+    constexpr std::int64_t kRows = 65536 * 256 + 1;
+    const auto linear = [](std::unique_ptr<Backend> backend) {
+        GraphBuilder builder;
+        const TensorId x = builder.parameter("x", {kRows, 1}, Initializer::constant(0.0f));
+        builder.linear("fc", x, 2, WeightInit::fan_in_uniform);
+        OpHarness harness(builder.finish(), stored_in(Format::fp32), std::move(backend));
+        harness.set_value(x, normal_values(kRows, 1));
+        harness.set_value(harness.node().inputs[1], {0.3f, -1.7f});
+        harness.set_value(harness.node().inputs[2], {1.0f, 0.25f});
+        harness.set_output_gradient(normal_values(2 * kRows, 2));
+        return harness;
+    };
+    OpHarness found = linear(make_backend()), expected = linear(make_cpu_backend(2));
+    expect_same_passes(found, expected, "a linear layer of many rows");
+}
+
 }  // namespace halfscope
