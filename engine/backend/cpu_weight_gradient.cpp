@@ -97,11 +97,11 @@ void multiply_tile(const Lines& lines, float* c, std::int64_t tap_pitch, std::in
             if (i == 1 && i < lines.last) add_pixel<0, 2>(x, dy, lines.dy_pitch, sums), next();
         }
         const std::int64_t end = std::min(lines.last, lines.positions);
-        while (i < end) {
+        for (; i < end; ++i, x += lines.x_step, dy += lines.dy_pitch) {
             __builtin_prefetch(x + lines.x_ahead, 0, kSecondLevel);
             for (int v = 0; v < Vectors; ++v)
                 __builtin_prefetch(dy + lines.dy_ahead + v * kLanes, 0, kSecondLevel);
-            add_pixel<0, Taps>(x, dy, lines.dy_pitch, sums), next();
+            add_pixel<0, Taps>(x, dy, lines.dy_pitch, sums);
         }
         if constexpr (Taps == kTaps) {
             if (i == lines.positions && i < lines.last) add_pixel<1, 3>(x, dy, lines.dy_pitch, sums), next();

@@ -49,9 +49,8 @@ class ExponentSpan {
         bins_.insert(bins_.begin(), bins_.empty() ? 0 : static_cast<std::size_t>(first_ - first), Bin());
         bins_.resize(static_cast<std::size_t>(end - first));
         first_ = first;
-        for (int i = 0; i < other.size(); ++i)
-            bins_[static_cast<std::size_t>(other.first_ - first + i)].add(
-                other.bins_[static_cast<std::size_t>(i)]);
+        auto place = bins_.begin() + (other.first_ - first);
+        for (const Bin& bin : other.bins_) (place++)->add(bin);
     }
     /// Of the values times 2^scale_log2; what leaves FP32's range stays in the outermost bins.
     ExponentSpan moved(int scale_log2) const {
