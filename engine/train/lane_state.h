@@ -47,11 +47,11 @@ struct CheckedPasses {
 };
 
 /// The recordings of a training step (Backend::repeat), by what they do.
+// clang-tidy 14 takes its own index of three dimensions for a reserved name of ours.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 struct Recordings {
     /// Passes over one batch: whether it is the first or the last of the step, and counted. The last one
     /// holds the check and the update too.
-    // clang-tidy 14 takes its own index of three dimensions for a reserved name of ours.
-    // NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
     std::unique_ptr<Recording> passes[2][2][2];
     std::unique_ptr<Recording> weight_counts;
 };

@@ -58,6 +58,7 @@ std::vector<std::size_t> sorted_rows(const AblationView& view, const GridTexts& 
                                      [&](const GridColumn& one) { return one.probe == view.sorted_by; });
     if (column == texts.columns.end()) return order;
     std::vector<double> keys;
+    keys.reserve(order.size());
     for (const std::size_t row : order) keys.push_back(sort_key(*texts.results, row, *column));
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
         const double x = keys[a], y = keys[b];
