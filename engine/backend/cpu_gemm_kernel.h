@@ -19,8 +19,7 @@ enum class PanelOrder : uint8_t {
     steps         ///< one step of k after the other, `pitch` apart: stored, or pack_a_step_major
 };
 
-/// Whether sums start at zero (first pass over k) or go on from what the C buffer holds.
-enum class Start : uint8_t { zero, resume };
+using tile::Start;
 
 /// A panel of an operand and the distance from one step of k to the next; of A by rows, from row to row.
 struct Panel {
@@ -101,13 +100,7 @@ void multiply_tile(const Panel& a_panel, const Panel& b_panel, int64_t depth, fl
     const float* b = b_panel.data;
     const int64_t b_advance = b_panel.pitch;
     simd::Vector sums[Rows][Vectors];
-#pragma GCC unroll 16
-    for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 2
-        for (int v = 0; v < Vectors; ++v) {
-            sums[r][v] = start == Start::zero ? simd::zero() : simd::load(c + r * c_pitch + v * kLanes);
-        }
-    }
+    tile::load_sums(sums, c, c_pitch, start);
     // The FP16 running sum is rounded after each block of 16 products and after the shorter last one.
     for (int64_t p = 0; p < depth;) {
         const int64_t end = Sum == Accumulate::fp16 ? std::min(p + tile::kBlock, depth) : depth;

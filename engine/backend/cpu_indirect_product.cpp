@@ -38,8 +38,7 @@ constexpr std::int64_t kInlineWork = 96 * 1024;
 
 std::int64_t round_up(std::int64_t value, std::int64_t unit) { return (value + unit - 1) / unit * unit; }
 
-/// Whether sums start at zero or go on from what C holds.
-enum class Start : std::uint8_t { zero, resume };
+using tile::Start;
 
 /// The rows of a tile that lie anyhow.
 template <int Rows>
@@ -92,12 +91,7 @@ void multiply_tile(const float* a, const std::int64_t* row_offsets, std::int64_t
                    float* c, std::int64_t c_pitch, Start start) {
     const Lie rows(a, row_offsets, row_distance);
     simd::Vector sums[Rows][Vectors];
-#pragma GCC unroll 16
-    for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 2
-        for (int v = 0; v < Vectors; ++v)
-            sums[r][v] = start == Start::zero ? simd::zero() : simd::load(c + r * c_pitch + v * kLanes);
-    }
+    tile::load_sums(sums, c, c_pitch, start);
     for (std::int64_t s = 0; s < depth;) {
         const std::int64_t end = Sum == Accumulate::fp16 ? std::min(s + tile::kBlock, depth) : depth;
         for (; s < end; ++s) {
@@ -133,12 +127,7 @@ void multiply_sharing(const float* a, const std::int64_t* row_offsets, std::int6
     float* const out = c + head * c_pitch;
     const std::int64_t pitch = direction * c_pitch;
     simd::Vector sums[Rows][Vectors];
-#pragma GCC unroll 32
-    for (int r = 0; r < Rows; ++r) {
-#pragma GCC unroll 2
-        for (int v = 0; v < Vectors; ++v)
-            sums[r][v] = start == Start::zero ? simd::zero() : simd::load(out + r * pitch + v * kLanes);
-    }
+    tile::load_sums(sums, out, pitch, start);
     constexpr int kTaps = tile::kSharingTaps;
     for (std::int64_t s = 0; s < depth; s += kTaps) {
         const float* pointer = first + steps[s];

@@ -21,8 +21,8 @@ struct IndirectProduct {
     /// the positions of a line do; 1: they lie anyhow.
     std::int64_t row_run = 1, row_distance = 0;
     /// Steps 0 to step_run - 1, the next step_run of them and so on: each reads what the step before it reads
-    /// one row further on (step_back: one row before), as the taps of a window's line do. 1: they read
-    /// anyhow.
+    /// one row further on (step_back: one row before), as the taps of a window's line do. 1, or no
+    /// step at all: they read anyhow.
     std::int64_t step_run = 1;
     bool step_back = false;
     const float* b = nullptr;

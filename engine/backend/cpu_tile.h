@@ -1,5 +1,5 @@
-// A tile of sums in registers, as the inner loops of the matrix products end it, and how rows are cut into
-// tiles. Included by cpu_gemm_kernel.h, cpu_indirect_product.cpp and cpu_weight_gradient.cpp alone.
+// A tile of sums in registers, as the inner loops of the matrix products begin and end it, and how rows are
+// cut into tiles. Included by cpu_gemm_kernel.h, cpu_indirect_product.cpp and cpu_weight_gradient.cpp alone.
 #pragma once
 
 #include <cstdint>
@@ -40,6 +40,21 @@ inline __attribute__((always_inline)) void add_to_rows(simd::Vector (&sums)[Rows
     for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 2
         for (int v = 0; v < Vectors; ++v) sums[r][v] = simd::add(sums[r][v], columns[v]);
+    }
+}
+
+/// Whether sums start at zero (first pass over k) or go on from what C holds.
+enum class Start : std::uint8_t { zero, resume };
+
+/// From c, rows c_pitch apart, where sums go on from there.
+template <int Rows, int Vectors>
+inline __attribute__((always_inline)) void load_sums(simd::Vector (&sums)[Rows][Vectors], const float* c,
+                                                     std::int64_t c_pitch, Start start) {
+#pragma GCC unroll 32
+    for (int r = 0; r < Rows; ++r) {
+#pragma GCC unroll 2
+        for (int v = 0; v < Vectors; ++v)
+            sums[r][v] = start == Start::zero ? simd::zero() : simd::load(c + r * c_pitch + v * simd::kLanes);
     }
 }
 

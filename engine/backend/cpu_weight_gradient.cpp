@@ -72,14 +72,7 @@ template <int Taps, int Channels, int Vectors>
 void multiply_tile(const Lines& lines, float* c, std::int64_t tap_pitch, std::int64_t c_pitch) {
     simd::Vector sums[Taps][Channels][Vectors];
 #pragma GCC unroll 4
-    for (int t = 0; t < Taps; ++t) {
-#pragma GCC unroll 32
-        for (int r = 0; r < Channels; ++r) {
-#pragma GCC unroll 2
-            for (int v = 0; v < Vectors; ++v)
-                sums[t][r][v] = simd::load(c + t * tap_pitch + r * c_pitch + v * kLanes);
-        }
-    }
+    for (int t = 0; t < Taps; ++t) tile::load_sums(sums[t], c + t * tap_pitch, c_pitch, tile::Start::resume);
     for (std::int64_t line = 0; line < lines.lines; ++line) {
         std::int64_t i = lines.first;
         const float* x = lines.x + line * lines.x_line;
