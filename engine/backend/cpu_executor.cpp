@@ -11,8 +11,9 @@ MatrixView matrix(const TensorView& view) {
 
 }  // namespace
 
-void CpuExecutor::count_in_place(const TensorView& out, const GemmBlock& block, CpuTallies& tallies) {
-    TensorTally& tally = tallies.of(0, out.format, out.subnormals);
+void CpuExecutor::count_in_place(const TensorView& out, const GemmBlock& block, CpuTallies& tallies,
+                                 int output) {
+    TensorTally& tally = tallies.of(output, out.format, out.subnormals);
     const auto* place = reinterpret_cast<const float*>(element_address(out, block.row, block.col));
     // Whole rows without a gap are one span.
     const bool is_one = out.row_stride == block.cols;
@@ -22,7 +23,7 @@ void CpuExecutor::count_in_place(const TensorView& out, const GemmBlock& block, 
 }
 
 void CpuExecutor::store_block(const TensorView& out, const GemmBlock& block, const float* bias,
-                              CpuTallies* tallies) {
+                              CpuTallies* tallies, int output) {
     if (bias) bias += block.col;
     const auto write = [&] {
         narrow_rows(out.format, block.sums, block.pitch, bias, element_address(out, block.row, block.col),
@@ -31,9 +32,9 @@ void CpuExecutor::store_block(const TensorView& out, const GemmBlock& block, con
     if (!tallies) return write();
     if (out.format == Format::fp32) {
         write();
-        return count_in_place(out, block, *tallies);
+        return count_in_place(out, block, *tallies, output);
     }
-    TensorTally& tally = tallies->of(0, out.format, out.subnormals);
+    TensorTally& tally = tallies->of(output, out.format, out.subnormals);
     alignas(64) float buffer[kSegment], stored[kSegment];
     const std::int64_t width = std::min(kSegment, block.cols);
     for (std::int64_t row = 0, rows = 0; row < block.rows; row += rows) {
@@ -78,32 +79,62 @@ const float* CpuExecutor::widened(const TensorView& view, std::int64_t pitch, Fo
     return values;
 }
 
+/// A product on its way: its arguments, and the sink that stores its parts and counts them as output number
+/// `output`.
+class CpuExecutor::StoredProduct {
+  public:
+    StoredProduct(CpuExecutor& executor, const MatrixProduct& product, int output)
+        : out_(product.out), counted_(executor.begin_counts(product.out)), output_(output) {
+        const auto& [out, a, b, options] = product;
+        arguments.a = matrix(a.view);
+        arguments.b = matrix(b.view);
+        arguments.transpose_a = a.transpose;
+        arguments.transpose_b = b.transpose;
+        arguments.m = out.rows;
+        arguments.n = out.cols;
+        arguments.k = a.transpose == Transpose::no ? a.view.cols : a.view.rows;
+        arguments.accumulate = options.accumulate;
+        arguments.operand_format = options.operands;
+        const float* bias = options.bias ? executor.dense(options.bias, out.cols, 1) : nullptr;
+        if (out.format == Format::fp32 && out.cols % gemm_column_multiple() == 0) {
+            arguments.c = static_cast<float*>(out.data);
+            arguments.c_pitch = out.row_stride;
+            arguments.bias = bias;
+        } else {
+            bias_ = bias;
+        }
+    }
+
+    void operator()(const GemmBlock& block) const {
+        if (!arguments.c) {
+            store_block(out_, block, bias_, counted_, output_);
+        } else if (counted_) {
+            count_in_place(out_, block, *counted_, output_);
+        }
+    }
+
+    GemmArguments arguments;
+
+  private:
+    TensorView out_;
+    CpuTallies* counted_;
+    int output_;
+    const float* bias_ = nullptr;  ///< for the sink to add
+};
+
 void CpuExecutor::gemm(const TensorView& out, const Operand& a, const Operand& b,
                        const GemmOptions& options) {
-    GemmArguments arguments;
-    arguments.a = matrix(a.view);
-    arguments.b = matrix(b.view);
-    arguments.transpose_a = a.transpose;
-    arguments.transpose_b = b.transpose;
-    arguments.m = out.rows;
-    arguments.n = out.cols;
-    arguments.k = a.transpose == Transpose::no ? a.view.cols : a.view.rows;
-    arguments.accumulate = options.accumulate;
-    arguments.operand_format = options.operands;
-    const float* bias = options.bias ? dense(options.bias, out.cols, 1) : nullptr;
-
-    CpuTallies* const counted = begin_counts(out);
-    if (out.format == Format::fp32 && out.cols % gemm_column_multiple() == 0) {
-        arguments.c = static_cast<float*>(out.data);
-        arguments.c_pitch = out.row_stride;
-        arguments.bias = bias;
-        cpu_gemm(pool_, arguments, [&](const GemmBlock& block) {
-            if (counted) count_in_place(out, block, *counted);
-        });
-    } else {
-        cpu_gemm(pool_, arguments, [&](const GemmBlock& block) { store_block(out, block, bias, counted); });
-    }
+    const StoredProduct product(*this, {out, a, b, options}, 0);
+    cpu_gemm(pool_, product.arguments, product);
     finish_counts(out, 0);
+    release_scratch();
+}
+
+void CpuExecutor::gemm_pair(const MatrixProduct& first, const MatrixProduct& second) {
+    const StoredProduct one(*this, first, 0), other(*this, second, 1);
+    cpu_gemm_pair(pool_, one.arguments, one, other.arguments, other);
+    finish_counts(first.out, 0);
+    finish_counts(second.out, 1);
     release_scratch();
 }
 

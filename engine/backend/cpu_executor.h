@@ -19,6 +19,7 @@ class CpuExecutor : public CpuFormulas {
 
     // cpu_executor.cpp
     void gemm(const TensorView& out, const Operand& a, const Operand& b, const GemmOptions& options);
+    void gemm_pair(const MatrixProduct& first, const MatrixProduct& second);
     void gather_rows(const TensorView& out, const TensorView& table, const std::int32_t* tokens);
     void scatter_add_rows(const TensorView& out, const std::int32_t* tokens, const TensorView& gradient);
 
@@ -36,6 +37,8 @@ class CpuExecutor : public CpuFormulas {
                        const SlidingWindow& window, Pooling pooling);
 
   private:
+    class StoredProduct;
+
     const float* frames(const FramedPictures& pictures);
     const float* weights(const TensorView& weight, Format operands);
     const float* widened(const TensorView& view, std::int64_t pitch, Format operands);
@@ -44,11 +47,12 @@ class CpuExecutor : public CpuFormulas {
                                const TensorView& x, const SlidingWindow& window, const GemmOptions& options,
                                GemmSink sink);
     /// Counts a part of a product in FP32 that is stored: what is stored is what was computed.
-    static void count_in_place(const TensorView& out, const GemmBlock& block, CpuTallies& tallies);
+    static void count_in_place(const TensorView& out, const GemmBlock& block, CpuTallies& tallies,
+                               int output = 0);
     /// Stores a part of a product, with a bias of out.cols numbers where there is one, and counts it where
     /// `tallies` is given.
     static void store_block(const TensorView& out, const GemmBlock& block, const float* bias,
-                            CpuTallies* tallies);
+                            CpuTallies* tallies, int output = 0);
     /// Where the rows of a convolution's product lie in an image: `width` of them in a line. Line y reads
     /// lines of the frame from y * line_step on, `reach` of them.
     struct Places {

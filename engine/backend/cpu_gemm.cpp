@@ -1,6 +1,8 @@
 #include "backend/cpu_gemm.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <memory>
 #include <stdexcept>
 
@@ -33,11 +35,24 @@ constexpr int64_t kLargeTaskWork = 2 * 1024 * 1024;
 /// kernel's order already; longer strides would meet a new page at each step.
 constexpr int64_t kUnpackedStride = 256;
 
-/// Products worked in a relay (relay.h). Sums of C at most: with more, blocks are faster (measured with two
-/// threads at k = 8192: 32 x 32 8% slower in blocks alone and 25% within a step, 64 x 64 alike).
-constexpr int64_t kRelaySums = 2048;
-/// Steps of a leg at least, and rows of C that go together.
-constexpr int64_t kRelaySteps = 4 * kDepth;
+/// Sums of C that a relay builds up at most: 64 KiB.
+constexpr int64_t kMostRelaySums = 16384;
+
+/// Alone the threads of a relay (relay.h) wait for each other, the less the more runners there are. With
+/// other work to do meanwhile they need not, and larger tiles read less.
+enum class Company : uint8_t { alone, with_other_work };
+
+/// The products worked in a relay: so many sums of C at most, so many steps of a leg at least. With more, or
+/// fewer, blocks are as fast or faster. Measured with two threads, a weight gradient in the step of a
+/// network; alone at k = 8192: 32 x 32 8% faster, 25% within the step, 64 x 64 alike; with other work, at k =
+/// 768 to 8192: 32 x 32 10 to 16%, 64 x 64 and 128 x 128 8 to 17%, 256 x 256 alike.
+struct RelayLimits {
+    int64_t sums, steps;
+};
+constexpr RelayLimits relay_limits(Company company) {
+    return company == Company::alone ? RelayLimits{2048, 4 * kDepth} : RelayLimits{kMostRelaySums, kDepth};
+}
+/// Rows of C that a runner takes at least.
 constexpr int64_t kRelayRows = 4;
 /// Threads at most: each waits for the one before it.
 constexpr int64_t kRelayThreads = 4;
@@ -50,6 +65,7 @@ struct alignas(64) Workspace {
     float a[kTileRows * kRowPitch > kDepth* kStepPitch ? kTileRows* kRowPitch : kDepth* kStepPitch];
     float b[kDepth * kBlockCols];
     float sums[kBlockRows * kSumPitch];
+    float relayed[kMostRelaySums];
 };
 
 Workspace& workspace_of_this_thread() {
@@ -293,35 +309,97 @@ void multiply_in_blocks(ThreadPool& pool, const GemmArguments& arguments, GemmSi
     });
 }
 
-int64_t runners_of_relay(int64_t threads) { return 2 * threads; }
-
-/// Few sums over many steps: the weight gradient of a narrow layer. It takes longer to bring its operands
-/// than to multiply them, and each thread would bring all of them. Not where b is packed: each runner would
-/// do so.
-bool is_for_relay(const GemmArguments& arguments, int64_t threads) {
-    return threads > 1 && threads <= kRelayThreads && arguments.transpose_a == Transpose::yes &&
-           arguments.transpose_b == Transpose::no && arguments.c && is_readable(arguments, arguments.b) &&
-           arguments.m * arguments.n <= kRelaySums && arguments.m >= runners_of_relay(threads) * kRelayRows &&
-           arguments.k >= threads * kRelaySteps;
+int64_t runners_of_relay(int64_t threads, Company company) {
+    return company == Company::alone ? 2 * threads : std::max<int64_t>(1, threads - 1);
 }
 
-/// Each thread works its part of the steps, some rows after the other, behind the thread before it.
-void multiply_in_relay(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
+/// Few sums over many steps: the weight gradient of a narrow layer. It takes longer to bring its operands
+/// than to multiply them, and each thread would bring all of them. Not alone where b is packed: each runner
+/// would do so.
+bool is_for_relay(const GemmArguments& arguments, int64_t threads, Company company) {
+    const RelayLimits limits = relay_limits(company);
+    const bool is_suited = threads > 1 && threads <= kRelayThreads &&
+                           arguments.transpose_a == Transpose::yes &&
+                           arguments.transpose_b == Transpose::no && arguments.n <= kBlockCols &&
+                           arguments.m * round_up(arguments.n, kLanes) <= limits.sums &&
+                           arguments.m >= runners_of_relay(threads, company) * kRelayRows &&
+                           arguments.k >= threads * limits.steps;
+    const bool has_place = arguments.c && is_readable(arguments, arguments.b);
+    return is_suited && (has_place || company == Company::with_other_work);
+}
+
+/// The tasks of a product, shared out to the legs of a relay, to be done where a leg would wait.
+class Pieces {
+  public:
+    Pieces(int64_t tasks, int64_t legs) : legs_(legs) {
+        for (int64_t leg = 0; leg < legs; ++leg) {
+            Share& share = shares_[static_cast<size_t>(leg)];
+            share.next.store(tasks * leg / legs, std::memory_order_relaxed);
+            share.end = tasks * (leg + 1) / legs;
+        }
+    }
+
+    /// Calls do_task(task) for one of the leg's own tasks, else for one of another leg's; false where none is
+    /// left.
+    template <class DoTask>
+    bool take(int64_t leg, DoTask do_task) {
+        for (int64_t i = 0; i < legs_; ++i) {
+            Share& share = shares_[static_cast<size_t>((leg + i) % legs_)];
+            if (share.next.load(std::memory_order_relaxed) >= share.end) continue;
+            const int64_t task = share.next.fetch_add(1, std::memory_order_relaxed);
+            if (task >= share.end) continue;
+            do_task(task);
+            return true;
+        }
+        return false;
+    }
+
+  private:
+    struct alignas(64) Share {
+        std::atomic<int64_t> next{0};
+        int64_t end = 0;
+    };
+    int64_t legs_;
+    std::array<Share, kRelayThreads> shares_;
+};
+
+/// Each thread works its part of the steps, some rows after the other, behind the thread before it, and
+/// pieces of other work while it would wait.
+template <class Meanwhile>
+void multiply_in_relay(ThreadPool& pool, GemmArguments arguments, Company company, GemmSink sink,
+                       Meanwhile meanwhile) {
+    if (!arguments.c) {
+        arguments.c = workspace_of_this_thread().relayed;
+        arguments.c_pitch = round_up(arguments.n, kLanes);
+    }
     const Product product(arguments, sink);
-    const int64_t m = arguments.m, legs = pool.threads(), runners = runners_of_relay(legs);
-    relay(pool, runners, [&](int64_t runner, int64_t leg) {
+    const int64_t m = arguments.m, legs = pool.threads(), runners = runners_of_relay(legs, company);
+    const auto run = [&](int64_t runner, int64_t leg) {
         const int64_t row = m * runner / runners, rows = m * (runner + 1) / runners - row;
         product.compute({row, rows, 0, arguments.n}, product.passes() * leg / legs,
                         product.passes() * (leg + 1) / legs);
-    });
+    };
+    relay(pool, runners, run, meanwhile);
 }
 
 void multiply(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
-    if (is_for_relay(arguments, pool.threads())) {
-        multiply_in_relay(pool, arguments, sink);
+    if (is_for_relay(arguments, pool.threads(), Company::alone)) {
+        multiply_in_relay(pool, arguments, Company::alone, sink, [](int64_t) { return false; });
     } else {
         multiply_in_blocks(pool, arguments, sink);
     }
+}
+
+/// A product for the relay, and another one in blocks meanwhile.
+void multiply_side_by_side(ThreadPool& pool, const GemmArguments& in_relay, GemmSink relay_sink,
+                           const GemmArguments& in_blocks, GemmSink blocks_sink) {
+    const int64_t m = in_blocks.m, n = in_blocks.n, threads = pool.threads();
+    const Product product(in_blocks, blocks_sink);
+    const Grid grid = choose_grid(m, n, in_blocks.k, threads, kTasksPerThread);
+    Pieces pieces(grid.tasks(), threads);
+    multiply_in_relay(pool, in_relay, Company::with_other_work, relay_sink, [&](int64_t leg) {
+        return pieces.take(leg, [&](int64_t task) { product.compute(grid.block(task, m, n)); });
+    });
 }
 
 /// Columns that do not fill a vector, where the rows would: the weight gradient of a layer with few inputs.
@@ -345,24 +423,46 @@ void multiply_transposed(ThreadPool& pool, const GemmArguments& arguments, GemmS
     });
 }
 
-}  // namespace
+/// A product whose tasks each read a part of `a` only.
+bool is_for_blocks(const GemmArguments& arguments) {
+    return arguments.transpose_a == Transpose::no && arguments.m * arguments.n * arguments.k >= kInlineWork;
+}
 
-int64_t gemm_column_multiple() { return kLanes; }
+bool is_empty(const GemmArguments& arguments) { return arguments.m == 0 || arguments.n == 0; }
 
-void cpu_gemm(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
-    const int64_t m = arguments.m;
-    const int64_t n = arguments.n;
-    const int64_t k = arguments.k;
+void check(const GemmArguments& arguments) {
+    const int64_t m = arguments.m, n = arguments.n, k = arguments.k;
     if (m < 0 || n < 0 || k < 0) throw std::invalid_argument("cpu_gemm: a negative extent");
     check_view(arguments.a, arguments.transpose_a, m, k, "cpu_gemm: the view of a does not match m and k");
     check_view(arguments.b, arguments.transpose_b, k, n, "cpu_gemm: the view of b does not match k and n");
     if ((arguments.c || arguments.bias) && (!arguments.c || n % kLanes != 0 || arguments.c_pitch < n))
         throw std::invalid_argument("cpu_gemm: c cannot be built up in place");
-    if (m == 0 || n == 0) return;
+}
+
+}  // namespace
+
+int64_t gemm_column_multiple() { return kLanes; }
+
+void cpu_gemm(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink) {
+    check(arguments);
+    if (is_empty(arguments)) return;
     if (is_better_transposed(arguments)) {
         multiply_transposed(pool, arguments, sink);
     } else {
         multiply(pool, arguments, sink);
+    }
+}
+
+void cpu_gemm_pair(ThreadPool& pool, const GemmArguments& first, GemmSink first_sink,
+                   const GemmArguments& second, GemmSink second_sink) {
+    check(first);
+    check(second);
+    const bool both = !is_empty(first) && !is_empty(second);
+    if (both && is_for_relay(second, pool.threads(), Company::with_other_work) && is_for_blocks(first)) {
+        multiply_side_by_side(pool, second, second_sink, first, first_sink);
+    } else {
+        cpu_gemm(pool, first, first_sink);
+        cpu_gemm(pool, second, second_sink);
     }
 }
 

@@ -67,4 +67,11 @@ using GemmSink = FunctionRef<void(const GemmBlock& block)>;
 /// do not match m, n, k, and where c is asked for and n or c_pitch does not allow it.
 void cpu_gemm(ThreadPool& pool, const GemmArguments& arguments, GemmSink sink);
 
+/// Two products of which neither reads what the other writes: the same bits as two calls. They are worked
+/// side by side where the second is the weight gradient of a narrow layer, each element of which is a chain
+/// through the whole batch: threads work parts of the first while they would wait for each other's part of
+/// the chains. Errors as above; where the arguments of either do not match, neither is begun.
+void cpu_gemm_pair(ThreadPool& pool, const GemmArguments& first, GemmSink first_sink,
+                   const GemmArguments& second, GemmSink second_sink);
+
 }  // namespace halfscope

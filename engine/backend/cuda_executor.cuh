@@ -124,6 +124,11 @@ class CudaExecutor {
         }
     }
 
+    void gemm_pair(const MatrixProduct& first, const MatrixProduct& second) {
+        gemm(first.out, first.a, first.b, first.options);
+        gemm(second.out, second.a, second.b, second.options);
+    }
+
     // Without exact products a convolution is laid out as matrices ("im2col") for cuBLAS.
     void convolve(const TensorView& out, const TensorView& x, const TensorView& weight,
                   const SlidingWindow& window, const GemmOptions& options) {

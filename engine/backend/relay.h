@@ -17,33 +17,47 @@ inline constexpr std::int64_t kMostRunners = 64;
 
 /// Calls body(runner, leg) once for each of `runners` (at most kMostRunners) and each of as many legs as the
 /// pool has threads: a runner's legs one after the other, ascending, and what one leaves the next one sees.
-/// Few runners are shared out so that each thread begins with the leg of its number. That takes as long as
-/// runners + legs - 1 calls one after the other, and a thread that the system has put aside delays all that
-/// come behind it. The first exception of a body ends the relay and is thrown again here. Throws
-/// std::invalid_argument where there are more runners.
-template <class Body>
-void relay(ThreadPool& pool, std::int64_t runners, Body body) {
+/// Few runners are shared out so that each thread begins with the leg of its number. Instead of waiting for a
+/// runner a thread does other work: meanwhile(leg) does a piece of it and returns whether there was one left;
+/// behind a leg's last runner all that is left is done. Without other work a relay takes as long as runners +
+/// legs - 1 calls one after the other, and a thread that the system has put aside delays all that come behind
+/// it. The first exception of either ends the relay and is thrown again here. Throws std::invalid_argument
+/// where there are more runners.
+template <class Body, class Meanwhile>
+void relay(ThreadPool& pool, std::int64_t runners, Body body, Meanwhile meanwhile) {
     if (runners > kMostRunners) throw std::invalid_argument("relay: too many runners");
     std::array<std::atomic<std::int64_t>, kMostRunners> arrived{};
     std::atomic<bool> failed{false};
+    const auto run = [&](std::int64_t number, std::int64_t leg) {
+        std::atomic<std::int64_t>& runner = arrived[static_cast<std::size_t>(number)];
+        const auto is_here = [&] { return failed.load() || runner.load(std::memory_order_acquire) == leg; };
+        while (!is_here() && meanwhile(leg)) {
+        }
+        // Nobody waits for ever: of what nobody has begun the caller takes the earliest (thread_pool.h),
+        // and the leg before that has been begun.
+        ThreadPool::wait_until(is_here);
+        if (failed.load()) return;
+        body(number, leg);
+        runner.store(leg + 1, std::memory_order_release);
+        while (number + 1 == runners && !failed.load() && meanwhile(leg)) {
+        }
+    };
     pool.parallel_for(runners * pool.threads(), 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t task = begin; task < end; ++task) {
-            const std::int64_t leg = task / runners;
-            std::atomic<std::int64_t>& runner = arrived[static_cast<std::size_t>(task % runners)];
-            // Nobody waits for ever: of what nobody has begun the caller takes the earliest (thread_pool.h),
-            // and the leg before that has been begun.
-            ThreadPool::wait_until(
-                [&] { return failed.load() || runner.load(std::memory_order_acquire) == leg; });
-            if (failed.load()) return;
+        for (std::int64_t task = begin; task < end && !failed.load(); ++task) {
             try {
-                body(task % runners, leg);
+                run(task % runners, task / runners);
             } catch (...) {
                 failed.store(true);
                 throw;
             }
-            runner.store(leg + 1, std::memory_order_release);
         }
     });
+}
+
+/// The same without other work.
+template <class Body>
+void relay(ThreadPool& pool, std::int64_t runners, Body body) {
+    relay(pool, runners, body, [](std::int64_t) { return false; });
 }
 
 }  // namespace halfscope

@@ -19,6 +19,9 @@
 //   gemm(out, Operand a, Operand b, GemmOptions)
 //       out = store(a b + bias); one chain of fused multiply-adds in ascending k from 0 for each element,
 //       then the bias (1 x cols) is added in FP32.
+//   gemm_pair(MatrixProduct first, MatrixProduct second)
+//       Both, with the bits of two calls of gemm. Neither reads what the other stores, so that they may be
+//       worked side by side.
 //   convolve(out, x, weight, window, GemmOptions)
 //       out(p, o) = store(sum over c, tap of x(pixel under tap of p, c) * weight(o, (c, tap))): the gemm of
 //       the matrix of windows, k over (C, kh, kw). x is pixels x C, weight O x (C kh kw), out positions x O.
@@ -145,6 +148,12 @@ struct GemmOptions {
     Accumulate accumulate = Accumulate::fp32;
     Format operands = Format::fp32;  ///< Format::tf32: FP32 operands are rounded to TF32
     TensorView bias;                 ///< 1 x cols, optional
+};
+/// The arguments of a gemm.
+struct MatrixProduct {
+    TensorView out;
+    Operand a, b;
+    GemmOptions options;
 };
 
 }  // namespace halfscope

@@ -23,9 +23,13 @@ struct Linear {
     static void backward(Executor& executor, const OpCall& call) {
         const TensorView& dy = call.output_gradient;
         const GemmOptions options = gemm_options(call);
-        if (call.input_gradients[0]) executor.gemm(call.input_gradients[0], {dy}, {call.inputs[1]}, options);
-        if (call.input_gradients[1]) {
-            executor.gemm(call.input_gradients[1], {dy, Transpose::yes}, {call.inputs[0]}, options);
+        const MatrixProduct dx{call.input_gradients[0], {dy}, {call.inputs[1]}, options};
+        const MatrixProduct dw{call.input_gradients[1], {dy, Transpose::yes}, {call.inputs[0]}, options};
+        if (dx.out && dw.out) {
+            executor.gemm_pair(dx, dw);
+        } else if (dx.out || dw.out) {
+            const MatrixProduct& only = dx.out ? dx : dw;
+            executor.gemm(only.out, only.a, only.b, only.options);
         }
         if (call.inputs.size() > 2 && call.input_gradients[2]) {
             executor.column_reduce(call.input_gradients[2], Identity{}, dy);

@@ -123,31 +123,45 @@ std::vector<float> naive_product(const Problem& problem) {
     return c;
 }
 
-/// Runs the product; fails where an element is delivered twice, never, or outside C.
-std::vector<float> product(ThreadPool& pool, const GemmArguments& g) {
-    std::vector<float> c(static_cast<size_t>(g.m * g.n));
-    std::vector<int> deliveries(c.size(), 0);
-    std::atomic<int> bad_blocks{0};
-    cpu_gemm(pool, g, [&](const GemmBlock& block) {
-        const bool inside = block.row >= 0 && block.rows > 0 && block.row + block.rows <= g.m &&
-                            block.col >= 0 && block.cols > 0 && block.col + block.cols <= g.n;
+/// Takes the parts of a product; fails where an element is delivered twice, never, or outside C.
+class Collector {
+  public:
+    explicit Collector(const GemmArguments& g)
+        : g_(g), c_(static_cast<size_t>(g.m * g.n)), deliveries_(c_.size(), 0) {}
+
+    void operator()(const GemmBlock& block) {
+        const bool inside = block.row >= 0 && block.rows > 0 && block.row + block.rows <= g_.m &&
+                            block.col >= 0 && block.cols > 0 && block.col + block.cols <= g_.n;
         if (!inside) {
-            bad_blocks.fetch_add(1);
+            bad_blocks_.fetch_add(1);
             return;
         }
         for (int64_t i = 0; i < block.rows * block.cols; ++i) {
             const int64_t r = i / block.cols, j = i % block.cols;
-            const size_t at = static_cast<size_t>((block.row + r) * g.n + block.col + j);
-            c[at] = block.sums[r * block.pitch + j];
-            ++deliveries[at];
+            const size_t at = static_cast<size_t>((block.row + r) * g_.n + block.col + j);
+            c_[at] = block.sums[r * block.pitch + j];
+            ++deliveries_[at];
         }
-    });
-    EXPECT_EQ(bad_blocks.load(), 0);
-    for (const int times : deliveries) {
-        EXPECT_EQ(times, 1);
-        if (times != 1) break;
     }
-    return c;
+
+    std::vector<float> result() const {
+        EXPECT_EQ(bad_blocks_.load(), 0);
+        EXPECT_TRUE(
+            std::all_of(deliveries_.begin(), deliveries_.end(), [](int times) { return times == 1; }));
+        return c_;
+    }
+
+  private:
+    GemmArguments g_;
+    std::vector<float> c_;
+    std::vector<int> deliveries_;
+    std::atomic<int> bad_blocks_{0};
+};
+
+std::vector<float> product(ThreadPool& pool, const GemmArguments& g) {
+    Collector collector(g);
+    cpu_gemm(pool, g, collector);
+    return collector.result();
 }
 
 /// Equal bits, where any NaN equals any other: which operand's payload survives is the processor's choice.
@@ -332,6 +346,66 @@ TEST(CpuGemm, DoesNotDependOnTheThreadsThatShareASum) {
             }
         }
     }
+}
+
+/// A pair as a layer has it, dy [rows, out]: dx [rows, in] = dy W and dW [out, in] = dy^T x.
+struct LayerPair {
+    Problem dx, dw;
+};
+
+LayerPair make_pair_of_a_layer(int64_t rows, int64_t out, int64_t in, Format format, Accumulate accumulate) {
+    Case dx{rows, in, out, Transpose::no, Transpose::no, format, format, accumulate};
+    Case dw{out, in, rows, Transpose::yes, Transpose::no, format, format, accumulate};
+    dw.padding = 2;
+    return {make_problem(dx, 21), make_problem(dw, 22)};
+}
+
+/// Both products worked as a pair; where it can, the second is built up in place.
+void check_pair(ThreadPool& pool, const LayerPair& pair, const std::vector<float>& dx,
+                const std::vector<float>& dw, const std::string& what) {
+    GemmArguments second = pair.dw.arguments;
+    std::vector<float> memory(static_cast<size_t>(second.m * second.n));
+    for (const bool in_place : {false, true}) {
+        if (in_place && second.n % gemm_column_multiple() != 0) continue;
+        second.c = in_place ? memory.data() : nullptr;
+        second.c_pitch = second.n;
+        Collector one(pair.dx.arguments), other(second);
+        cpu_gemm_pair(pool, pair.dx.arguments, one, second, other);
+        expect_same(one.result(), dx, what + " dx");
+        expect_same(other.result(), dw, what + " dW");
+        if (in_place) expect_same(memory, dw, what + " dW in place");
+    }
+}
+
+TEST(CpuGemm, APairHasTheBitsOfTwoProducts) {
+    // Rows, outputs, inputs: for a relay beside blocks, and for neither.
+    constexpr int64_t kLayers[][3] = {{3072, 32, 32},  {1600, 20, 17}, {1555, 128, 128}, {2000, 4, 250},
+                                      {1700, 20, 600}, {1600, 33, 5},  {4000, 3, 32},    {20, 30, 40},
+                                      {900, 400, 32},  {1, 1, 1},      {1600, 200, 100}};
+    for (const Format format : {Format::fp32, Format::fp16}) {
+        for (const Accumulate accumulate : kAccumulations) {
+            for (const auto& layer : kLayers) {
+                const LayerPair pair = make_pair_of_a_layer(layer[0], layer[1], layer[2], format, accumulate);
+                const std::vector<float> dx = naive_product(pair.dx), dw = naive_product(pair.dw);
+                const std::string what = std::to_string(layer[0]) + "x" + std::to_string(layer[1]) + "x" +
+                                         std::to_string(layer[2]) + " " + format_info(format).name;
+                for (const int threads : {1, 2, 3, 4, 5}) {
+                    ThreadPool pool(threads);
+                    check_pair(pool, pair, dx, dw, what + " threads " + std::to_string(threads));
+                    if (HasFailure()) return;
+                }
+            }
+        }
+    }
+}
+
+TEST(CpuGemm, APairOfWhichOneDoesNotFitIsNotBegun) {
+    ThreadPool pool(2);
+    LayerPair pair = make_pair_of_a_layer(1600, 32, 32, Format::fp32, Accumulate::fp32);
+    pair.dw.arguments.k -= 1;
+    const auto begun = [](const GemmBlock&) { ADD_FAILURE() << "begun"; };
+    EXPECT_THROW(cpu_gemm_pair(pool, pair.dx.arguments, begun, pair.dw.arguments, begun),
+                 std::invalid_argument);
 }
 
 TEST(CpuGemm, RunsInsideABodyOfThePool) {

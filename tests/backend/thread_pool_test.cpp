@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <ctime>
@@ -109,6 +110,32 @@ TEST(ThreadPool, ARelayRefusesMoreRunnersThanItCanTake) {
     EXPECT_THROW(relay(pool, kMostRunners + 1, [](std::int64_t, std::int64_t) {}), std::invalid_argument);
 }
 
+TEST_P(ThreadPoolWithThreads, OtherWorkIsAllDoneBehindARelay) {
+    ThreadPool pool(GetParam());
+    for (const std::int64_t pieces : {0, 1, 5, 400}) {
+        for (int round = 0; round < 50; ++round) {
+            std::vector<std::vector<std::int64_t>> legs(3);
+            std::vector<std::atomic<int>> done(static_cast<std::size_t>(pieces));
+            std::atomic<std::int64_t> next{0};
+            const auto run = [&](std::int64_t runner, std::int64_t leg) {
+                legs[static_cast<std::size_t>(runner)].push_back(leg);
+            };
+            relay(pool, 3, run, [&](std::int64_t leg) {
+                EXPECT_TRUE(leg >= 0 && leg < pool.threads());
+                const std::int64_t piece = next.fetch_add(1);
+                if (piece >= pieces) return false;
+                done[static_cast<std::size_t>(piece)].fetch_add(1);
+                return true;
+            });
+            for (const std::atomic<int>& times : done) ASSERT_EQ(times.load(), 1);
+            for (const std::vector<std::int64_t>& of_one : legs) {
+                ASSERT_EQ(of_one.size(), static_cast<std::size_t>(pool.threads()));
+                ASSERT_TRUE(std::is_sorted(of_one.begin(), of_one.end()));
+            }
+        }
+    }
+}
+
 TEST_P(ThreadPoolWithThreads, AFallInARelayEndsIt) {
     ThreadPool pool(GetParam());
     for (int round = 0; round < 50; ++round) {
@@ -116,6 +143,14 @@ TEST_P(ThreadPoolWithThreads, AFallInARelayEndsIt) {
             if (runner == round % 9 && leg == round % pool.threads()) throw std::runtime_error("fell");
         };
         EXPECT_THROW(relay(pool, 9, falls), std::runtime_error);
+        // Other work may fall, too.
+        std::atomic<int> left{40};
+        const auto run = [](std::int64_t, std::int64_t) {};
+        const auto falls_meanwhile = [&](std::int64_t) {
+            if (left.fetch_sub(1) == 1 + round % 40) throw std::runtime_error("fell");
+            return left.load() > 0;
+        };
+        EXPECT_THROW(relay(pool, 9, run, falls_meanwhile), std::runtime_error);
     }
 }
 

@@ -42,48 +42,62 @@ std::vector<float> wide_range(std::vector<float> values) {
     return values;
 }
 
+/// Runs the operation with counts, without, and in FP32 throughout, whose results are what is rounded.
+void check_counts(const OpCase& op, const oracle::Extents& extents, Format format) {
+    PreparedCase low = prepare(op, extents, stored_in(format));
+    PreparedCase plain = prepare(op, extents, stored_in(format));
+    PreparedCase high = prepare(op, extents, stored_in(Format::fp32));
+    const Node& node = low.harness->node();
+    const bool loss = low.harness->is_loss();
+    std::vector<TensorId> wanted;
+    for (TensorId id : node.inputs) {
+        if (low.harness->graph().tensor(id).role == TensorRole::tokens) continue;
+        high.harness->set_value(id, low.harness->value(id));
+        if (low.harness->graph().tensor(id).needs_gradient) wanted.push_back(id);
+    }
+    std::vector<float> dy;
+    if (!loss) dy = HostTensor(format, wide_range(low.harness->gradient(node.output))).values();
+    for (OpHarness* harness : {low.harness.get(), plain.harness.get(), high.harness.get()}) {
+        harness->loss_gradient = 0x1p-9f;
+        if (!loss) harness->set_output_gradient(dy);
+    }
+    TensorCounts& output_counts = low.harness->probe_output();
+    std::vector<TensorCounts*> counts;
+    for (TensorId id : wanted) counts.push_back(&low.harness->probe_gradient(id));
+    for (OpHarness* harness : {low.harness.get(), plain.harness.get(), high.harness.get()}) {
+        harness->forward();
+        harness->backward();
+    }
+    const std::string where = extents_text(op, extents) + " " + format_info(format).name;
+    if (!loss) expect_same_counts(output_counts, high.harness->output(), format, where + " output");
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+        expect_same_counts(*counts[i], high.harness->gradient(wanted[i]), format,
+                           where + " gradient of " + low.harness->graph().tensor(wanted[i]).name);
+        const std::vector<float> probed = low.harness->gradient(wanted[i]);
+        const std::vector<float> unprobed = plain.harness->gradient(wanted[i]);
+        for (std::size_t k = 0; k < probed.size(); ++k) {
+            ASSERT_TRUE(probed[k] == unprobed[k] || (probed[k] != probed[k] && unprobed[k] != unprobed[k]));
+        }
+    }
+}
+
+constexpr Format kCountedFormats[] = {Format::fp16, Format::bf16, Format::fp32};
+
 TEST(Counts, EqualBruteForceAndChangeNothing) {
-    const oracle::Extents extents{3, 20, 65, 19};
     for (const OpCase& op : op_cases()) {
         if (!op.single_rounding || !op.backward_single_rounding)
             continue;  // those have no exact twin to count
-        for (const Format format : {Format::fp16, Format::bf16, Format::fp32}) {
-            PreparedCase low = prepare(op, extents, stored_in(format));
-            PreparedCase plain = prepare(op, extents, stored_in(format));
-            PreparedCase high = prepare(op, extents, stored_in(Format::fp32));
-            const Node& node = low.harness->node();
-            const bool loss = low.harness->is_loss();
-            std::vector<TensorId> wanted;
-            for (TensorId id : node.inputs) {
-                if (low.harness->graph().tensor(id).role == TensorRole::tokens) continue;
-                high.harness->set_value(id, low.harness->value(id));
-                if (low.harness->graph().tensor(id).needs_gradient) wanted.push_back(id);
-            }
-            std::vector<float> dy;
-            if (!loss) dy = HostTensor(format, wide_range(low.harness->gradient(node.output))).values();
-            for (OpHarness* harness : {low.harness.get(), plain.harness.get(), high.harness.get()}) {
-                harness->loss_gradient = 0x1p-9f;
-                if (!loss) harness->set_output_gradient(dy);
-            }
-            TensorCounts& output_counts = low.harness->probe_output();
-            std::vector<TensorCounts*> counts;
-            for (TensorId id : wanted) counts.push_back(&low.harness->probe_gradient(id));
-            for (OpHarness* harness : {low.harness.get(), plain.harness.get(), high.harness.get()}) {
-                harness->forward();
-                harness->backward();
-            }
-            const std::string where = std::string(op_name(op.op)) + " " + format_info(format).name;
-            if (!loss) expect_same_counts(output_counts, high.harness->output(), format, where + " output");
-            for (std::size_t i = 0; i < wanted.size(); ++i) {
-                expect_same_counts(*counts[i], high.harness->gradient(wanted[i]), format,
-                                   where + " gradient of " + low.harness->graph().tensor(wanted[i]).name);
-                const std::vector<float> probed = low.harness->gradient(wanted[i]);
-                const std::vector<float> unprobed = plain.harness->gradient(wanted[i]);
-                for (std::size_t k = 0; k < probed.size(); ++k) {
-                    ASSERT_TRUE(probed[k] == unprobed[k] ||
-                                (probed[k] != probed[k] && unprobed[k] != unprobed[k]));
-                }
-            }
+        for (const Format format : kCountedFormats) check_counts(op, {3, 20, 65, 19}, format);
+    }
+}
+
+/// The two products of a narrow layer's gradients over a long batch are worked side by side.
+TEST(Counts, OfALayersTwoGradientsStayApart) {
+    for (const OpCase& op : op_cases()) {
+        if (op.op != OpKind::linear) continue;
+        for (const Format format : kCountedFormats) {
+            check_counts(op, {900, 2, 32, 19}, format);
+            check_counts(op, {1000, 1, 45, 48}, format);
         }
     }
 }

@@ -427,6 +427,10 @@ class PlainExecutor {
     void gemm(const TensorView& out, const Operand& a, const Operand& b, const GemmOptions& options) {
         device_.run(out.elements(), work_for(out), GemmBody{out, a, b, options});
     }
+    void gemm_pair(const MatrixProduct& first, const MatrixProduct& second) {
+        gemm(first.out, first.a, first.b, first.options);
+        gemm(second.out, second.a, second.b, second.options);
+    }
     void gather_rows(const TensorView& out, const TensorView& table, const std::int32_t* tokens) {
         device_.run(out.elements(), work_for(out), GatherBody{out, table, tokens});
     }
