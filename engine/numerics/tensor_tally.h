@@ -20,6 +20,7 @@
 #include "numerics/byte_counts.h"
 #include "numerics/classes.h"
 #include "numerics/format.h"
+#include "numerics/lane_bits.h"
 #include "numerics/tensor_counts.h"
 
 namespace halfscope {
@@ -122,6 +123,11 @@ class TensorTally {
     static constexpr std::size_t kChunk = 1024;
     static constexpr int kRows = 8, kRow = 4 * ByteCounts::kLanes;
     static constexpr int kBlocks = static_cast<int>(kChunk) / (kRows * kRow);
+    /// A flag for each value of a chunk, by vectors.
+    using Flags = LaneBits<Lanes>;
+    static constexpr int kVectors = static_cast<int>(kChunk) / ByteCounts::kLanes;
+    static constexpr int kFlagBits = std::numeric_limits<Flags>::digits;
+    static constexpr int kWords = kVectors * kFlagBits / 64, kWordValues = static_cast<int>(kChunk) / kWords;
     static constexpr std::uint32_t kSign = 0x80000000u, kMagnitude = kSign - 1u;
     static constexpr std::uint32_t kInfinity = 0x7f800000u;
     static constexpr std::uint32_t kBf16Overflow = 0x7f7f8000u;  // half a unit above BF16's largest number
@@ -154,16 +160,15 @@ class TensorTally {
     void add_chunk(const float* exact, const float* stored) {
         // A row's values lie side by side in four vectors, and in the bytes of one.
         ByteCounts::Block fields[kBlocks];
-        Lanes edges[kBlocks];  // in each byte a flag for a value of each row, the first uppermost
+        alignas(8) Flags edges[kVectors];
+        Flags* flags = edges;
         // With the sign set, so that zero's negative is the least of all and no other has its sign set.
         SignedLanes nearest = SignedLanes{} + std::numeric_limits<std::int32_t>::min();
         Lanes most = {};
         const float* values = exact;
         for (int block = 0; block < kBlocks; ++block) {
-            Lanes flags = {};
             for (Lanes& row : fields[block].rows) {
                 row = Lanes{};
-                flags <<= 1;
                 for (int byte = 0; byte < 32; byte += 8, values += ByteCounts::kLanes) {
                     Lanes x;
                     std::memcpy(&x, values, sizeof x);
@@ -175,11 +180,10 @@ class TensorTally {
                     row |= (byte < 24 ? x >> (23 - byte) : x << 1) & (255u << byte);
                     // A mantissa of 0, or one that rounding to FP16 may carry over (0x7fe000 and more); no
                     // zero.
-                    flags = (negative & 0x807fffffu) <= 0x2000u ? flags | (1u << byte) : flags;
+                    *flags++ = lanes_at_most(negative & 0x807fffffu, 0x2000u);
                 }
             }
             fields[block].transpose();
-            edges[block] = flags;
         }
         count_chunk(exact, fields, edges, kSign - static_cast<std::uint32_t>(largest(nearest)),
                     largest(most) & kMagnitude);
@@ -187,7 +191,7 @@ class TensorTally {
     }
 
     /// `least` and `most`: of the values but zero; 0 where there are none.
-    void count_chunk(const float* exact, const ByteCounts::Block (&fields)[kBlocks], Lanes (&edges)[kBlocks],
+    void count_chunk(const float* exact, const ByteCounts::Block (&fields)[kBlocks], Flags (&edges)[kVectors],
                      std::uint32_t least, std::uint32_t most) {
         counted_ += kChunk;
         if (most >= kInfinity) {
@@ -203,12 +207,12 @@ class TensorTally {
     }
 
     /// Flags what the mantissa does not tell: an FP32 subnormal, or what BF16 rounds to infinity.
-    static void flag_extremes(const float* exact, Lanes (&edges)[kBlocks]) {
+    static void flag_extremes(const float* exact, Flags (&edges)[kVectors]) {
         for (int i = 0; i < static_cast<int>(kChunk); ++i) {
             const std::uint32_t x = bits_of(exact[i]) & kMagnitude;
-            const int row = i / kRow % kRows, byte = i % kRow / ByteCounts::kLanes;
+            Flags& flags = edges[i / ByteCounts::kLanes];
             if (x - 1u < 0x7fffffu || x >= kBf16Overflow)
-                edges[i / (kRow * kRows)][i % ByteCounts::kLanes] |= 1u << (byte * 8 + kRows - 1 - row);
+                flags = static_cast<Flags>(flags | 1u << (i % ByteCounts::kLanes));
         }
     }
     static std::uint32_t largest_finite(const float* values) {
@@ -220,15 +224,24 @@ class TensorTally {
         return most;
     }
 
-    void count_edges(const float* exact, const Lanes (&edges)[kBlocks]) {
-        for (int block = 0; block < kBlocks; ++block, exact += kRows * kRow) {
-            for (int lane = 0; lane < ByteCounts::kLanes; lane += 2) {
-                std::uint64_t flags = std::uint64_t{edges[block][lane + 1]} << 32 | edges[block][lane];
-                for (; flags != 0; flags &= flags - 1u) {
-                    const int flag = std::countr_zero(flags), row = kRows - 1 - flag % 8, vector = flag / 8;
-                    count_edge(exact[row * kRow + vector % 4 * ByteCounts::kLanes + lane + vector / 4]);
-                }
-            }
+    void count_edges(const float* exact, const Flags (&edges)[kVectors]) {
+        static_assert(std::endian::native == std::endian::little);  // the flags are read as words
+        // Words with a flag are few and lie anywhere: first where they are, without a branch on any of them.
+        std::uint64_t words[kWords];
+        int flagged[kWords], count = 0;
+        std::memcpy(words, edges, sizeof words);
+        for (int word = 0; word < kWords; ++word) {
+            flagged[count] = word;
+            count += words[word] != 0;
+        }
+        for (int i = 0; i < count; ++i) {
+            const float* values = exact + static_cast<std::ptrdiff_t>(flagged[i]) * kWordValues;
+            std::uint64_t word = words[flagged[i]];
+            do {
+                const int flag = std::countr_zero(word);
+                count_edge(values[flag / kFlagBits * ByteCounts::kLanes + flag % kFlagBits]);
+                word &= word - 1u;
+            } while (word != 0);
         }
     }
     void count_edge(float value) {
@@ -305,8 +318,8 @@ class TensorTally {
 
     Format own_format_;
     bool reads_stored_;
-    ByteCounts fields_;                        ///< by exponent field, but for field 0
-    std::uint64_t counted_ = 0, padding_ = 0;  ///< values, and zeros among them that are not the tensor's
+    ByteCounts fields_;  ///< by exponent field, but for field 0
+    std::uint64_t counted_ = 0;
     std::uint64_t subnormals_ = 0, infinities_ = 0, bf16_overflows_ = 0;
     ExponentHistogram edges_;               ///< FP32 subnormals in full, of other bins the edges alone
     std::uint32_t least_ = kInfinity - 1u;  ///< the smallest finite magnitude but zero, less one
