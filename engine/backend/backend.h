@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "backend/function_ref.h"
+#include "graph/plan.h"
 #include "ops/op_call.h"
 #include "ops/update_call.h"
 
@@ -20,6 +21,12 @@ namespace halfscope {
 /// out = store(in).
 struct Conversion {
     TensorView out, in;
+};
+
+/// A graph and how it is going to be run.
+struct PlannedPass {
+    const Graph& graph;
+    const Plan& plan;
 };
 
 /// Calls that a device has recorded (Backend::repeat). Must not outlive its backend.
@@ -52,6 +59,8 @@ class Backend {
     virtual std::optional<double> matrix_peak(Format /*operands*/) { return std::nullopt; }
     /// Bytes that can still be allocated.
     virtual std::uint64_t available_bytes() const = 0;
+    /// Bytes that operations of these passes will allocate for themselves, at most, beyond what they have.
+    virtual std::uint64_t scratch_bytes(std::span<const PlannedPass> /*passes*/) const { return 0; }
 
     /// Zeroed memory, kBufferAlignment-aligned. Throws std::bad_alloc, or DeviceError where the device has
     /// failed.

@@ -66,6 +66,13 @@ class CudaBackend final : public Backend {
         return free;
     }
 
+    std::uint64_t scratch_bytes(std::span<const PlannedPass> passes) const override {
+        ScratchBytes needed{};
+        for (const PlannedPass& pass : passes)
+            needed = larger_of(needed, scratch_bound(pass.graph, pass.plan));
+        return executor_.missing_scratch(needed);
+    }
+
     void* allocate(std::uint64_t bytes) override {
         void* memory = nullptr;
         require(cudaMalloc(&memory, bytes == 0 ? 1 : bytes), "allocating memory");

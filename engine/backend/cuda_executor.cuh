@@ -213,6 +213,8 @@ class CudaExecutor {
         return scratch_.bytes(ScratchFor::partial_sums, bytes, stream_);
     }
 
+    /// Device memory that is missing for operations that take that much scratch.
+    std::uint64_t missing_scratch(const ScratchBytes& needed) const { return scratch_.missing(needed); }
     std::uint64_t scratch_generation() const { return scratch_.generation(); }
 
   private:

@@ -7,21 +7,10 @@
 #include <cstdint>
 #include <utility>
 
+#include "backend/cuda_scratch_bound.h"
 #include "backend/cuda_status.h"
 
 namespace halfscope {
-
-/// What lies beside each other within one operation.
-enum class ScratchFor : std::uint8_t {
-    partial_sums,
-    products,
-    counted,
-    left_operand,
-    right_operand,
-    widened,  ///< an operand of 16 bits beside one of FP32
-    checks    ///< kept from begin_check to finish_check
-};
-inline constexpr std::size_t kScratchPurposes = 7;
 
 class CudaScratch {
   public:
@@ -37,10 +26,22 @@ class CudaScratch {
         return grown(blocks_[static_cast<std::size_t>(purpose)], count, stream);
     }
 
+    /// What is missing for operations that take that much.
+    std::uint64_t missing(const ScratchBytes& needed) const {
+        std::uint64_t bytes = 0;
+        for (std::size_t i = 0; i < kScratchPurposes; ++i) {
+            // A block is given back before a larger one is asked for.
+            const auto size = static_cast<std::uint64_t>(blocks_[i].size);
+            if (needed[i] > size) bytes += std::max<std::uint64_t>(needed[i], kLeast) - size;
+        }
+        return bytes;
+    }
+
     /// Grows with every block that moved or was lost: what remembers a pointer compares it.
     std::uint64_t generation() const { return generation_; }
 
   private:
+    static constexpr std::int64_t kLeast = std::int64_t{1} << 16;
     struct Block {
         void* data = nullptr;
         std::int64_t size = 0;
@@ -52,7 +53,7 @@ class CudaScratch {
         cudaFree(std::exchange(block.data, nullptr));
         block.size = 0;
         ++generation_;  // also where the next line throws: the old place is gone
-        const std::int64_t size = std::max<std::int64_t>(count, std::int64_t{1} << 16);
+        const std::int64_t size = std::max<std::int64_t>(count, kLeast);
         require(cudaMalloc(&block.data, static_cast<std::size_t>(size)), "scratch memory");
         block.size = size;
         return block.data;

@@ -14,20 +14,17 @@ void check_name(const std::string& name) {
 }
 
 /// Lanes share one memory: all of them must fit before the first is made.
-void require_memory_for_all(Backend& backend, const Workload& workload, const std::vector<LaneSpec>& lanes) {
-    std::uint64_t needed = 0;
-    MemoryUse use;
+void require_memory_for_all(const Backend& backend, const Workload& workload,
+                            const std::vector<LaneSpec>& lanes) {
+    std::vector<LanePlans> plans;
     for (const LaneSpec& lane : lanes) {
         const std::string sentence = refusal(lane.techniques);
         if (!sentence.empty()) throw InputError("lane '" + lane.name + "': " + sentence);
-        const LanePlans plans = plan_lane(workload, lane.techniques);
-        // A sum beyond 64 bits is more than any machine has; each part is below 2^62.
-        if (__builtin_add_overflow(needed, plans.total_bytes(), &needed)) needed = UINT64_MAX;
-        for (std::size_t i = 0; i < use.bytes.size(); ++i) use.bytes[i] += plans.training.memory().bytes[i];
+        plans.push_back(plan_lane(workload, lane.techniques));
     }
     const std::string who = "scenario '" + workload.info().name + "' with " + std::to_string(lanes.size()) +
                             (lanes.size() == 1 ? " lane" : " lanes");
-    require_memory(who, needed, backend.available_bytes(), use);
+    require_memory(backend, workload, who, plans);
 }
 
 }  // namespace

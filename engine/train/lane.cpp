@@ -145,8 +145,7 @@ Lane::State::State(Backend& backend_in, std::shared_ptr<const Workload> workload
       techniques(techniques_in) {
     require_sense(techniques);
     LanePlans plans = plan_lane(*workload, techniques);
-    require_memory("lane '" + name + "'", plans.total_bytes(), backend.available_bytes(),
-                   plans.training.memory());
+    require_memory(backend, *workload, "lane '" + name + "'", {&plans, 1});
     const Graph& graph = workload->training_graph();
     for (std::size_t n = graph.nodes().size(); n-- > 0;) {
         for (TensorId id : graph.nodes()[n].inputs) {
@@ -179,8 +178,7 @@ void Lane::State::initialize_weights() {
 
 void Lane::State::rebuild(const Techniques& next, const State& from) {
     LanePlans plans = plan_lane(*workload, next);
-    require_memory("lane '" + name + "'", plans.total_bytes(), backend.available_bytes(),
-                   plans.training.memory());
+    require_memory(backend, *workload, "lane '" + name + "'", {&plans, 1});
     auto fresh =
         std::make_unique<LaneBuffers>(backend, workload->training_graph(), std::move(plans.training));
     transfer_state(backend, *from.training, from.slots, *fresh, plans.slots);

@@ -90,15 +90,29 @@ LanePlans plan_lane(const Workload& workload, const Techniques& techniques) {
     }
 }
 
-void require_memory(const std::string& who, std::uint64_t needed_bytes, std::uint64_t available_bytes,
-                    const MemoryUse& use) {
-    if (needed_bytes <= available_bytes) return;
-    throw InputError(who + " needs " + bytes_text(needed_bytes) + " (weights " +
+void require_memory(const Backend& backend, const Workload& workload, const std::string& who,
+                    std::span<const LanePlans> lanes) {
+    const std::uint64_t available = backend.available_bytes();
+    std::uint64_t needed = 0;
+    MemoryUse use;
+    std::vector<PlannedPass> passes;
+    for (const LanePlans& plans : lanes) {
+        // A sum beyond 64 bits is more than any machine has; each part is below 2^62.
+        if (__builtin_add_overflow(needed, plans.total_bytes(), &needed)) needed = UINT64_MAX;
+        for (std::size_t i = 0; i < use.bytes.size(); ++i) use.bytes[i] += plans.training.memory().bytes[i];
+        passes.push_back({workload.training_graph(), plans.training});
+        passes.push_back({workload.evaluation_graph(), plans.evaluation});
+        passes.push_back({workload.training_graph(), plans.shadow});
+    }
+    // Lanes take turns: what operations need for themselves is needed once.
+    if (needed <= available) needed += backend.scratch_bytes(passes);
+    if (needed <= available) return;
+    throw InputError(who + " needs " + bytes_text(needed) + " (weights " +
                      bytes_text(use[MemoryCategory::weights] + use[MemoryCategory::master_weights]) +
                      ", activations " + bytes_text(use[MemoryCategory::activations]) + ", gradients " +
                      bytes_text(use[MemoryCategory::gradients]) + ", optimizer state " +
                      bytes_text(use[MemoryCategory::optimizer_state]) +
-                     ", and evaluation and shadow pass), but only " + bytes_text(available_bytes) +
+                     ", and evaluation, shadow pass and scratch memory), but only " + bytes_text(available) +
                      " are free; reduce batch or width, or remove a lane.");
 }
 

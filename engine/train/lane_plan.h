@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
+#include "backend/backend.h"
 #include "graph/plan.h"
 #include "train/scenario.h"
 #include "train/techniques.h"
@@ -49,9 +51,9 @@ struct LanePlans {
 /// Throws InputError where sizes are absurd (beyond 2^62 bytes), or a node to keep in FP32 is not there.
 LanePlans plan_lane(const Workload& workload, const Techniques& techniques);
 
-/// Throws InputError with the figures where `needed_bytes` exceed `available_bytes`. `who`: "lane 'mixed'".
-/// `use` is of the lane that asks.
-void require_memory(const std::string& who, std::uint64_t needed_bytes, std::uint64_t available_bytes,
-                    const MemoryUse& use);
+/// Throws InputError with the figures where these lanes, and what the backend takes to run them, do not fit
+/// into its memory. `who`: "lane 'mixed'".
+void require_memory(const Backend& backend, const Workload& workload, const std::string& who,
+                    std::span<const LanePlans> lanes);
 
 }  // namespace halfscope

@@ -13,6 +13,7 @@
 #include "backend/cuda_module.h"
 #include "device_agreement.h"
 #include "train/experiment.h"
+#include "train/lane_plan.h"
 
 namespace halfscope {
 namespace {
@@ -146,6 +147,28 @@ TEST_F(CudaDevice, RunsAreTheSameTwice) {
         const TrainedRun first = train(*gpu, workload.scenario, "mixed", 20, workload.parameters);
         const TrainedRun second = train(*gpu, workload.scenario, "mixed", 20, workload.parameters);
         EXPECT_EQ(first.signature, second.signature) << workload.scenario;
+    }
+}
+
+/// What is checked before a lane is made against what the device has given when it has done everything.
+TEST_F(CudaDevice, ALaneTakesNoMoreMemoryThanWasAskedFor) {
+    constexpr std::uint64_t kOfCublas = std::uint64_t{64} << 20;  // what the library loads at its first calls
+    for (const char* techniques : {"mixed", "fp32", "mixed,keep_fp32=op:conv2d"}) {
+        SCOPED_TRACE(techniques);
+        const std::unique_ptr<Backend> gpu = open(false);
+        ScenarioSettings settings;
+        settings.parameters = {{"batch", 256}, {"size", 32}};
+        const auto workload = find_scenario("digits-cnn").create(settings);
+        const LanePlans plans = plan_lane(*workload, parse_techniques(techniques));
+        const PlannedPass passes[] = {{workload->training_graph(), plans.training},
+                                      {workload->evaluation_graph(), plans.evaluation},
+                                      {workload->training_graph(), plans.shadow}};
+        const std::uint64_t scratch = gpu->scratch_bytes(passes), before = gpu->available_bytes();
+        Lane lane(*gpu, workload, "lane", parse_techniques(techniques));
+        for (int step = 0; step < 2; ++step) lane.step(step, workload->training_batch(step), {true, true});
+        lane.validate();
+        EXPECT_LE(before - gpu->available_bytes(), plans.total_bytes() + scratch + kOfCublas);
+        EXPECT_LT(gpu->scratch_bytes(passes), scratch) << "what it has is not asked for again";
     }
 }
 

@@ -106,6 +106,24 @@ TEST(LaneMemory, TooLargeIsRefusedBeforeAnythingIsAllocated) {
     EXPECT_NE(sentence.find("2 lanes"), std::string::npos) << sentence;
 }
 
+TEST(LaneMemory, WhatTheDeviceNeedsForItselfCountsOnce) {
+    SpyBackend backend;
+    backend.scratch = 1000;
+    const auto workload = tiny_workload(spiral());
+    const std::uint64_t lane = plan_lane(*workload, Techniques{}).total_bytes();
+    backend.available = lane + 999;
+    const std::string sentence = refusal_of([&] { Lane refused(backend, workload, "a", Techniques{}); });
+    EXPECT_EQ(backend.allocated, 0u);
+    EXPECT_NE(sentence.find("needs " + bytes_text(lane + 1000)), std::string::npos) << sentence;
+    EXPECT_EQ(backend.passes_asked, 3u);  // training, evaluation and shadow
+    const std::vector<LaneSpec> two = {{"a", Techniques{}}, {"b", Techniques{}}};
+    backend.available = 2 * lane + 999;
+    EXPECT_THROW(Experiment(backend, workload, two), InputError);
+    EXPECT_EQ(backend.passes_asked, 6u);
+    backend.available = 2 * lane + 1000;
+    EXPECT_NO_THROW(Experiment(backend, workload, two));
+}
+
 TEST(LaneMemory, ToggleThatDoesNotFitChangesNothing) {
     SpyBackend backend;
     const auto workload = tiny_workload();

@@ -15,6 +15,10 @@ class SpyBackend final : public Backend {
 
     std::string name() const override { return inner_->name(); }
     std::uint64_t available_bytes() const override { return available; }
+    std::uint64_t scratch_bytes(std::span<const PlannedPass> passes) const override {
+        passes_asked = passes.size();
+        return scratch;
+    }
     void* allocate(std::uint64_t bytes) override {
         allocated += bytes;
         return inner_->allocate(bytes);
@@ -54,6 +58,8 @@ class SpyBackend final : public Backend {
 
     std::uint64_t available = UINT64_MAX;
     std::uint64_t allocated = 0;
+    std::uint64_t scratch = 0;                       ///< what it says that operations need for themselves
+    mutable std::size_t passes_asked = 0;            ///< for how many passes it was asked
     std::function<void(const TensorView&)> witness;  ///< a tensor that was just stored and counted
     /// Before each comparison: gradient, inverse scale, shadow.
     std::function<void(const TensorView&, float, const TensorView&)> compare_witness;

@@ -1,0 +1,84 @@
+// The scratch memory of the CUDA device against what its executor asks for (cuda_executor.cuh), figured out
+// by hand for small networks.
+#include "backend/cuda_scratch_bound.h"
+
+#include <gtest/gtest.h>
+
+#include "graph/graph_builder.h"
+
+namespace halfscope {
+namespace {
+
+std::uint64_t floats(const ScratchBytes& bytes, ScratchFor purpose) {
+    return bytes[static_cast<std::size_t>(purpose)] / sizeof(float);
+}
+
+PrecisionPolicy stored_in(Format format) {
+    PrecisionPolicy policy;
+    policy.storage = format;
+    return policy;
+}
+
+/// Two images of 6 x 8 pixels and 3 channels under 5 kernels of 3 x 3, stride 2, padding 1: 24 positions;
+/// `convolutions` of them, one behind the other.
+Graph convolution(int convolutions) {
+    GraphBuilder builder;
+    TensorId x = builder.input("x", {2, 6, 8, 3});
+    x = builder.conv2d("first", x, {5, 3, 2, 1});
+    if (convolutions > 1) builder.conv2d("second", x, {7, 3, 1, 1});
+    return builder.finish();
+}
+
+TEST(CudaScratchBound, AConvolutionIsLaidOutAsMatrices) {
+    const Graph graph = convolution(1);
+    const Plan both(graph, stored_in(Format::fp16), PlanPasses::forward_and_backward, {});
+    const Plan forward(graph, stored_in(Format::fp16), PlanPasses::forward_only, {});
+    const ScratchBytes training = scratch_bound(graph, both), evaluation = scratch_bound(graph, forward);
+    const std::uint64_t windows = 24 * 3 * 9;
+    // The picture has no gradient: windows for the output and for the weight's gradient.
+    EXPECT_EQ(floats(training, ScratchFor::left_operand), windows);
+    EXPECT_EQ(floats(training, ScratchFor::right_operand), windows);
+    EXPECT_EQ(floats(evaluation, ScratchFor::left_operand), windows);
+    EXPECT_EQ(floats(evaluation, ScratchFor::right_operand), 0u);
+    EXPECT_EQ(floats(training, ScratchFor::widened), 0u);
+}
+
+TEST(CudaScratchBound, AnInputGradientIsLaidOutByPixels) {
+    const Graph graph = convolution(2);
+    const Plan plan(graph, stored_in(Format::fp16), PlanPasses::forward_and_backward, {});
+    const ScratchBytes bytes = scratch_bound(graph, plan);
+    // The second one: 24 pixels, each under 9 taps of 7 kernels; its windows are 24 x 5 x 9.
+    EXPECT_EQ(floats(bytes, ScratchFor::left_operand), std::uint64_t{24} * 7 * 9);
+    EXPECT_EQ(floats(bytes, ScratchFor::right_operand), std::uint64_t{24} * 5 * 9);
+}
+
+TEST(CudaScratchBound, AProductIsCountedBesideItself) {
+    GraphBuilder builder;
+    const TensorId x = builder.input("x", {100, 20});
+    builder.linear("second", builder.linear("first", x, 30, WeightInit::he_normal), 4, WeightInit::he_normal);
+    const Graph graph = builder.finish();
+    const Plan plan(graph, stored_in(Format::fp16), PlanPasses::forward_and_backward, {});
+    const ScratchBytes bytes = scratch_bound(graph, plan);
+    EXPECT_EQ(floats(bytes, ScratchFor::products), 3000u);
+    EXPECT_EQ(floats(bytes, ScratchFor::counted), 3000u);
+    EXPECT_EQ(floats(bytes, ScratchFor::left_operand), 0u);
+    EXPECT_EQ(floats(bytes, ScratchFor::widened), 0u);
+}
+
+TEST(CudaScratchBound, ANodeKeptInFp32WidensWhatItsNeighboursStore) {
+    GraphBuilder builder;
+    const TensorId x = builder.input("x", {100, 20});
+    builder.linear("second", builder.linear("first", x, 30, WeightInit::he_normal), 4, WeightInit::he_normal);
+    const Graph graph = builder.finish();
+    PrecisionPolicy policy = stored_in(Format::fp16);
+    policy.kept_fp32 = {"second"};
+    const Plan plan(graph, policy, PlanPasses::forward_and_backward, {});
+    EXPECT_EQ(floats(scratch_bound(graph, plan), ScratchFor::widened), 3000u);
+}
+
+TEST(CudaScratchBound, TheLargerOfBothIsTakenForEachPurpose) {
+    EXPECT_EQ(larger_of({1, 5, 0, 0, 0, 0, 9}, {2, 4, 0, 0, 0, 0, 7}), (ScratchBytes{2, 5, 0, 0, 0, 0, 9}));
+}
+
+}  // namespace
+}  // namespace halfscope
