@@ -59,7 +59,8 @@ class Backend {
     virtual std::optional<double> matrix_peak(Format /*operands*/) { return std::nullopt; }
     /// Bytes that can still be allocated.
     virtual std::uint64_t available_bytes() const = 0;
-    /// Bytes that operations of these passes will allocate for themselves, at most, beyond what they have.
+    /// Bytes that operations of these passes will allocate for themselves, at most, beyond what they have; 0
+    /// where the device cannot tell, and for small ones.
     virtual std::uint64_t scratch_bytes(std::span<const PlannedPass> /*passes*/) const { return 0; }
 
     /// Zeroed memory, kBufferAlignment-aligned. Throws std::bad_alloc, or DeviceError where the device has

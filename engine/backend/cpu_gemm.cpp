@@ -54,7 +54,7 @@ constexpr RelayLimits relay_limits(Company company) {
 }
 /// Rows of C that a runner takes at least.
 constexpr int64_t kRelayRows = 4;
-/// Threads at most: each waits for the one before it.
+/// Threads at most: each begins behind the one before it.
 constexpr int64_t kRelayThreads = 4;
 
 constexpr int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -65,7 +65,7 @@ struct alignas(64) Workspace {
     float a[kTileRows * kRowPitch > kDepth* kStepPitch ? kTileRows* kRowPitch : kDepth* kStepPitch];
     float b[kDepth * kBlockCols];
     float sums[kBlockRows * kSumPitch];
-    float relayed[kMostRelaySums];
+    float relayed[kMostRelaySums];  ///< of the calling thread: all threads of a relay build it up
 };
 
 Workspace& workspace_of_this_thread() {
@@ -458,7 +458,8 @@ void cpu_gemm_pair(ThreadPool& pool, const GemmArguments& first, GemmSink first_
     check(first);
     check(second);
     const bool both = !is_empty(first) && !is_empty(second);
-    if (both && is_for_relay(second, pool.threads(), Company::with_other_work) && is_for_blocks(first)) {
+    if (both && is_for_relay(second, pool.threads(), Company::with_other_work) &&
+        !is_better_transposed(second) && is_for_blocks(first)) {
         multiply_side_by_side(pool, second, second_sink, first, first_sink);
     } else {
         cpu_gemm(pool, first, first_sink);

@@ -132,14 +132,17 @@ inline void add_rows(float* sums, const float* rows, std::int64_t count, std::in
 /// The larger of two, NaN where either is NaN.
 inline float maximum(float a, float b) { return b > a || b != b ? b : a; }
 
-/// Folds one row in the order of ops/executor.h: 32 lanes and a halving tree, or rounded blocks of 16.
+/// Part of the contract: ops/executor.h.
+inline constexpr int kFoldLanes = 32;
+
+/// Folds one row in the order of ops/executor.h: lanes and a halving tree, or rounded blocks of 16.
 class RowFold {
   public:
     explicit RowFold(Reduction reduction) : reduction_(reduction), blocks_(reduction.rounding) {
         std::fill_n(lanes_, kLanes, neutral());
     }
 
-    /// The next `count` terms; a multiple of 32 except in the last call.
+    /// The next `count` terms; a multiple of kFoldLanes except in the last call.
     void add(const float* terms, std::int64_t count) {
         if (reduction_.rounding != Format::fp32) {
             for (std::int64_t i = 0; i < count; ++i) blocks_.add(terms[i]);
@@ -164,7 +167,7 @@ class RowFold {
     }
 
   private:
-    static constexpr int kLanes = 32;
+    static constexpr int kLanes = kFoldLanes;
     float neutral() const {
         return reduction_.fold == Fold::sum ? 0.0f : -std::numeric_limits<float>::infinity();
     }
@@ -183,16 +186,16 @@ class RowFold {
 
 /// One whole row. Rows shorter than the lanes skip the neutral ones: adding 0 or folding -inf changes no bit.
 inline float fold_row(Reduction reduction, const float* terms, std::int64_t count) {
-    if (reduction.rounding != Format::fp32 || count > 32) {
+    if (reduction.rounding != Format::fp32 || count > kFoldLanes) {
         RowFold fold(reduction);
         fold.add(terms, count);
         return fold.finish();
     }
     const bool is_sum = reduction.fold == Fold::sum;
     if (count == 0) return is_sum ? 0.0f : -std::numeric_limits<float>::infinity();
-    float lanes[32];
+    float lanes[kFoldLanes];
     for (std::int64_t i = 0; i < count; ++i) lanes[i] = is_sum ? 0.0f + terms[i] : terms[i];
-    for (std::int64_t width = 16; width > 0; width /= 2) {
+    for (std::int64_t width = kFoldLanes / 2; width > 0; width /= 2) {
         for (std::int64_t lane = 0; lane < width && lane + width < count; ++lane)
             lanes[lane] =
                 is_sum ? lanes[lane] + lanes[lane + width] : maximum(lanes[lane], lanes[lane + width]);
@@ -202,10 +205,10 @@ inline float fold_row(Reduction reduction, const float* terms, std::int64_t coun
 
 inline constexpr std::int64_t kRowsAtOnce = 16;
 
-/// kRowsAtOnce rows of `cols` terms, at most 32: the tree of fold_row, a vector of rows at a time.
+/// kRowsAtOnce rows of `cols` terms, at most kFoldLanes: the tree of fold_row, a vector of rows at a time.
 template <Fold kFold>
 void fold_short_rows(const float* terms, std::int64_t cols, float* results) {
-    constexpr std::int64_t kLanes = 32;
+    constexpr std::int64_t kLanes = kFoldLanes;
     alignas(64) float lanes[kLanes][kRowsAtOnce];
     for (std::int64_t lane = 0; lane < cols; ++lane) {
         for (std::int64_t r = 0; r < kRowsAtOnce; ++r) {
@@ -228,7 +231,7 @@ void fold_short_rows(const float* terms, std::int64_t cols, float* results) {
 inline void fold_rows(Reduction reduction, const float* terms, std::int64_t rows, std::int64_t cols,
                       float* results) {
     std::int64_t row = 0;
-    if (reduction.rounding == Format::fp32 && cols > 0 && cols <= 32) {
+    if (reduction.rounding == Format::fp32 && cols > 0 && cols <= kFoldLanes) {
         for (; row + kRowsAtOnce <= rows; row += kRowsAtOnce) {
             if (reduction.fold == Fold::sum) {
                 fold_short_rows<Fold::sum>(terms + row * cols, cols, results + row);

@@ -67,10 +67,7 @@ class CudaBackend final : public Backend {
     }
 
     std::uint64_t scratch_bytes(std::span<const PlannedPass> passes) const override {
-        ScratchBytes needed{};
-        for (const PlannedPass& pass : passes)
-            needed = larger_of(needed, scratch_bound(pass.graph, pass.plan));
-        return executor_.missing_scratch(needed);
+        return executor_.missing_scratch(passes);
     }
 
     void* allocate(std::uint64_t bytes) override {

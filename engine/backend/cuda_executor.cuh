@@ -18,8 +18,6 @@
 
 namespace halfscope {
 
-enum class CudaProducts : std::uint8_t { cublas, exact };
-
 class CudaExecutor {
   public:
     CudaExecutor(cudaStream_t stream, CudaProducts products)
@@ -213,8 +211,13 @@ class CudaExecutor {
         return scratch_.bytes(ScratchFor::partial_sums, bytes, stream_);
     }
 
-    /// Device memory that is missing for operations that take that much scratch.
-    std::uint64_t missing_scratch(const ScratchBytes& needed) const { return scratch_.missing(needed); }
+    /// Device memory that is missing for the operations of these passes.
+    std::uint64_t missing_scratch(std::span<const PlannedPass> passes) const {
+        ScratchBytes needed{};
+        for (const PlannedPass& pass : passes)
+            needed = larger_of(needed, scratch_bound(pass.graph, pass.plan, products_));
+        return scratch_.missing(needed);
+    }
     std::uint64_t scratch_generation() const { return scratch_.generation(); }
 
   private:

@@ -27,18 +27,19 @@ class Products {
         : graph_(graph), plan_(plan), node_(graph.nodes()[index]), index_(index) {}
 
     void add_to(Elements& needs) const {
-        const std::int64_t x = elements(node_.inputs[0]), weight = elements(node_.inputs[1]);
-        std::int64_t most = std::max({x, weight, elements(node_.output)});
-        if (node_.op == OpKind::conv2d) most = std::max(most, add_windows(needs));
+        std::int64_t results =
+            std::max({elements(node_.inputs[0]), elements(node_.inputs[1]), elements(node_.output)});
         // The gates that a recurrent node's products give before they are its output.
         if (node_.op == OpKind::gru) {
-            const Shape& of_weight = graph_.tensor(node_.inputs[1]).shape;
             const std::int64_t rows = graph_.tensor(node_.inputs[0]).shape.rows();
-            most = std::max({most, rows * of_weight[0], elements(node_.inputs[2])});
+            const std::int64_t gates = rows * graph_.tensor(node_.inputs[1]).shape[0];
+            results = std::max({results, gates, elements(node_.inputs[2])});
         }
-        needs.need(ScratchFor::products, most);
-        needs.need(ScratchFor::counted, most);
-        if (is_mixed()) needs.need(ScratchFor::widened, most);
+        std::int64_t operands = results;
+        if (node_.op == OpKind::conv2d) operands = std::max(operands, add_windows(needs));
+        needs.need(ScratchFor::products, results);
+        needs.need(ScratchFor::counted, results);
+        if (is_mixed()) needs.need(ScratchFor::widened, operands);
     }
 
   private:
@@ -88,19 +89,26 @@ void add_partial_sums(const Graph& graph, Elements& needs) {
         const std::int64_t rows = tensor.shape.rows(), chunks = rows / kColumnChunk + 1;
         needs.need(ScratchFor::partial_sums, std::max(rows, chunks * kMostOutputs * tensor.shape.columns()));
     }
-    std::int64_t chunks = 0;
-    for (TensorId id : graph.parameters()) chunks += graph.tensor(id).shape.elements() / kDoubleChunk + 1;
+    // A gradient is looked at for each node that reads the parameter.
+    std::int64_t chunks = 0, count = 0;
+    for (const Node& node : graph.nodes()) {
+        for (TensorId id : node.inputs) {
+            if (!graph.parameter_index(id)) continue;
+            chunks += graph.tensor(id).shape.elements() / kDoubleChunk + 1;
+            ++count;
+        }
+    }
     constexpr std::int64_t kResult = std::max(sizeof(GradientCheck), sizeof(GradientComparison));
     needs.need(ScratchFor::partial_sums, chunks * kResult / static_cast<std::int64_t>(sizeof(float)));
-    const auto count = static_cast<std::int64_t>(graph.parameters().size());
     needs.need(ScratchFor::checks, count * kResult / static_cast<std::int64_t>(sizeof(float)));
 }
 
 }  // namespace
 
-ScratchBytes scratch_bound(const Graph& graph, const Plan& plan) {
+ScratchBytes scratch_bound(const Graph& graph, const Plan& plan, CudaProducts products) {
     Elements needs;
     add_partial_sums(graph, needs);
+    if (products == CudaProducts::exact) return needs.bytes();
     for (std::size_t index = 0; index < graph.nodes().size(); ++index) {
         const OpKind op = graph.nodes()[index].op;
         if (op == OpKind::linear || op == OpKind::conv2d || op == OpKind::gru)

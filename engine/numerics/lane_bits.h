@@ -1,13 +1,13 @@
 // Which lanes of a vector fulfil a condition, as the bits of a number: one instruction where the processor
-// has it, which compilers do not make of a comparison of vectors. Used by tensor_tally.h. Must not be needed
-// for a result: every variant gives the same bits.
+// has it, which compilers do not make of a comparison of vectors. Used by tensor_tally.h. Which variant is
+// taken must not decide a result.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
-#if defined(__AVX512F__) || defined(__SSE2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 

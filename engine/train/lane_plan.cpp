@@ -105,14 +105,16 @@ void require_memory(const Backend& backend, const Workload& workload, const std:
         passes.push_back({workload.training_graph(), plans.shadow});
     }
     // Lanes take turns: what operations need for themselves is needed once.
-    if (needed <= available) needed += backend.scratch_bytes(passes);
-    if (needed <= available) return;
+    const std::uint64_t scratch = needed <= available ? backend.scratch_bytes(passes) : 0;
+    if (needed <= available && scratch <= available - needed) return;
+    needed += scratch;
     throw InputError(who + " needs " + bytes_text(needed) + " (weights " +
                      bytes_text(use[MemoryCategory::weights] + use[MemoryCategory::master_weights]) +
                      ", activations " + bytes_text(use[MemoryCategory::activations]) + ", gradients " +
                      bytes_text(use[MemoryCategory::gradients]) + ", optimizer state " +
                      bytes_text(use[MemoryCategory::optimizer_state]) +
-                     ", and evaluation, shadow pass and scratch memory), but only " + bytes_text(available) +
+                     (scratch == 0 ? "" : ", scratch memory " + bytes_text(scratch)) +
+                     ", and evaluation and shadow pass), but only " + bytes_text(available) +
                      " are free; reduce batch or width, or remove a lane.");
 }
 

@@ -353,9 +353,10 @@ struct LayerPair {
     Problem dx, dw;
 };
 
-LayerPair make_pair_of_a_layer(int64_t rows, int64_t out, int64_t in, Format format, Accumulate accumulate) {
-    Case dx{rows, in, out, Transpose::no, Transpose::no, format, format, accumulate};
-    Case dw{out, in, rows, Transpose::yes, Transpose::no, format, format, accumulate};
+LayerPair make_pair_of_a_layer(int64_t rows, int64_t out, int64_t in, Format format, Accumulate accumulate,
+                               Format operands = Format::fp32) {
+    Case dx{rows, in, out, Transpose::no, Transpose::no, format, format, accumulate, operands};
+    Case dw{out, in, rows, Transpose::yes, Transpose::no, format, format, accumulate, operands};
     dw.padding = 2;
     return {make_problem(dx, 21), make_problem(dw, 22)};
 }
@@ -397,6 +398,34 @@ TEST(CpuGemm, APairHasTheBitsOfTwoProducts) {
             }
         }
     }
+}
+
+TEST(CpuGemm, APairRoundsItsOperandsToTf32WhenAsked) {
+    ThreadPool pool(2);
+    const LayerPair pair = make_pair_of_a_layer(1600, 32, 48, Format::fp32, Accumulate::fp32, Format::tf32);
+    check_pair(pool, pair, naive_product(pair.dx), naive_product(pair.dw), "tf32");
+}
+
+TEST(CpuGemm, APairRunsInsideABodyOfThePool) {
+    ThreadPool pool(3);
+    const LayerPair pair = make_pair_of_a_layer(1600, 32, 32, Format::fp16, Accumulate::fp32);
+    const std::vector<float> dx = naive_product(pair.dx), dw = naive_product(pair.dw);
+    pool.parallel_for(6, 1, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) check_pair(pool, pair, dx, dw, "inside");
+    });
+}
+
+TEST(CpuGemm, WhatASinkThrowsEndsAPair) {
+    ThreadPool pool(2);
+    const LayerPair pair = make_pair_of_a_layer(3072, 32, 32, Format::fp32, Accumulate::fp32);
+    const auto takes = [](const GemmBlock&) {};
+    const auto falls = [](const GemmBlock&) { throw std::runtime_error("fell"); };
+    const GemmArguments &dx = pair.dx.arguments, &dw = pair.dw.arguments;
+    for (int round = 0; round < 20; ++round) {
+        EXPECT_THROW(cpu_gemm_pair(pool, dx, falls, dw, takes), std::runtime_error);
+        EXPECT_THROW(cpu_gemm_pair(pool, dx, takes, dw, falls), std::runtime_error);
+    }
+    check_pair(pool, pair, naive_product(pair.dx), naive_product(pair.dw), "afterwards");
 }
 
 TEST(CpuGemm, APairOfWhichOneDoesNotFitIsNotBegun) {

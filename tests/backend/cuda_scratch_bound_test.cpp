@@ -33,7 +33,8 @@ TEST(CudaScratchBound, AConvolutionIsLaidOutAsMatrices) {
     const Graph graph = convolution(1);
     const Plan both(graph, stored_in(Format::fp16), PlanPasses::forward_and_backward, {});
     const Plan forward(graph, stored_in(Format::fp16), PlanPasses::forward_only, {});
-    const ScratchBytes training = scratch_bound(graph, both), evaluation = scratch_bound(graph, forward);
+    const ScratchBytes training = scratch_bound(graph, both, CudaProducts::cublas),
+                       evaluation = scratch_bound(graph, forward, CudaProducts::cublas);
     const std::uint64_t windows = 24 * 3 * 9;
     // The picture has no gradient: windows for the output and for the weight's gradient.
     EXPECT_EQ(floats(training, ScratchFor::left_operand), windows);
@@ -41,12 +42,26 @@ TEST(CudaScratchBound, AConvolutionIsLaidOutAsMatrices) {
     EXPECT_EQ(floats(evaluation, ScratchFor::left_operand), windows);
     EXPECT_EQ(floats(evaluation, ScratchFor::right_operand), 0u);
     EXPECT_EQ(floats(training, ScratchFor::widened), 0u);
+    // What a product gives is no larger than a tensor: here the picture of 2 x 6 x 8 x 3.
+    EXPECT_EQ(floats(training, ScratchFor::products), 288u);
+    EXPECT_EQ(floats(training, ScratchFor::counted), 288u);
+}
+
+TEST(CudaScratchBound, ExactProductsLayNothingOut) {
+    const Graph graph = convolution(2);
+    const Plan plan(graph, stored_in(Format::fp16), PlanPasses::forward_and_backward, {});
+    const ScratchBytes bytes = scratch_bound(graph, plan, CudaProducts::exact);
+    for (const ScratchFor purpose : {ScratchFor::left_operand, ScratchFor::right_operand,
+                                     ScratchFor::products, ScratchFor::counted, ScratchFor::widened})
+        EXPECT_EQ(floats(bytes, purpose), 0u);
+    EXPECT_GT(floats(bytes, ScratchFor::partial_sums), 0u);
+    EXPECT_GT(floats(bytes, ScratchFor::checks), 0u);
 }
 
 TEST(CudaScratchBound, AnInputGradientIsLaidOutByPixels) {
     const Graph graph = convolution(2);
     const Plan plan(graph, stored_in(Format::fp16), PlanPasses::forward_and_backward, {});
-    const ScratchBytes bytes = scratch_bound(graph, plan);
+    const ScratchBytes bytes = scratch_bound(graph, plan, CudaProducts::cublas);
     // The second one: 24 pixels, each under 9 taps of 7 kernels; its windows are 24 x 5 x 9.
     EXPECT_EQ(floats(bytes, ScratchFor::left_operand), std::uint64_t{24} * 7 * 9);
     EXPECT_EQ(floats(bytes, ScratchFor::right_operand), std::uint64_t{24} * 5 * 9);
@@ -58,7 +73,7 @@ TEST(CudaScratchBound, AProductIsCountedBesideItself) {
     builder.linear("second", builder.linear("first", x, 30, WeightInit::he_normal), 4, WeightInit::he_normal);
     const Graph graph = builder.finish();
     const Plan plan(graph, stored_in(Format::fp16), PlanPasses::forward_and_backward, {});
-    const ScratchBytes bytes = scratch_bound(graph, plan);
+    const ScratchBytes bytes = scratch_bound(graph, plan, CudaProducts::cublas);
     EXPECT_EQ(floats(bytes, ScratchFor::products), 3000u);
     EXPECT_EQ(floats(bytes, ScratchFor::counted), 3000u);
     EXPECT_EQ(floats(bytes, ScratchFor::left_operand), 0u);
@@ -73,7 +88,7 @@ TEST(CudaScratchBound, ANodeKeptInFp32WidensWhatItsNeighboursStore) {
     PrecisionPolicy policy = stored_in(Format::fp16);
     policy.kept_fp32 = {"second"};
     const Plan plan(graph, policy, PlanPasses::forward_and_backward, {});
-    EXPECT_EQ(floats(scratch_bound(graph, plan), ScratchFor::widened), 3000u);
+    EXPECT_EQ(floats(scratch_bound(graph, plan, CudaProducts::cublas), ScratchFor::widened), 3000u);
 }
 
 TEST(CudaScratchBound, TheLargerOfBothIsTakenForEachPurpose) {

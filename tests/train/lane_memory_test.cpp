@@ -115,6 +115,7 @@ TEST(LaneMemory, WhatTheDeviceNeedsForItselfCountsOnce) {
     const std::string sentence = refusal_of([&] { Lane refused(backend, workload, "a", Techniques{}); });
     EXPECT_EQ(backend.allocated, 0u);
     EXPECT_NE(sentence.find("needs " + bytes_text(lane + 1000)), std::string::npos) << sentence;
+    EXPECT_NE(sentence.find("scratch memory " + bytes_text(1000)), std::string::npos) << sentence;
     EXPECT_EQ(backend.passes_asked, 3u);  // training, evaluation and shadow
     const std::vector<LaneSpec> two = {{"a", Techniques{}}, {"b", Techniques{}}};
     backend.available = 2 * lane + 999;

@@ -86,7 +86,6 @@ void draw_loss_scale_panel(const PanelContext& context) {
     spec.fixed_axis = AxisScale::logarithmic;
     spec.labels = AxisLabels::powers_of_two;
     spec.shape = CurveShape::steps;
-    spec.empty_text = "no lane scales its loss: choose the preset mixed, or loss scaling under TECHNIQUES";
     const LaneSnapshot* shown = selected_lane(context.snapshot, context.ui);
     if (shown && !scales(*shown)) shown = nullptr;
     for (const LaneSnapshot& lane : context.snapshot.lanes) {
@@ -94,6 +93,10 @@ void draw_loss_scale_panel(const PanelContext& context) {
         spec.series.push_back({lane.id, lane.name, SeriesKind::loss_scale});
         if (!shown) shown = &lane;
     }
+    spec.empty_text =
+        spec.series.empty()
+            ? "no lane scales its loss: choose the preset mixed, or loss scaling under TECHNIQUES"
+            : "no step done yet: press Space to run";
     add_overlays(spec, context.snapshot, SeriesKind::loss_scale);
     if (shown) draw_states(context, *shown);
     if (ImGui::GetContentRegionAvail().y > context.theme.px(170)) draw_key(context);
