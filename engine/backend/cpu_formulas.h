@@ -181,6 +181,7 @@ class CpuFormulas {
     static constexpr std::int64_t kGrainElements =
         8192;  // fewer elements than this run inline: waking a thread costs more
     static constexpr std::int64_t kPieceElements = 2048;  // of one piece of what is shared out
+    static constexpr std::int64_t kFloatsOfALine = 16;    // of a cache line, 64 bytes
 
     /// Rows (or chunks) one range covers, so that a range has about kGrainElements, a multiple of `multiple`.
     static std::int64_t grain(std::int64_t elements_per_row, std::int64_t multiple) {
@@ -222,8 +223,17 @@ class CpuFormulas {
   private:
     /// A formula with one result as one with Values.
     template <class F>
-    static auto single(F f) {
-        return [f](std::int64_t i, auto... x) { return Values<1>{{f(i, x...)}}; };
+    struct Single {
+        static constexpr bool kTabulable = IsTabulable<F>;
+        F f;
+        template <class... X>
+        Values<1> operator()(std::int64_t i, X... x) const {
+            return {{f(i, x...)}};
+        }
+    };
+    template <class F>
+    static Single<F> single(F f) {
+        return {f};
     }
 
     /// Rows that one segment holds where rows follow each other without a gap.
@@ -277,16 +287,29 @@ class CpuFormulas {
     template <int N, class F, class... Pointers>
     static void run(const Segment& segment, F f, float* const (&results)[N], const Pointers*... in) {
         const std::int64_t count = segment.count, index = segment.index;
+        // What takes long to compute leaves time to fetch: the next segment, some lines for each piece. The
+        // processor itself looks ahead as far as a page goes, which is a segment. (Measured on tensors beyond
+        // the caches: GELU takes 1.45 times as long as copying instead of 2.1, tanh 1.2 instead of 1.9.)
+        constexpr std::int64_t kPiece = IsTabulable<F> ? 128 : kSegment;
         float* out[N];
         for (int n = 0; n < N; ++n) out[n] = results[n];
+        for (std::int64_t begin = 0; begin < count; begin += kPiece) {
+            const std::int64_t end = std::min(begin + kPiece, count);
+            if constexpr (IsTabulable<F>) {
+                for (std::int64_t ahead = begin + kSegment; ahead < end + kSegment; ahead += kFloatsOfALine) {
+                    (__builtin_prefetch(in + ahead), ...);
+                    for (int n = 0; n < N; ++n) __builtin_prefetch(out[n] + ahead, 1);
+                }
+            }
             // Results may lie where inputs lie, but only element for element. (Clang, which fuzzes and lints,
             // knows no such pragma but one that complains where it does not vectorise.)
 #if !defined(__clang__)
 #pragma GCC ivdep
 #endif
-        for (std::int64_t j = 0; j < count; ++j) {
-            const Values<N> values = f(index + j, in[j]...);
-            for (int n = 0; n < N; ++n) out[n][j] = values.v[n];
+            for (std::int64_t j = begin; j < end; ++j) {
+                const Values<N> values = f(index + j, in[j]...);
+                for (int n = 0; n < N; ++n) out[n][j] = values.v[n];
+            }
         }
     }
 
