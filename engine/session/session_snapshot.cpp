@@ -23,6 +23,7 @@ LaneSnapshot Session::lane_snapshot(std::size_t index) const {
     shown.techniques = lane.techniques();
     shown.techniques_step = state.techniques_step;
     shown.last = state.last;
+    shown.loss_scale = lane.loss_scale();
     shown.best_loss = state.best_loss;
     shown.validation = state.validation;
     shown.validation_step = state.validation_step;

@@ -62,10 +62,11 @@ struct LaneSnapshot {
     int id = 0;  ///< stable while the lane lives; decides colour, letter and line style (0..3)
     std::string name;
     Techniques techniques;
-    std::int64_t techniques_step = 0;   ///< first step that ran (or will run) under these techniques
-    StepRecord last;                    ///< of the last step done
-    double best_loss = 0;               ///< lowest finite loss so far; NaN: none yet
-    Metric validation;                  ///< latest
+    std::int64_t techniques_step = 0;  ///< first step that ran (or will run) under these techniques
+    StepRecord last;                   ///< of the last step done
+    double loss_scale = 1;             ///< S of the next step: also before the first, and where S was changed
+    double best_loss = 0;              ///< lowest finite loss so far; NaN: none yet
+    Metric validation;                 ///< latest
     std::int64_t validation_step = -1;  ///< -1: none yet
     std::int64_t skipped = 0;
     std::int32_t steps_until_growth = -1;

@@ -133,7 +133,7 @@ TEST_F(NarrowWindowTest, LongSumsAreWrittenWhole) {
 TEST_F(NarrowWindowTest, AnEmptyPlotSaysAllOfIt) {
     for (LaneSnapshot& lane : fixture_.snapshot.lanes) {
         lane.techniques.scaler.scaling = LossScaling::off;
-        lane.last.loss_scale = 1.0;
+        lane.loss_scale = 1.0;
     }
     ui().layout.middle_tab = Slot::loss_scale;
     show(Slot::gradients, kNarrow);

@@ -66,6 +66,8 @@ TEST_F(SessionTest, OpensPausedWithPicturesAndSignatures) {
     EXPECT_EQ(snapshot.lanes[0].signature, DirectRun().signature(0));
     EXPECT_TRUE(std::isnan(snapshot.lanes[0].best_loss));
     EXPECT_EQ(snapshot.lanes[0].probe_step, -1);
+    EXPECT_EQ(snapshot.lanes[0].loss_scale, 1.0);
+    EXPECT_EQ(snapshot.lanes[1].loss_scale, 32768.0) << "what the first step will run with";
 }
 
 TEST_F(SessionTest, EnergyIsThatOfTheDeviceAndOfEachLanesShare) {
@@ -269,6 +271,8 @@ TEST_F(SessionTest, TheLossScaleIsMultipliedByHand) {
     run(2);
     const double before = session_.make_snapshot().lanes[1].last.loss_scale;
     session_.apply(MultiplyLossScaleCommand{"mixed", 0.5});
+    EXPECT_EQ(session_.make_snapshot().lanes[1].loss_scale, before / 2) << "at once";
+    EXPECT_EQ(session_.make_snapshot().lanes[1].last.loss_scale, before);
     run(1);
     EXPECT_EQ(session_.make_snapshot().lanes[1].last.loss_scale, before / 2);
     const auto events = timeline_.events(1, 2, 2);

@@ -10,12 +10,12 @@ namespace halfscope {
 namespace {
 
 bool scales(const LaneSnapshot& lane) {
-    return lane.techniques.scaler.scaling != LossScaling::off || lane.last.loss_scale != 1.0;
+    return lane.techniques.scaler.scaling != LossScaling::off || lane.loss_scale != 1.0;
 }
 
 /// "S = 2^15, grows in 37 steps, 3 skipped" of one lane.
 std::string lane_state(const LaneSnapshot& lane, const Theme& theme) {
-    std::string text = "S = " + scale_label(theme, lane.last.loss_scale);
+    std::string text = "S = " + scale_label(theme, lane.loss_scale);
     if (lane.techniques.scaler.scaling == LossScaling::fixed) text += ", static";
     if (lane.steps_until_growth >= 0) text += ", grows in " + count_text(lane.steps_until_growth) + " steps";
     return text + ", " + count_text(lane.skipped) + " skipped";

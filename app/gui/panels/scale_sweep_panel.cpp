@@ -44,7 +44,7 @@ void draw_toolbar(const PanelContext& context, const LaneSnapshot& lane) {
 /// The lane's scale, where it has one.
 double scale_now(const LaneSnapshot& lane) {
     if (lane.techniques.scaler.scaling == LossScaling::off) return 1.0;
-    return lane.last.loss_scale > 0 ? lane.last.loss_scale : 0.0;
+    return lane.loss_scale > 0 ? lane.loss_scale : 0.0;
 }
 
 /// Where the plots of the panel begin and end: names at the left, a number at the right.

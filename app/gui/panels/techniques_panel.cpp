@@ -236,8 +236,7 @@ void draw_number(const Row& row) {
     }
     // The key is what scaling starts with; the present S moves on its own.
     if (has_buttons && row.lane.techniques.scaler.scaling == LossScaling::dynamic) {
-        dim_text(row.context.theme,
-                 ("now " + scale_label(row.context.theme, row.lane.last.loss_scale)).c_str());
+        dim_text(row.context.theme, ("now " + scale_label(row.context.theme, row.lane.loss_scale)).c_str());
     }
     if (edit.lane_id == row.lane.id && edit.key == row.key.name && !edit.refusal.empty()) {
         ImGui::PushTextWrapPos(0.0f);
