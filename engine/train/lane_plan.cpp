@@ -90,6 +90,12 @@ LanePlans plan_lane(const Workload& workload, const Techniques& techniques) {
     }
 }
 
+std::array<PlannedPass, 3> passes_of(const Workload& workload, const LanePlans& plans) {
+    return {{{workload.training_graph(), plans.training},
+             {workload.evaluation_graph(), plans.evaluation},
+             {workload.training_graph(), plans.shadow}}};
+}
+
 void require_memory(const Backend& backend, const Workload& workload, const std::string& who,
                     std::span<const LanePlans> lanes) {
     const std::uint64_t available = backend.available_bytes();
@@ -100,9 +106,7 @@ void require_memory(const Backend& backend, const Workload& workload, const std:
         // A sum beyond 64 bits is more than any machine has; each part is below 2^62.
         if (__builtin_add_overflow(needed, plans.total_bytes(), &needed)) needed = UINT64_MAX;
         for (std::size_t i = 0; i < use.bytes.size(); ++i) use.bytes[i] += plans.training.memory().bytes[i];
-        passes.push_back({workload.training_graph(), plans.training});
-        passes.push_back({workload.evaluation_graph(), plans.evaluation});
-        passes.push_back({workload.training_graph(), plans.shadow});
+        for (const PlannedPass& pass : passes_of(workload, plans)) passes.push_back(pass);
     }
     // Lanes take turns: what operations need for themselves is needed once.
     const std::uint64_t scratch = needed <= available ? backend.scratch_bytes(passes) : 0;

@@ -2,6 +2,7 @@
 // extra buffers, and whether all of it fits. Called by Lane and Experiment; allocates nothing.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -48,6 +49,8 @@ struct LanePlans {
                probe_bytes;
     }
 };
+/// What a lane of these plans runs: training, evaluation and shadow pass.
+std::array<PlannedPass, 3> passes_of(const Workload& workload, const LanePlans& plans);
 /// Throws InputError where sizes are absurd (beyond 2^62 bytes), or a node to keep in FP32 is not there.
 LanePlans plan_lane(const Workload& workload, const Techniques& techniques);
 

@@ -29,12 +29,24 @@ Graph convolution(int convolutions) {
     return builder.finish();
 }
 
+/// A hundred rows through layers of 20 x 30 and 30 x 4.
+Graph two_layers() {
+    GraphBuilder builder;
+    const TensorId x = builder.linear("first", builder.input("x", {100, 20}), 30, WeightInit::he_normal);
+    builder.linear("second", x, 4, WeightInit::he_normal);
+    return builder.finish();
+}
+
+ScratchBytes bound_of(const Graph& graph, const PrecisionPolicy& policy = stored_in(Format::fp16),
+                      PlanPasses passes = PlanPasses::forward_and_backward,
+                      CudaProducts products = CudaProducts::cublas) {
+    return scratch_bound(graph, Plan(graph, policy, passes, {}), products);
+}
+
 TEST(CudaScratchBound, AConvolutionIsLaidOutAsMatrices) {
     const Graph graph = convolution(1);
-    const Plan both(graph, stored_in(Format::fp16), PlanPasses::forward_and_backward, {});
-    const Plan forward(graph, stored_in(Format::fp16), PlanPasses::forward_only, {});
-    const ScratchBytes training = scratch_bound(graph, both, CudaProducts::cublas),
-                       evaluation = scratch_bound(graph, forward, CudaProducts::cublas);
+    const ScratchBytes training = bound_of(graph);
+    const ScratchBytes evaluation = bound_of(graph, stored_in(Format::fp16), PlanPasses::forward_only);
     const std::uint64_t windows = 24 * 3 * 9;
     // The picture has no gradient: windows for the output and for the weight's gradient.
     EXPECT_EQ(floats(training, ScratchFor::left_operand), windows);
@@ -48,9 +60,8 @@ TEST(CudaScratchBound, AConvolutionIsLaidOutAsMatrices) {
 }
 
 TEST(CudaScratchBound, ExactProductsLayNothingOut) {
-    const Graph graph = convolution(2);
-    const Plan plan(graph, stored_in(Format::fp16), PlanPasses::forward_and_backward, {});
-    const ScratchBytes bytes = scratch_bound(graph, plan, CudaProducts::exact);
+    const ScratchBytes bytes = bound_of(convolution(2), stored_in(Format::fp16),
+                                        PlanPasses::forward_and_backward, CudaProducts::exact);
     for (const ScratchFor purpose : {ScratchFor::left_operand, ScratchFor::right_operand,
                                      ScratchFor::products, ScratchFor::counted, ScratchFor::widened})
         EXPECT_EQ(floats(bytes, purpose), 0u);
@@ -59,21 +70,14 @@ TEST(CudaScratchBound, ExactProductsLayNothingOut) {
 }
 
 TEST(CudaScratchBound, AnInputGradientIsLaidOutByPixels) {
-    const Graph graph = convolution(2);
-    const Plan plan(graph, stored_in(Format::fp16), PlanPasses::forward_and_backward, {});
-    const ScratchBytes bytes = scratch_bound(graph, plan, CudaProducts::cublas);
+    const ScratchBytes bytes = bound_of(convolution(2));
     // The second one: 24 pixels, each under 9 taps of 7 kernels; its windows are 24 x 5 x 9.
     EXPECT_EQ(floats(bytes, ScratchFor::left_operand), std::uint64_t{24} * 7 * 9);
     EXPECT_EQ(floats(bytes, ScratchFor::right_operand), std::uint64_t{24} * 5 * 9);
 }
 
 TEST(CudaScratchBound, AProductIsCountedBesideItself) {
-    GraphBuilder builder;
-    const TensorId x = builder.input("x", {100, 20});
-    builder.linear("second", builder.linear("first", x, 30, WeightInit::he_normal), 4, WeightInit::he_normal);
-    const Graph graph = builder.finish();
-    const Plan plan(graph, stored_in(Format::fp16), PlanPasses::forward_and_backward, {});
-    const ScratchBytes bytes = scratch_bound(graph, plan, CudaProducts::cublas);
+    const ScratchBytes bytes = bound_of(two_layers());
     EXPECT_EQ(floats(bytes, ScratchFor::products), 3000u);
     EXPECT_EQ(floats(bytes, ScratchFor::counted), 3000u);
     EXPECT_EQ(floats(bytes, ScratchFor::left_operand), 0u);
@@ -81,14 +85,9 @@ TEST(CudaScratchBound, AProductIsCountedBesideItself) {
 }
 
 TEST(CudaScratchBound, ANodeKeptInFp32WidensWhatItsNeighboursStore) {
-    GraphBuilder builder;
-    const TensorId x = builder.input("x", {100, 20});
-    builder.linear("second", builder.linear("first", x, 30, WeightInit::he_normal), 4, WeightInit::he_normal);
-    const Graph graph = builder.finish();
     PrecisionPolicy policy = stored_in(Format::fp16);
     policy.kept_fp32 = {"second"};
-    const Plan plan(graph, policy, PlanPasses::forward_and_backward, {});
-    EXPECT_EQ(floats(scratch_bound(graph, plan, CudaProducts::cublas), ScratchFor::widened), 3000u);
+    EXPECT_EQ(floats(bound_of(two_layers(), policy), ScratchFor::widened), 3000u);
 }
 
 TEST(CudaScratchBound, TheLargerOfBothIsTakenForEachPurpose) {

@@ -160,9 +160,7 @@ void expect_no_more_memory(bool exact, const char* scenario, const std::map<std:
     settings.parameters = parameters;
     const auto workload = find_scenario(scenario).create(settings);
     const LanePlans plans = plan_lane(*workload, parse_techniques(techniques));
-    const PlannedPass passes[] = {{workload->training_graph(), plans.training},
-                                  {workload->evaluation_graph(), plans.evaluation},
-                                  {workload->training_graph(), plans.shadow}};
+    const auto passes = passes_of(*workload, plans);
     const std::uint64_t scratch = gpu->scratch_bytes(passes), before = gpu->available_bytes();
     Lane lane(*gpu, workload, "lane", parse_techniques(techniques));
     for (int step = 0; step < 2; ++step) lane.step(step, workload->training_batch(step), {true, true});
