@@ -115,13 +115,15 @@ class CudaBackend final : public Backend {
         int first = 0;
         measure<GradientCheck>(
             gradients, {}, [&](const cuda::Measured& some, GradientCheck* place, unsigned chunks) {
-                if (chunks > 0) cuda::check_kernel<<<chunks, 32, 0, stream_>>>(place, some, values);
-                cuda::fold_checks_kernel<<<static_cast<unsigned>(some.count), cuda::kThreads, 0, stream_>>>(
-                    totals, first, place, chunks, some);
+                if (chunks > 0)
+                    launch("the check of gradients", {chunks, 32, stream_}, cuda::check_kernel, place, some,
+                           values);
+                launch("the check of gradients", {static_cast<unsigned>(some.count), cuda::kThreads, stream_},
+                       cuda::fold_checks_kernel, totals, first, place, chunks, some);
                 first += some.count;
             });
-        cuda::decide_kernel<<<1, 1, 0, stream_>>>(totals, gradients.size(), values);
-        require(cudaGetLastError(), "the check of gradients");
+        launch("the check of gradients", {1, 1, stream_}, cuda::decide_kernel, totals, gradients.size(),
+               values);
     }
     std::vector<GradientCheck> finish_check(std::size_t count) override {
         std::vector<GradientCheck> totals(count);
@@ -134,7 +136,9 @@ class CudaBackend final : public Backend {
                                             std::span<const TensorView> shadows) override {
         measure<GradientComparison>(
             gradients, shadows, [&](const cuda::Measured& some, GradientComparison* place, unsigned chunks) {
-                if (chunks > 0) cuda::compare_kernel<<<chunks, 32, 0, stream_>>>(place, some, inverse_scale);
+                if (chunks > 0)
+                    launch("the comparison with the shadow pass", {chunks, 32, stream_}, cuda::compare_kernel,
+                           place, some, inverse_scale);
             });
         return compared(gradients);
     }
@@ -221,7 +225,6 @@ class CudaBackend final : public Backend {
             chunks += static_cast<unsigned>(chunks_of(gradients[i]));
             if (some.count < some.kMost && i + 1 < gradients.size()) continue;
             kernel(some, place, chunks);
-            require(cudaGetLastError(), "the measuring of gradients");
             place += std::exchange(chunks, 0);
             some.count = 0;
         }

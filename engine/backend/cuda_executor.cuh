@@ -11,6 +11,7 @@
 #include "backend/backend.h"
 #include "backend/cuda_blas.h"
 #include "backend/cuda_kernels.cuh"
+#include "backend/cuda_launch.h"
 #include "backend/cuda_product.cuh"
 #include "backend/cuda_scratch.h"
 #include "backend/cuda_together.cuh"
@@ -47,9 +48,8 @@ class CudaExecutor {
         const bool is_direct = !out.counts && out.format == Format::fp32 && out.row_stride == 1;
         auto* const results =
             is_direct ? static_cast<float*>(out.data) : scratch_floats(ScratchFor::partial_sums, extent.rows);
-        cuda::row_fold_kernel<<<blocks_for(extent.rows * 32), cuda::kThreads, 0, stream_>>>(
-            results, reduction.fold, extent.rows, extent.cols, f, from);
-        require(cudaGetLastError(), "a reduction of rows");
+        launch("a reduction of rows", grid_of(blocks_for(extent.rows * 32)), cuda::row_fold_kernel<F, From>,
+               results, reduction.fold, extent.rows, extent.cols, f, from);
         if (!is_direct) copy(out, floats(results, extent.rows, 1));
     }
 
@@ -64,11 +64,11 @@ class CudaExecutor {
         const std::int64_t chunks = (rows + cuda::kColumnChunk - 1) / cuda::kColumnChunk;
         float* const partial = scratch_floats(ScratchFor::partial_sums, chunks * N * cols);
         const std::int64_t blocks = (cols + cuda::kColumnTile - 1) / cuda::kColumnTile * chunks;
-        if (chunks > 0) {
-            cuda::column_chunk_kernel<N><<<static_cast<unsigned>(blocks), cuda::kThreads, 0, stream_>>>(
-                partial, rows, cols, f, cuda::inputs(extent, in...));
-            require(cudaGetLastError(), "a reduction of columns");
-        }
+        using From = cuda::Inputs<TensorView, In...>;
+        if (chunks > 0)
+            launch("a reduction of columns", grid_of(static_cast<unsigned>(blocks)),
+                   cuda::column_chunk_kernel<N, F, From>, partial, rows, cols, f,
+                   cuda::inputs(extent, in...));
         store_each(out, cuda::ChunkSumBody<N>{partial, chunks, cols});
     }
     template <class F, class... In>
@@ -273,6 +273,7 @@ class CudaExecutor {
         constexpr unsigned kMostBlocks = 528;
         return std::min(blocks_for(threads), kMostBlocks);
     }
+    CudaGrid grid_of(unsigned blocks) const { return {blocks, cuda::kThreads, stream_}; }
     static TensorView floats(float* data, std::int64_t rows, std::int64_t cols) {
         TensorView view;
         view.data = data;
@@ -296,17 +297,15 @@ class CudaExecutor {
                 const cuda::StoreJob<N, true, Body> job{out, body};
                 if (collects_copies_) return copies_.add(job, blocks);
             }
-            cuda::store_kernel<N, true><<<blocks, cuda::kThreads, 0, stream_>>>(out, body);
-            return require(cudaGetLastError(), "a formula");
+            return launch("a formula", grid_of(blocks), cuda::store_kernel<N, true, Body>, out, body);
         }
         // Below that the GPU is not full, and more threads are faster than more elements a thread.
         constexpr std::int64_t kPackedFrom = std::int64_t{1} << 19;
         if constexpr (cuda::HasPacks<Body>) {
             if (elements >= kPackedFrom && cuda::packable(out, body)) {
                 if constexpr (cuda::kIsUpdate<Body>) counts_.launch(stream_);
-                cuda::store_packs_kernel<N>
-                    <<<blocks_for(elements / cuda::kPack), cuda::kThreads, 0, stream_>>>(out, body);
-                return require(cudaGetLastError(), "a formula");
+                return launch("a formula", grid_of(blocks_for(elements / cuda::kPack)),
+                              cuda::store_packs_kernel<N, Body>, out, body);
             }
         }
         if constexpr (cuda::kIsUpdate<Body>) {
@@ -317,8 +316,7 @@ class CudaExecutor {
                 const cuda::StoreJob<N, false, Body> job{out, body};
                 if (collects_copies_) return copies_.add(job, blocks_for(elements));
             }
-            cuda::store_kernel<N, false><<<blocks_for(elements), cuda::kThreads, 0, stream_>>>(out, body);
-            require(cudaGetLastError(), "a formula");
+            launch("a formula", grid_of(blocks_for(elements)), cuda::store_kernel<N, false, Body>, out, body);
         }
     }
 
@@ -328,10 +326,10 @@ class CudaExecutor {
         if (out.elements() <= 0) return;
         const std::int64_t blocks =
             (out.cols + cuda::kTile - 1) / cuda::kTile * ((out.rows + cuda::kTile - 1) / cuda::kTile);
-        cuda::product_kernel<<<static_cast<unsigned>(blocks), cuda::kProductThreads, 0, stream_>>>(
-            out, options.bias, cuda::ProductExtents{out.rows, out.cols, depth, is_zero_positive}, a, b,
-            options.accumulate);
-        require(cudaGetLastError(), "a matrix product");
+        launch("a matrix product",
+               CudaGrid{static_cast<unsigned>(blocks), static_cast<unsigned>(cuda::kProductThreads), stream_},
+               cuda::product_kernel<LoadA, LoadB>, out, options.bias,
+               cuda::ProductExtents{out.rows, out.cols, depth, is_zero_positive}, a, b, options.accumulate);
     }
 
     cudaStream_t stream_;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "backend/cuda_kernels.cuh"
-#include "backend/cuda_status.h"
+#include "backend/cuda_launch.h"
 #include "ops/formulas.h"
 #include "ops/optimizer_update.h"
 
@@ -112,8 +112,8 @@ class CudaTogether {
             blocks += more;
         }
         void launch(cudaStream_t stream) const override {
-            cuda::together_kernel<<<blocks, cuda::kThreads, 0, stream>>>(jobs);
-            require(cudaGetLastError(), "work on several tensors");
+            halfscope::launch("work on several tensors", {blocks, cuda::kThreads, stream},
+                              cuda::together_kernel<Job>, jobs);
         }
     };
 
