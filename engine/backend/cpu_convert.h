@@ -1,5 +1,6 @@
 // Bulk conversion between float and storage codes: the fast twin of numerics/rounding.h, with the same bits.
-// Called by the CPU backend's loads, stores and copies. It must not define a rounding of its own.
+// Called by the CPU backend's loads, stores and copies, and by who downloads tensors. It must not define a
+// rounding of its own.
 #pragma once
 
 #include <cstdint>

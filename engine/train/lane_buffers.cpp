@@ -1,9 +1,13 @@
 #include "train/lane_buffers.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
+
+#include "backend/cpu_convert.h"
 
 namespace halfscope {
 namespace {
@@ -27,19 +31,15 @@ RandomKey random_key(std::uint64_t seed, std::string_view purpose, std::string_v
 
 std::vector<float> download_floats(Backend& backend, const TensorView& view) {
     std::vector<float> values(static_cast<std::size_t>(view.elements()));
-    const std::uint64_t bytes = values.size() * kFloatBytes;
-    if (view.format == Format::fp32) {
-        backend.download(values.data(), view.data, bytes);
+    const auto bytes_each = static_cast<std::uint64_t>(format_info(view.format).bytes);
+    if (bytes_each == kFloatBytes) {
+        backend.download(values.data(), view.data, values.size() * kFloatBytes);
         return values;
     }
-    const DeviceMemory memory(backend, bytes);
-    TensorView wide = view;
-    wide.data = memory.data();
-    wide.format = Format::fp32;
-    wide.subnormals = Subnormals::keep;
-    wide.counts = nullptr;
-    backend.convert(wide, view);
-    backend.download(values.data(), wide.data, bytes);
+    // As they are stored, and widened here: it takes no memory of the device's.
+    const auto codes = std::make_unique_for_overwrite<std::byte[]>(values.size() * bytes_each);
+    backend.download(codes.get(), view.data, values.size() * bytes_each);
+    widen(view.format, codes.get(), values.data(), view.elements());
     return values;
 }
 
