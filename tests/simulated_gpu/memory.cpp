@@ -1,0 +1,102 @@
+#include <sys/mman.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <iterator>
+#include <new>
+
+#include "device.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(place, bytes)
+#define ASAN_UNPOISON_MEMORY_REGION(place, bytes)
+#endif
+
+namespace simulated_gpu {
+namespace {
+
+constexpr std::uint64_t kAlignment = 256;  // of cudaMalloc
+constexpr unsigned char kFence = 0xfb, kUnwritten = 0xd7;
+
+std::uint64_t rounded_up(std::uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+/// With at least as much of a fence behind it as anything is aligned to.
+std::uint64_t taken_by(std::uint64_t bytes) { return rounded_up(bytes) + kAlignment; }
+
+}  // namespace
+
+Memory::Memory(std::uint64_t bytes) : bytes_(rounded_up(bytes)) {
+    void* const place = mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (place == MAP_FAILED) throw std::bad_alloc();
+    begin_ = static_cast<char*>(place);
+    ASAN_POISON_MEMORY_REGION(begin_, bytes_);
+}
+Memory::~Memory() {
+    ASAN_UNPOISON_MEMORY_REGION(begin_, bytes_);
+    munmap(begin_, bytes_);
+}
+
+void Memory::open() { mprotect(begin_, bytes_, PROT_READ | PROT_WRITE); }
+void Memory::close() { mprotect(begin_, bytes_, PROT_NONE); }
+
+void* Memory::allocate(std::uint64_t bytes) {
+    ++requests_;
+    if (bytes > bytes_ || used_ + taken_by(bytes) > bytes_) return nullptr;
+    // The first gap that is large enough.
+    std::uint64_t offset = 0;
+    for (const auto& [begin, size] : allocations_) {
+        if (begin - offset >= taken_by(bytes)) break;
+        offset = begin + taken_by(size);
+    }
+    if (offset + taken_by(bytes) > bytes_) return nullptr;
+    allocations_[offset] = bytes;
+    used_ += taken_by(bytes);
+    char* const place = begin_ + offset;
+    open();
+    ASAN_UNPOISON_MEMORY_REGION(place, taken_by(bytes));
+    std::memset(place, kUnwritten, bytes);
+    std::memset(place + bytes, kFence, taken_by(bytes) - bytes);
+    ASAN_POISON_MEMORY_REGION(place + bytes, taken_by(bytes) - bytes);
+    close();
+    return place;
+}
+
+bool Memory::release(void* memory) {
+    const auto found = allocations_.find(static_cast<std::uint64_t>(static_cast<char*>(memory) - begin_));
+    if (found == allocations_.end()) return false;
+    const std::uint64_t bytes = found->second, taken = taken_by(bytes);
+    const auto* const place = static_cast<unsigned char*>(memory);
+    open();
+    ASAN_UNPOISON_MEMORY_REGION(place, taken);
+    for (std::uint64_t i = bytes; i < taken; ++i) {
+        if (place[i] == kFence) continue;
+        std::fprintf(stderr, "simulated GPU: somebody wrote %llu bytes behind an allocation of %llu\n",
+                     static_cast<unsigned long long>(i - bytes), static_cast<unsigned long long>(bytes));
+        std::abort();
+    }
+    close();
+    ASAN_POISON_MEMORY_REGION(place, taken);
+    used_ -= taken;
+    allocations_.erase(found);
+    return true;
+}
+
+bool Memory::holds(const void* data, std::uint64_t bytes) const {
+    const auto* const place = static_cast<const char*>(data);
+    if (place < begin_ || place >= begin_ + bytes_) return false;
+    const auto offset = static_cast<std::uint64_t>(place - begin_);
+    const auto after = allocations_.upper_bound(offset);
+    if (after == allocations_.begin()) return false;
+    const auto& [begin, size] = *std::prev(after);
+    return offset + bytes <= begin + size;
+}
+
+std::uint64_t Memory::requested_bytes() const {
+    std::uint64_t bytes = 0;
+    for (const auto& [begin, size] : allocations_) bytes += size;
+    return bytes;
+}
+
+}  // namespace simulated_gpu
