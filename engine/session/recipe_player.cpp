@@ -38,7 +38,7 @@ Event RecipePlayer::event(EventKind kind, const std::string& lane, const std::st
 void RecipePlayer::set(const std::string& lane, const Techniques& techniques) {
     Lane& changing = experiment_.lane(lane);
     if (techniques == changing.techniques()) return;
-    std::vector<Event> events = changing.set_techniques(techniques, experiment_.next_step());
+    std::vector<Event> events = experiment_.set_techniques(changing, techniques);
     sinks_.made({ChangeMade::Kind::techniques, index_of(lane), std::move(events)});
 }
 

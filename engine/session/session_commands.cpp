@@ -154,7 +154,7 @@ void Session::set_lane_techniques(Lane& lane, const Techniques& techniques) {
     but_for_kept.keep_fp32 = lane.techniques().keep_fp32;
     // A search is over what is kept, and outlives taking its result over.
     if (but_for_kept != lane.techniques()) state.search.reset();
-    for (const Event& event : lane.set_techniques(techniques, experiment_->next_step())) {
+    for (const Event& event : experiment_->set_techniques(lane, techniques)) {
         timeline_.record_event(state.id, event);
     }
     state.techniques_step = experiment_->next_step();

@@ -42,10 +42,14 @@ class Experiment {
     /// Throws InputError: unknown name, or the last lane.
     void remove_lane(std::string_view name);
     void rename_lane(std::string_view from, std::string to);
+    /// Of one of the lanes, effective at the next step (Lane::set_techniques), with the others in mind.
+    std::vector<Event> set_techniques(Lane& lane, const Techniques& techniques);
     /// Throws InputError ("no lane 'x', did you mean ...").
     Lane& lane(std::string_view name);
 
   private:
+    std::vector<RunningLane> all_but(const Lane* one) const;
+
     Backend& backend_;
     std::shared_ptr<const Workload> workload_;
     std::vector<Lane> lanes_;

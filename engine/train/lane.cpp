@@ -138,14 +138,14 @@ const char* event_kind_name(EventKind kind) {
 }
 
 Lane::State::State(Backend& backend_in, std::shared_ptr<const Workload> workload_in, std::string name_in,
-                   const Techniques& techniques_in)
+                   const Techniques& techniques_in, std::span<const RunningLane> others)
     : backend(backend_in),
       workload(std::move(workload_in)),
       name(std::move(name_in)),
       techniques(techniques_in) {
     require_sense(techniques);
     LanePlans plans = plan_lane(*workload, techniques);
-    require_memory(backend, *workload, "lane '" + name + "'", {&plans, 1});
+    require_memory(backend, *workload, "lane '" + name + "'", {&plans, 1}, others);
     const Graph& graph = workload->training_graph();
     for (std::size_t n = graph.nodes().size(); n-- > 0;) {
         for (TensorId id : graph.nodes()[n].inputs) {
@@ -176,9 +176,9 @@ void Lane::State::initialize_weights() {
     }
 }
 
-void Lane::State::rebuild(const Techniques& next, const State& from) {
+void Lane::State::rebuild(const Techniques& next, const State& from, std::span<const RunningLane> others) {
     LanePlans plans = plan_lane(*workload, next);
-    require_memory(backend, *workload, "lane '" + name + "'", {&plans, 1});
+    require_memory(backend, *workload, "lane '" + name + "'", {&plans, 1}, others);
     auto fresh =
         std::make_unique<LaneBuffers>(backend, workload->training_graph(), std::move(plans.training));
     transfer_state(backend, *from.training, from.slots, *fresh, plans.slots);
@@ -216,24 +216,34 @@ std::vector<float> Lane::State::predict(const Batch& batch) {
 }
 
 Lane::Lane(Backend& backend, std::shared_ptr<const Workload> workload, std::string name,
-           const Techniques& techniques)
-    : state_(std::make_unique<State>(backend, std::move(workload), std::move(name), techniques)) {}
+           const Techniques& techniques, std::span<const RunningLane> others)
+    : state_(std::make_unique<State>(backend, std::move(workload), std::move(name), techniques, others)) {}
 Lane::~Lane() = default;
 Lane::Lane(Lane&&) noexcept = default;
 Lane& Lane::operator=(Lane&&) noexcept = default;
+
+RunningLane Lane::running() const {
+    const State& state = *state_;
+    RunningLane lane{plan_lane(*state.workload, state.techniques), 0};
+    if (!state.evaluation) lane.bytes_to_come += lane.plans.evaluation_bytes();
+    if (!state.shadow) lane.bytes_to_come += lane.plans.shadow_bytes();
+    if (!state.probe_counts) lane.bytes_to_come += lane.plans.probe_bytes;
+    return lane;
+}
 
 const std::string& Lane::name() const { return state_->name; }
 void Lane::rename(std::string name) { state_->name = std::move(name); }
 const Techniques& Lane::techniques() const { return state_->techniques; }
 
-std::vector<Event> Lane::set_techniques(const Techniques& techniques, std::int64_t step) {
+std::vector<Event> Lane::set_techniques(const Techniques& techniques, std::int64_t step,
+                                        std::span<const RunningLane> others) {
     State& state = *state_;
     if (techniques == state.techniques) return {};
     require_sense(techniques);
     const Techniques before = state.techniques;
     const StateSlots wanted = state_slots(*state.workload, techniques);
     if (wanted.buffers != state.slots.buffers || techniques.policy() != before.policy())
-        state.rebuild(techniques, state);
+        state.rebuild(techniques, state, others);
     if (!does_the_same(before, techniques)) state.recordings = {};
     state.techniques = techniques;
     if (techniques.scaler != before.scaler) {

@@ -13,6 +13,7 @@
 #include "backend/backend.h"
 #include "graph/plan.h"
 #include "numerics/kept_counts.h"
+#include "train/lane_plan.h"
 #include "train/lane_record.h"
 #include "train/named_values.h"
 #include "train/scenario.h"
@@ -86,10 +87,10 @@ struct RetainedGradients;
 
 class Lane {
   public:
-    /// Throws InputError where the plan would not fit into the backend's memory, before anything is
-    /// allocated.
+    /// Throws InputError where the plan would not fit into the backend's memory beside what the `others`
+    /// will still take, before anything is allocated.
     Lane(Backend& backend, std::shared_ptr<const Workload> workload, std::string name,
-         const Techniques& techniques);
+         const Techniques& techniques, std::span<const RunningLane> others = {});
     ~Lane();
     Lane(Lane&&) noexcept;
     Lane& operator=(Lane&&) noexcept;
@@ -98,8 +99,10 @@ class Lane {
     void rename(std::string name);
     const Techniques& techniques() const;
     /// Effective at the next step. Returns events (toggle, and what happened to the master copy). Throws
-    /// InputError with the refusal and leaves the lane as it was.
-    std::vector<Event> set_techniques(const Techniques& techniques, std::int64_t step);
+    /// InputError with the refusal, or where what it takes does not fit beside the `others`, and leaves the
+    /// lane as it was.
+    std::vector<Event> set_techniques(const Techniques& techniques, std::int64_t step,
+                                      std::span<const RunningLane> others = {});
     /// Multiplies the current loss scale (the [ and ] keys).
     void multiply_loss_scale(double factor);
 
@@ -113,6 +116,8 @@ class Lane {
     ModelView view();
 
     const MemoryUse& memory() const;
+    /// For who wants to know whether another lane fits beside this one.
+    RunningLane running() const;
     double loss_scale() const;
     std::int32_t steps_until_growth() const;
     std::int64_t skipped_steps() const;

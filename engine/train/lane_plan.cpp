@@ -1,5 +1,6 @@
 #include "train/lane_plan.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "train/bytes_text.h"
@@ -79,10 +80,15 @@ LanePlans plan_lane(const Workload& workload, const Techniques& techniques) {
         Plan evaluation(evaluation_graph, techniques.policy(), PlanPasses::forward_only, {});
         Plan shadow(graph, shadow_policy(techniques), PlanPasses::forward_and_backward,
                     shadow_slots(workload));
-        const std::uint64_t beside = 2 * LaneBuffers::bytes_beside_plan(graph) +
-                                     LaneBuffers::bytes_beside_plan(evaluation_graph) + sizeof(UpdateValues);
-        return {std::move(slots), std::move(training),      std::move(evaluation), std::move(shadow),
-                beside,           ProbeCounts::bytes(graph)};
+        const std::uint64_t beside = LaneBuffers::bytes_beside_plan(graph);
+        return {.slots = std::move(slots),
+                .training = std::move(training),
+                .evaluation = std::move(evaluation),
+                .shadow = std::move(shadow),
+                .bytes_beside = beside + sizeof(UpdateValues),
+                .evaluation_beside = LaneBuffers::bytes_beside_plan(evaluation_graph),
+                .shadow_beside = beside,
+                .probe_bytes = ProbeCounts::bytes(graph)};
     } catch (const std::length_error&) {
         throw InputError(
             "scenario '" + workload.info().name +
@@ -97,11 +103,15 @@ std::array<PlannedPass, 3> passes_of(const Workload& workload, const LanePlans& 
 }
 
 void require_memory(const Backend& backend, const Workload& workload, const std::string& who,
-                    std::span<const LanePlans> lanes) {
-    const std::uint64_t available = backend.available_bytes();
+                    std::span<const LanePlans> lanes, std::span<const RunningLane> others) {
+    std::uint64_t available = backend.available_bytes();
     std::uint64_t needed = 0;
     MemoryUse use;
     std::vector<PlannedPass> passes;
+    for (const RunningLane& other : others) {
+        available -= std::min(available, other.bytes_to_come);
+        for (const PlannedPass& pass : passes_of(workload, other.plans)) passes.push_back(pass);
+    }
     for (const LanePlans& plans : lanes) {
         // A sum beyond 64 bits is more than any machine has; each part is below 2^62.
         if (__builtin_add_overflow(needed, plans.total_bytes(), &needed)) needed = UINT64_MAX;
@@ -118,8 +128,9 @@ void require_memory(const Backend& backend, const Workload& workload, const std:
                      bytes_text(use[MemoryCategory::gradients]) + ", optimizer state " +
                      bytes_text(use[MemoryCategory::optimizer_state]) +
                      (scratch == 0 ? "" : ", scratch memory " + bytes_text(scratch)) +
-                     ", and evaluation and shadow pass), but only " + bytes_text(available) +
-                     " are free; reduce batch or width, or remove a lane.");
+                     ", and evaluation and shadow pass), but only " + bytes_text(available) + " are free" +
+                     (others.empty() ? "" : " beside what the other lanes take") +
+                     "; reduce batch or width, or remove a lane.");
 }
 
 }  // namespace halfscope

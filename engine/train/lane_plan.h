@@ -40,14 +40,21 @@ struct LanePlans {
     Plan training;
     Plan evaluation;
     Plan shadow;
-    std::uint64_t bytes_beside = 0;  ///< staging areas, values of a step
+    std::uint64_t bytes_beside = 0;  ///< staging area of training, values of a pass and of a step
+    std::uint64_t evaluation_beside = 0, shadow_beside = 0;  ///< likewise
     std::uint64_t probe_bytes = 0;
     /// Everything together: evaluation, shadow and the counts of probes are allocated at their first use, but
     /// must fit from the start.
     std::uint64_t total_bytes() const {
-        return training.total_bytes() + evaluation.total_bytes() + shadow.total_bytes() + bytes_beside +
-               probe_bytes;
+        return training.total_bytes() + bytes_beside + evaluation_bytes() + shadow_bytes() + probe_bytes;
     }
+    std::uint64_t evaluation_bytes() const { return evaluation.total_bytes() + evaluation_beside; }
+    std::uint64_t shadow_bytes() const { return shadow.total_bytes() + shadow_beside; }
+};
+/// A lane that is there, and what it will still allocate of what its plans name.
+struct RunningLane {
+    LanePlans plans;
+    std::uint64_t bytes_to_come = 0;
 };
 /// What a lane of these plans runs: training, evaluation and shadow pass.
 std::array<PlannedPass, 3> passes_of(const Workload& workload, const LanePlans& plans);
@@ -55,8 +62,8 @@ std::array<PlannedPass, 3> passes_of(const Workload& workload, const LanePlans& 
 LanePlans plan_lane(const Workload& workload, const Techniques& techniques);
 
 /// Throws InputError with the figures where these lanes, and what the backend takes to run them, do not fit
-/// into its memory. `who`: "lane 'mixed'".
+/// into its memory beside what others of the same workload will still take. `who`: "lane 'mixed'".
 void require_memory(const Backend& backend, const Workload& workload, const std::string& who,
-                    std::span<const LanePlans> lanes);
+                    std::span<const LanePlans> lanes, std::span<const RunningLane> others = {});
 
 }  // namespace halfscope
