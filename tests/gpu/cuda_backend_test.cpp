@@ -39,6 +39,7 @@ TEST_F(CudaDevice, ConvolutionsHaveTheBitsOfTheCpuBackend) { expect_convolutions
 TEST_F(CudaDevice, DropoutHasTheBitsOfTheCpuBackend) { expect_dropout_agrees(open_exact); }
 TEST_F(CudaDevice, UpdatesHaveTheBitsOfTheCpuBackend) { expect_updates_agree(open_exact); }
 TEST_F(CudaDevice, CountsAreThoseOfTheCpuBackend) { expect_counts_agree(open_exact); }
+TEST_F(CudaDevice, ChecksAreThoseOfTheCpuBackend) { expect_checks_agree(open_exact); }
 TEST_F(CudaDevice, LargeTensorsHaveTheBitsOfTheCpuBackend) { expect_large_tensors_agree(open_exact); }
 TEST_F(CudaDevice, TallTensorsHaveTheBitsOfTheCpuBackend) { expect_tall_tensors_agree(open_exact); }
 

@@ -244,7 +244,91 @@ void expect_conversions_counted(Backend& other, Backend& cpu, std::size_t count)
     }
 }
 
+/// Gradients of one element, of one chunk, of many, and of more than a block folds at once; some hold what is
+/// not finite, some what is not when multiplied by more than 1.
+std::vector<DeviceTensor> gradients_to_check(Backend& backend, bool are_finite) {
+    constexpr std::int64_t kSizes[] = {1, 31, 16384, 16385, 50000, 2 * 16384, 77};
+    constexpr Format kFormats[] = {Format::fp16, Format::fp32, Format::bf16};
+    std::vector<DeviceTensor> gradients;
+    for (std::uint32_t i = 0; i < 50; ++i) {
+        std::vector<float> values = normal_values(i == 40 ? 257 * 16384 + 5 : kSizes[i % 7], i, 3.0f);
+        if (!are_finite && i % 3 == 0) values.back() = -INFINITY;
+        if (!are_finite && i % 4 == 0) values[values.size() / 2] = NAN;
+        if (i % 5 == 1) values[values.size() / 3] = 0x1.8p127f;  // infinite in FP16
+        if (are_finite && kFormats[i % 3] == Format::fp16)
+            for (float& value : values) value = std::clamp(value, -60000.0f, 60000.0f);
+        gradients.emplace_back(backend, kFormats[i % 3], values);
+    }
+    return gradients;
+}
+
+struct Checked {
+    std::vector<GradientCheck> checks;
+    UpdateDecision decision;
+    std::vector<GradientComparison> comparisons;
+};
+
+Checked checked(Backend& backend, const UpdateValues& values, bool are_finite) {
+    const std::vector<DeviceTensor> gradients = gradients_to_check(backend, are_finite);
+    std::vector<DeviceTensor> shadows;
+    std::vector<TensorView> views, shadow_views;
+    for (const DeviceTensor& gradient : gradients) {
+        const auto key = static_cast<std::uint32_t>(1000 + shadows.size());
+        shadows.emplace_back(backend, Format::fp32, normal_values(gradient.view().cols, key));
+        views.push_back(gradient.view());
+    }
+    for (const DeviceTensor& shadow : shadows) shadow_views.push_back(shadow.view());
+    const DeviceMemory memory(backend, sizeof values);
+    backend.upload(memory.data(), &values, sizeof values);
+    Checked result;
+    backend.begin_check(views, reinterpret_cast<UpdateValues*>(memory.data()));
+    result.checks = backend.finish_check(views.size());
+    UpdateValues decided;
+    backend.download(&decided, memory.data(), sizeof decided);
+    result.decision = decided.decision;
+    result.comparisons = backend.compare(views, values.inverse_scale, shadow_views);
+    return result;
+}
+
+bool same(double a, double b) { return bits_of(a) == bits_of(b) || (std::isnan(a) && std::isnan(b)); }
+
+void expect_same_checks(const Checked& found, const Checked& expected) {
+    ASSERT_EQ(found.checks.size(), expected.checks.size());
+    for (std::size_t i = 0; i < expected.checks.size(); ++i) {
+        SCOPED_TRACE("gradient " + std::to_string(i));
+        EXPECT_EQ(found.checks[i].nonfinite, expected.checks[i].nonfinite);
+        EXPECT_EQ(found.checks[i].nonfinite_unscaled, expected.checks[i].nonfinite_unscaled);
+        EXPECT_TRUE(same(found.checks[i].sum_of_squares, expected.checks[i].sum_of_squares));
+        EXPECT_EQ(found.checks[i].max_abs, expected.checks[i].max_abs);
+        const GradientComparison &a = found.comparisons[i], &b = expected.comparisons[i];
+        EXPECT_TRUE(same(a.difference_square, b.difference_square));
+        EXPECT_TRUE(same(a.gradient_square, b.gradient_square));
+        EXPECT_TRUE(same(a.shadow_square, b.shadow_square));
+        EXPECT_TRUE(same(a.product, b.product));
+    }
+    EXPECT_EQ(found.decision.is_skipped, expected.decision.is_skipped);
+    EXPECT_EQ(found.decision.is_nonfinite, expected.decision.is_nonfinite);
+    EXPECT_TRUE(same(found.decision.clip_factor, expected.decision.clip_factor));
+    EXPECT_TRUE(same(found.decision.norm, expected.decision.norm));
+}
+
 }  // namespace
+
+void expect_checks_agree(const MakeBackend& make_backend) {
+    const std::unique_ptr<Backend> other = make_backend(), cpu = make_cpu_backend(2);
+    UpdateValues scaled, small_scale, unheeding;
+    scaled.inverse_scale = 0x1p-15f;
+    scaled.clip_norm = 1.0f;
+    small_scale.inverse_scale = 4.0f;
+    unheeding.skips_nonfinite = unheeding.sees_unscaled = false;
+    for (const UpdateValues& values : {scaled, small_scale, unheeding}) {
+        for (const bool are_finite : {true, false}) {
+            SCOPED_TRACE(std::string(are_finite ? "finite" : "not finite") + ", times " +
+                         std::to_string(values.inverse_scale));
+            expect_same_checks(checked(*other, values, are_finite), checked(*cpu, values, are_finite));
+        }
+    }
+}
 
 void expect_operations_agree(const MakeBackend& make_backend) {
     for (const NamedPolicy& named : policies()) {

@@ -1,7 +1,7 @@
-// Every operation, convolutions of odd geometry, dropout, the optimizer's updates and the counts of probes,
-// run on another Backend and on the CPU's: each stored value must have the same bits. NaNs count as equal,
-// because processors do not agree on the bits of a NaN that arithmetic makes. Used by plain_backend_test.cpp
-// and by tests/gpu.
+// Every operation, convolutions of odd geometry, dropout, the optimizer's updates, the checks of gradients
+// and the counts of probes, run on another Backend and on the CPU's: each stored value must have the same
+// bits. NaNs count as equal, because processors do not agree on the bits of a NaN that arithmetic makes. Used
+// by plain_backend_test.cpp and by tests/gpu.
 #pragma once
 
 #include <functional>
@@ -20,6 +20,8 @@ void expect_convolutions_agree(const MakeBackend& make_backend);
 void expect_dropout_agrees(const MakeBackend& make_backend);
 void expect_updates_agree(const MakeBackend& make_backend);
 void expect_counts_agree(const MakeBackend& make_backend);
+/// The checks of gradients, the decision on the update, and comparisons with a shadow pass.
+void expect_checks_agree(const MakeBackend& make_backend);
 /// Element-wise operations, updates and counts of more than half a million elements, which devices may treat
 /// in other ways than few.
 void expect_large_tensors_agree(const MakeBackend& make_backend);

@@ -69,6 +69,10 @@ struct Order {
 
 class Fibers {
   public:
+    Fibers() = default;
+    ~Fibers();
+    Fibers(const Fibers&) = delete;
+    Fibers& operator=(const Fibers&) = delete;
     std::optional<Failure> run(const Kernel& kernel, unsigned block, std::uint64_t disorder);
     bool is_in_kernel() const { return running_ != nullptr; }
 
@@ -100,6 +104,7 @@ class Fibers {
     unsigned begun_ = 0;  ///< places in the order; some of the last warp's have no thread
     unsigned alive_ = 0, arrived_ = 0, turn_ = 0;
     std::optional<Failure> failure_;
+    bool is_ending_ = false;
 };
 
 namespace {
@@ -128,6 +133,12 @@ void watch_accesses() {
 
 }  // namespace
 
+/// Each stack is left by the way out; Boost's own way would be an exception.
+Fibers::~Fibers() {
+    is_ending_ = true;
+    for (const auto& carrier : carriers_) resume(*carrier);
+}
+
 std::unique_ptr<Carrier> Fibers::make_carrier() {
     auto carrier = std::make_unique<Carrier>();
     boost::context::fixedsize_stack allocator(kStackBytes);
@@ -141,7 +152,8 @@ std::unique_ptr<Carrier> Fibers::make_carrier() {
                            allocator, [this](fiber&& from) {
                                scheduler_ = std::move(from);
                                after_change(nullptr, &scheduler_bottom_, &scheduler_size_);
-                               for (;;) run_new_threads();
+                               while (!is_ending_) run_new_threads();
+                               before_change(nullptr, scheduler_bottom_, scheduler_size_);
                                return std::move(scheduler_);
                            });
     return carrier;
