@@ -367,7 +367,6 @@ __global__ inline void fold_checks_kernel(GradientCheck* totals, int first_gradi
 #pragma unroll 16
         for (unsigned chunk = 0; chunk < count; ++chunk) sum += squares[chunk];
     }
-    __syncthreads();
     if (threadIdx.x == 0)
         totals[first_gradient + i] = {nonfinite, nonfinite_unscaled, sum, float_of(largest)};
 }

@@ -90,13 +90,16 @@ class Fibers {
     void end_thread();
     void wait_for_change(const unsigned& turn, unsigned seen);
     bool resume_waiting();
+    bool resume_lanes(unsigned warp);
     void start_next();
     void abandon();
 
     std::vector<std::unique_ptr<Carrier>> carriers_;
+    std::vector<Carrier*> carrier_of_;  ///< by thread; none: has not begun, or has ended
     std::vector<Warp> warps_;
     const Kernel* kernel_ = nullptr;
     std::optional<Order> warp_order_, lane_order_;
+    bool is_in_turn_ = false;
     Carrier* running_ = nullptr;
     fiber scheduler_;
     const void* scheduler_bottom_ = nullptr;
@@ -193,6 +196,7 @@ bool Fibers::begin_thread() {
         const unsigned thread = warp_order_->at(place / kLanes) * kLanes + lane_order_->at(place % kLanes);
         if (thread >= kernel_->block.x) continue;
         running_->thread = thread;
+        carrier_of_[thread] = running_;
         threadIdx = {thread, 0, 0};
         return true;
     }
@@ -200,6 +204,7 @@ bool Fibers::begin_thread() {
 }
 
 void Fibers::end_thread() {
+    carrier_of_[running_->thread] = nullptr;
     --alive_;
     if (alive_ > 0 && arrived_ == alive_) {
         arrived_ = 0;
@@ -254,12 +259,26 @@ void Fibers::abandon() {
     carriers_.clear();
 }
 
-/// Each thread that waited and can go on, once; whether there was one.
+/// Threads that waited and can go on, by warps; whether there were any.
 bool Fibers::resume_waiting() {
     bool has_moved = false;
-    for (std::size_t i = 0; i < carriers_.size() && !failure_; ++i) {
-        if (!carriers_[i]->may_go_on()) continue;
-        resume(*carriers_[i]);
+    for (unsigned i = 0; i < warp_order_->count; ++i) {
+        while (!failure_ && resume_lanes(warp_order_->at(i))) {
+            has_moved = true;
+            if (is_in_turn_) break;
+        }
+    }
+    return has_moved;
+}
+
+/// Each lane once.
+bool Fibers::resume_lanes(unsigned warp) {
+    bool has_moved = false;
+    for (unsigned i = 0; i < kLanes && !failure_; ++i) {
+        const unsigned thread = warp * kLanes + lane_order_->at(i);
+        if (thread >= carrier_of_.size() || !carrier_of_[thread] || !carrier_of_[thread]->may_go_on())
+            continue;
+        resume(*carrier_of_[thread]);
         has_moved = true;
     }
     return has_moved;
@@ -276,8 +295,9 @@ std::optional<Failure> Fibers::run(const Kernel& kernel, unsigned block, std::ui
     warps_.assign((kernel.block.x + kLanes - 1) / kLanes, Warp{});
     warp_order_.emplace(static_cast<unsigned>(warps_.size()), disorder);
     lane_order_.emplace(kLanes, disorder >> 16);
-    // Mostly a warp goes on as far as it comes before the next one begins, which takes less time here.
-    const bool is_in_turn = disorder >> 62 == 0;
+    carrier_of_.assign(kernel.block.x, nullptr);
+    // Mostly one warp goes on as far as it comes, far ahead of the others; else all go on in turn.
+    is_in_turn_ = disorder >> 62 == 0;
     failure_.reset();
     alive_ = kernel.block.x;
     begun_ = arrived_ = 0;
@@ -287,7 +307,7 @@ std::optional<Failure> Fibers::run(const Kernel& kernel, unsigned block, std::ui
     gridDim = kernel.grid;
     while (alive_ > 0 && !failure_) {
         const bool is_next_due = begun_ < warp_order_->count * kLanes;
-        if (!(is_in_turn && is_next_due) && resume_waiting()) continue;
+        if (!(is_in_turn_ && is_next_due) && resume_waiting()) continue;
         if (is_next_due) {
             start_next();
         } else {

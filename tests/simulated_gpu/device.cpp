@@ -27,8 +27,13 @@ halfscope::ThreadPool& multiprocessors() {
 
 Settings& settings() {
     static Settings all = [] {
-        const char* const mib = std::getenv("HALFSCOPE_SIMULATED_GPU_MIB");
-        return Settings{.memory_bytes = (mib ? std::strtoull(mib, nullptr, 10) : 160) << 20};
+        const auto number = [](const char* name, long long otherwise) {
+            const char* const text = std::getenv(name);
+            return text ? std::atoll(text) : otherwise;
+        };
+        return Settings{.memory_bytes = static_cast<std::uint64_t>(number("HALFSCOPE_SIMULATED_GPU_MIB", 160))
+                                        << 20,
+                        .works_for = number("HALFSCOPE_SIMULATED_GPU_WORKS", -1)};
     }();
     return all;
 }

@@ -44,8 +44,9 @@ struct Settings {
     std::uint64_t memory_bytes;
     bool has_device = true;
     bool refuses_captures = false;  ///< as a driver would that cannot make a graph of something
-    /// Of the work of all streams: after that many more pieces the device fails; negative: never.
-    std::int64_t works_for = -1;
+    /// Of the work of all streams: after that many more pieces the device fails; negative: never. Before a
+    /// test sets it, HALFSCOPE_SIMULATED_GPU_WORKS in the environment.
+    std::int64_t works_for;
 };
 Settings& settings();
 

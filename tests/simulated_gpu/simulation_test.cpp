@@ -87,6 +87,22 @@ TEST_F(SimulatedGpu, AMissingBarrierShows) {
     EXPECT_NE(values(out, kBlocks * kThreads), passed_to_the_left());
 }
 
+/// The same three times over, with a barrier after writing but none after reading.
+void pass_to_the_left_again(unsigned* out) {
+    __shared__ unsigned shared[kThreads];
+    for (unsigned round = 0; round < 3; ++round) {
+        shared[threadIdx.x] = blockIdx.x * 1000 + threadIdx.x + round;
+        __syncthreads();
+        if (round == 0) out[blockIdx.x * blockDim.x + threadIdx.x] = shared[(threadIdx.x + 1) % kThreads];
+    }
+}
+
+TEST_F(SimulatedGpu, AWarpThatRunsAheadShows) {
+    auto* const out = memory<unsigned>(kBlocks * kThreads);
+    ASSERT_EQ(start(kBlocks, kThreads, pass_to_the_left_again, out), cudaSuccess);
+    EXPECT_NE(values(out, kBlocks * kThreads), passed_to_the_left());
+}
+
 struct WarpResults {
     unsigned down, crossed, ballot, sum, least;
     bool operator==(const WarpResults&) const = default;

@@ -1,0 +1,1 @@
+// For libraries that are made of other libraries, or of nothing.
