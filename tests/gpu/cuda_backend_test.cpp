@@ -41,6 +41,7 @@ TEST_F(CudaDevice, UpdatesHaveTheBitsOfTheCpuBackend) { expect_updates_agree(ope
 TEST_F(CudaDevice, CountsAreThoseOfTheCpuBackend) { expect_counts_agree(open_exact); }
 TEST_F(CudaDevice, ChecksAreThoseOfTheCpuBackend) { expect_checks_agree(open_exact); }
 TEST_F(CudaDevice, LargeTensorsHaveTheBitsOfTheCpuBackend) { expect_large_tensors_agree(open_exact); }
+TEST_F(CudaDevice, CrowdedCountsAreThoseOfTheCpuBackend) { expect_crowded_counts_agree(open_exact); }
 TEST_F(CudaDevice, TallTensorsHaveTheBitsOfTheCpuBackend) { expect_tall_tensors_agree(open_exact); }
 
 struct TrainedRun {

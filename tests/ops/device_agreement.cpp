@@ -452,6 +452,29 @@ void expect_large_tensors_agree(const MakeBackend& make_backend) {
         if (c.storage == Format::fp16) expect_update_agrees(c, *other, *cpu, kMany);
 }
 
+void expect_crowded_counts_agree(const MakeBackend& make_backend) {
+    // A CUDA device counts with 528 blocks of 256 threads at most, and each thread in fields of eight bits.
+    constexpr std::size_t kCount = std::size_t{528} * 256 * 258;
+    std::vector<float> values(kCount, 1.5f);
+    for (std::size_t i = 0; i < kCount; i += 1001) values[i] = i % 2 == 0 ? 0.0f : INFINITY;
+    const std::unique_ptr<Backend> other = make_backend(), cpu = make_cpu_backend(2);
+    for (const Format format : {Format::fp16, Format::e5m2}) {
+        const auto counted = [&](Backend& backend) {
+            const DeviceTensor in(backend, Format::e5m2, values);
+            const DeviceMemory memory(backend,
+                                      kCount * static_cast<std::uint64_t>(format_info(format).bytes));
+            DeviceRecord<TensorCounts> record(backend);
+            TensorView out = in.view();
+            out.data = memory.data();
+            out.format = format;
+            out.counts = record.get();
+            backend.convert(out, in.view());
+            return record.read();
+        };
+        expect_same_counts(counted(*other), counted(*cpu), format_info(format).name);
+    }
+}
+
 void expect_tall_tensors_agree(const MakeBackend& make_backend) {
     constexpr std::int64_t kRows = 65536 * 256 + 1;
     const auto linear = [](std::unique_ptr<Backend> backend) {

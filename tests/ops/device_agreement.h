@@ -25,6 +25,8 @@ void expect_checks_agree(const MakeBackend& make_backend);
 /// Element-wise operations, updates and counts of more than half a million elements, which devices may treat
 /// in other ways than few.
 void expect_large_tensors_agree(const MakeBackend& make_backend);
+/// Counts of so many values of one exponent that whoever counts in small fields must empty them on the way.
+void expect_crowded_counts_agree(const MakeBackend& make_backend);
 /// A linear layer of more rows than 65,535 blocks of a grid hold, and so its weight and bias gradients.
 void expect_tall_tensors_agree(const MakeBackend& make_backend);
 
