@@ -119,6 +119,44 @@ TEST_F(CudaTrouble, StepsAllocateNothingOnceEverythingIsThere) {
     }
 }
 
+/// All of the device's memory that somebody else takes, until it goes.
+class MemoryTaken {
+  public:
+    explicit MemoryTaken(const Backend& gpu) {
+        void* block = nullptr;
+        for (std::uint64_t bytes = gpu.available_bytes(); bytes >= 4096; bytes /= 2)
+            while (cudaMalloc(&block, bytes) == cudaSuccess) blocks_.push_back(block);
+    }
+    ~MemoryTaken() {
+        for (void* block : blocks_) cudaFree(block);
+    }
+    MemoryTaken(const MemoryTaken&) = delete;
+    MemoryTaken& operator=(const MemoryTaken&) = delete;
+
+  private:
+    std::vector<void*> blocks_;
+};
+
+/// A lane's scratch memory cannot grow and is lost; another lane's graphs point to where it was.
+TEST_F(CudaTrouble, ScratchMemoryThatIsLostComesBack) {
+    const auto gpu = open_gpu(), cpu = make_cpu_backend(1);
+    TinyOptions larger;
+    larger.rows = 16384;
+    larger.width = 320;  // sums of more columns than the least block holds
+    larger.hidden_layers = 1;
+    const auto large_workload = tiny_workload(larger);
+    Lane large(*gpu, large_workload, "large", parse_techniques("mixed"));
+    LanePair small(*gpu, *cpu, tiny_workload({}), parse_techniques("mixed"));
+    small.steps(7);
+    {
+        const MemoryTaken taken(*gpu);
+        EXPECT_THROW(large.step(0, large_workload->training_batch(0), {}), std::bad_alloc);
+    }
+    small.steps(7);
+    EXPECT_EQ(gpu->name().find("not one graph"), std::string::npos) << gpu->name();
+    large.step(0, large_workload->training_batch(0), {});
+}
+
 /// A session on the GPU, step by step.
 struct SessionRun {
     Timeline timeline;
@@ -195,15 +233,12 @@ TEST_F(CudaTrouble, AStepThatRunsOutOfMemorySaysSo) {
     const auto gpu = open_gpu();
     SessionRun run(*gpu);
     run.session.begin(small_scenario(), RunState::paused);
-    // Somebody else takes what the first step's scratch memory would need.
-    std::vector<void*> taken;
-    void* block = nullptr;
-    for (std::uint64_t bytes = gpu->available_bytes(); bytes >= 4096; bytes /= 2)
-        while (cudaMalloc(&block, bytes) == cudaSuccess) taken.push_back(block);
-    run.steps(1);
-    EXPECT_EQ(run.session.make_snapshot().state, RunState::failed);
-    EXPECT_NE(run.last_message().find("ran out of memory"), std::string::npos) << run.last_message();
-    for (void* one : taken) ASSERT_EQ(cudaFree(one), cudaSuccess);
+    {
+        const MemoryTaken what_the_first_step_needs(*gpu);
+        run.steps(1);
+        EXPECT_EQ(run.session.make_snapshot().state, RunState::failed);
+        EXPECT_NE(run.last_message().find("ran out of memory"), std::string::npos) << run.last_message();
+    }
     run.session.apply(RestartCommand{});
     run.session.apply(PauseCommand{});
     run.steps(4);
