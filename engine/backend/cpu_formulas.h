@@ -176,7 +176,6 @@ class CpuFormulas {
 
   protected:
     static constexpr std::int64_t kSegment = kCpuSegment;
-    static constexpr std::int64_t kColumnChunk = 256;    // part of the contract: ops/executor.h
     static constexpr std::int64_t kMinimumColumns = 16;  // of one task: a cache line
     static constexpr std::int64_t kGrainElements =
         8192;  // fewer elements than this run inline: waking a thread costs more

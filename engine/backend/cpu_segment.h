@@ -132,9 +132,6 @@ inline void add_rows(float* sums, const float* rows, std::int64_t count, std::in
 /// The larger of two, NaN where either is NaN.
 inline float maximum(float a, float b) { return b > a || b != b ? b : a; }
 
-/// Part of the contract: ops/executor.h.
-inline constexpr int kFoldLanes = 32;
-
 /// Folds one row in the order of ops/executor.h: lanes and a halving tree, or rounded blocks of 16.
 class RowFold {
   public:

@@ -61,7 +61,7 @@ class CudaExecutor {
     void column_reduce(const Outputs<N>& out, F f, const TensorView& extent, const In&... in) {
         const std::int64_t rows = extent.rows, cols = extent.cols;
         if (cols <= 0) return;
-        const std::int64_t chunks = (rows + cuda::kColumnChunk - 1) / cuda::kColumnChunk;
+        const std::int64_t chunks = (rows + kColumnChunk - 1) / kColumnChunk;
         float* const partial = scratch_floats(ScratchFor::partial_sums, chunks * N * cols);
         const std::int64_t blocks = (cols + cuda::kColumnTile - 1) / cuda::kColumnTile * chunks;
         using From = cuda::Inputs<TensorView, In...>;

@@ -11,8 +11,6 @@
 
 namespace halfscope::cuda {
 
-constexpr std::int64_t kColumnChunk = 256;  // part of the contract: ops/executor.h
-
 struct Plus {
     __device__ float operator()(std::int64_t, float a, float b) const { return a + b; }
 };

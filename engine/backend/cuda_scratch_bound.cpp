@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ops/executor.h"
 #include "ops/update_call.h"
 
 namespace halfscope {
@@ -82,9 +83,8 @@ class Products {
     std::size_t index_;
 };
 
-/// Sums over rows by chunks, of four columns side by side at most, and what is measured of gradients.
+/// Sums over rows by chunks, of kMostOutputs columns side by side at most, and what is measured of gradients.
 void add_partial_sums(const Graph& graph, Elements& needs) {
-    constexpr std::int64_t kColumnChunk = 256, kMostOutputs = 4;  // part of the contract: ops/executor.h
     for (const TensorInfo& tensor : graph.tensors()) {
         const std::int64_t rows = tensor.shape.rows(), chunks = rows / kColumnChunk + 1;
         needs.need(ScratchFor::partial_sums, std::max(rows, chunks * kMostOutputs * tensor.shape.columns()));

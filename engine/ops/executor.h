@@ -109,6 +109,11 @@ concept IsTabulable = requires {
     requires F::kTabulable;
 };
 
+// The contract's numbers: lanes of row_reduce, rows of a chunk of column_reduce, outputs of one call at most.
+inline constexpr int kFoldLanes = 32;
+inline constexpr std::int64_t kColumnChunk = 256;
+inline constexpr int kMostOutputs = 4;
+
 /// A rows x 1 view read by every element of its row.
 struct PerRow {
     TensorView view;
@@ -128,6 +133,7 @@ struct Values {
 };
 template <int N>
 struct Outputs {
+    static_assert(N >= 1 && N <= kMostOutputs);
     TensorView view[N];
 };
 template <class... Views>
