@@ -217,7 +217,7 @@ TEST_F(CudaTrouble, ALaneForWhichThereIsNoRoomLeavesTheOthersAlone) {
     }
     void* rest = nullptr;
     const std::uint64_t free = gpu->available_bytes();
-    ASSERT_EQ(cudaMalloc(&rest, free - 4096), cudaSuccess);
+    ASSERT_EQ(cudaMalloc(&rest, free - 16384), cudaSuccess);
     run.session.apply(AddLaneCommand{{"third", parse_techniques("bf16")}, "", {}});
     EXPECT_EQ(run.session.make_snapshot().lanes.size(), 2u);
     EXPECT_NE(run.last_message().find("are free beside what the other lanes take"), std::string::npos)

@@ -50,7 +50,8 @@ struct Settings {
 };
 Settings& settings();
 
-/// Device memory. Its pages are closed to everybody but while work is done.
+/// Device memory. Its pages are closed to everybody but while work is done, and those that were given back
+/// then too.
 class Memory {
   public:
     explicit Memory(std::uint64_t bytes);
@@ -58,7 +59,7 @@ class Memory {
     Memory(const Memory&) = delete;
     Memory& operator=(const Memory&) = delete;
 
-    /// Aligned to 256 bytes, filled with what nobody wrote; nullptr where there is no room.
+    /// Whole pages, filled with what nobody wrote; nullptr where there is no room.
     void* allocate(std::uint64_t bytes);
     /// False where that is no allocation. Ends the program where somebody wrote behind it.
     bool release(void* memory);

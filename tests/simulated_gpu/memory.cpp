@@ -19,13 +19,13 @@
 namespace simulated_gpu {
 namespace {
 
-constexpr std::uint64_t kAlignment = 256;  // of cudaMalloc
+constexpr std::uint64_t kPage = 4096, kFenceBytes = 256;
 constexpr unsigned char kFence = 0xfb, kUnwritten = 0xd7;
 constexpr std::uint64_t kMostFilled = std::uint64_t{1} << 20;  // more would take most of the tests' time
 
-std::uint64_t rounded_up(std::uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
-/// With at least as much of a fence behind it as anything is aligned to.
-std::uint64_t taken_by(std::uint64_t bytes) { return rounded_up(bytes) + kAlignment; }
+std::uint64_t rounded_up(std::uint64_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+/// Whole pages, of which at least a fence is left behind the allocation.
+std::uint64_t taken_by(std::uint64_t bytes) { return rounded_up(bytes + kFenceBytes); }
 
 }  // namespace
 
@@ -40,7 +40,15 @@ Memory::~Memory() {
     munmap(begin_, bytes_);
 }
 
-void Memory::open() { mprotect(begin_, bytes_, PROT_READ | PROT_WRITE); }
+/// What is given; what was given back stays closed.
+void Memory::open() {
+    for (auto first = allocations_.begin(); first != allocations_.end();) {
+        const std::uint64_t begin = first->first;
+        std::uint64_t end = begin;
+        for (; first != allocations_.end() && first->first == end; ++first) end += taken_by(first->second);
+        mprotect(begin_ + begin, end - begin, PROT_READ | PROT_WRITE);
+    }
+}
 void Memory::close() { mprotect(begin_, bytes_, PROT_NONE); }
 
 void* Memory::allocate(std::uint64_t bytes) {

@@ -167,7 +167,7 @@ void meet_in_different_calls() {
         __ballot_sync(~0u, true);
     }
 }
-void write_where_nothing_is(unsigned* nowhere) { nowhere[threadIdx.x] = 1; }
+void write_there(unsigned* place) { place[threadIdx.x] = 1; }
 
 TEST_F(SimulatedGpu, KernelsThatWouldHangFail) {
     ASSERT_EQ(start(2, 32, wait_for_nobody), cudaSuccess);
@@ -180,11 +180,24 @@ TEST_F(SimulatedGpu, KernelsThatWouldHangFail) {
 TEST_F(SimulatedGpu, AFailureStays) {
     auto* const there = memory<unsigned>(1);
     auto* const nowhere = reinterpret_cast<unsigned*>(std::uintptr_t{64});
-    ASSERT_EQ(start(2, 32, write_where_nothing_is, nowhere), cudaSuccess) << "is not seen at the start";
+    ASSERT_EQ(start(2, 32, write_there, nowhere), cudaSuccess) << "is not seen at the start";
     EXPECT_EQ(cudaStreamSynchronize(stream_), cudaErrorIllegalAddress);
     EXPECT_EQ(cudaMemsetAsync(there, 0, sizeof *there, stream_), cudaErrorIllegalAddress);
     EXPECT_EQ(cudaGetLastError(), cudaErrorIllegalAddress);
     EXPECT_EQ(cudaGetLastError(), cudaErrorIllegalAddress);
+}
+
+TEST_F(SimulatedGpu, WhatWasGivenBackIsGone) {
+    void* lost = nullptr;
+    auto* const kept = memory<unsigned>(32);
+    ASSERT_EQ(cudaMalloc(&lost, 32 * sizeof(unsigned)), cudaSuccess);
+    ASSERT_EQ(start(1, 32, write_there, static_cast<unsigned*>(lost)), cudaSuccess);
+    ASSERT_EQ(cudaStreamSynchronize(stream_), cudaSuccess) << "is there";
+    ASSERT_EQ(cudaFree(lost), cudaSuccess);
+    ASSERT_EQ(start(1, 32, write_there, kept), cudaSuccess);
+    ASSERT_EQ(cudaStreamSynchronize(stream_), cudaSuccess) << "the others are there";
+    ASSERT_EQ(start(1, 32, write_there, static_cast<unsigned*>(lost)), cudaSuccess);
+    EXPECT_EQ(cudaStreamSynchronize(stream_), cudaErrorIllegalAddress);
 }
 
 TEST_F(SimulatedGpu, LaunchesThatNoDeviceTakesAreRefused) {
