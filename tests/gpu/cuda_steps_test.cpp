@@ -109,10 +109,11 @@ TEST_F(CudaSteps, ALaneBesideGrowsTheScratchMemory) {
     LanePair small(*gpu, *cpu, tiny(), parse_techniques("mixed"));
     small.steps(4);
     TinyOptions larger;
-    larger.rows = 4096;
-    larger.width = 64;
+    larger.rows = 16384;
+    larger.width = 320;  // sums of more columns than the least block of scratch memory holds
+    larger.hidden_layers = 1;
     LanePair large(*gpu, *cpu, tiny_workload(larger), parse_techniques("mixed"));
-    for (int turn = 0; turn < 4; ++turn) {
+    for (int turn = 0; turn < 2; ++turn) {
         large.steps(1);
         small.steps(1);
     }
