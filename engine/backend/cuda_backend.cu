@@ -32,18 +32,18 @@ class Event : public CudaHandle<cudaEvent_t, cudaEventDestroy> {
 class CudaBackend final : public Backend {
   public:
     explicit CudaBackend(const CudaOptions& options)
-        : executor_(stream_, options.exact ? CudaProducts::exact : CudaProducts::cublas) {
+        : executor_(stream_, options.exact ? CudaProducts::exact : CudaProducts::cublas,
+                    attribute(cudaDevAttrComputeCapabilityMajor) >= 8),
+          reads_host_memory_(attribute(cudaDevAttrPageableMemoryAccess) != 0) {
         cudaDeviceProp properties{};
         require(cudaGetDeviceProperties(&properties, 0), "its properties");
-        int reads = 0;
-        require(cudaDeviceGetAttribute(&reads, cudaDevAttrPageableMemoryAccessUsesHostPageTables, 0),
-                "its properties");
-        reads_host_memory_ = reads != 0;
         char address[32] = {};
         require(cudaDeviceGetPCIBusId(address, sizeof address, 0), "its address");
         energy_.emplace(address);
         name_ = std::string("cuda: ") + properties.name + (options.exact ? ", exact products" : "");
     }
+
+    ~CudaBackend() override { cudaStreamSynchronize(stream_); }
 
     std::string name() const override { return remark_.empty() ? name_ : name_ + " (" + remark_ + ")"; }
     bool can_be_lost() const override { return true; }
@@ -170,6 +170,11 @@ class CudaBackend final : public Backend {
     }
 
   private:
+    static int attribute(cudaDeviceAttr which) {
+        int value = 0;
+        require(cudaDeviceGetAttribute(&value, which, 0), "its properties");
+        return value;
+    }
     /// Of the fastest of four products of kSize^3, after one that warms up.
     double measured_peak(Format operands) {
         constexpr std::int64_t kSize = 4096;
@@ -183,6 +188,7 @@ class CudaBackend final : public Backend {
             view.format = operands == Format::tf32 ? Format::fp32 : operands;
             return view;
         };
+        for (const DeviceMemory* memory : {&a, &b}) executor_.map(matrix(*memory), cuda::Varied{});
         GemmOptions options;
         options.operands = operands == Format::tf32 ? Format::tf32 : Format::fp32;
         Event start, end;
@@ -250,8 +256,8 @@ class CudaBackend final : public Backend {
     }
 
     Stream stream_;
-    bool reads_host_memory_ = false;  // by the host's own page tables, without staging: Grace with Hopper
     CudaExecutor executor_;
+    bool reads_host_memory_;  // by itself, where it need not be staged
     std::optional<CudaEnergy> energy_;
     std::map<Format, std::optional<double>> peaks_;  ///< none: could not be measured
     std::string name_;

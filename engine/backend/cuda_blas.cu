@@ -82,21 +82,14 @@ bool fits_int(std::int64_t extent) { return extent <= std::numeric_limits<int>::
 
 }  // namespace
 
+CudaBlas::Workspace::Workspace() { require(cudaMalloc(place(), kWorkspaceBytes), "the workspace of cuBLAS"); }
+
 CudaBlas::CudaBlas(cudaStream_t stream) : stream_(stream) {
-    require(cublasCreate(&handle_), "its start");
-    require(cublasLtCreate(&lt_), "its start");
     require(cublasSetStream(handle_, stream), "its start");
-    require(cudaMalloc(&workspace_, kWorkspaceBytes), "the workspace of cuBLAS");
     require(cublasSetWorkspace(handle_, workspace_, kWorkspaceBytes), "its start");
     const auto mode =
         static_cast<cublasMath_t>(CUBLAS_DEFAULT_MATH | CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION);
     require(cublasSetMathMode(handle_, mode), "its start");
-}
-
-CudaBlas::~CudaBlas() {
-    if (lt_) cublasLtDestroy(lt_);
-    if (handle_) cublasDestroy(handle_);
-    cudaFree(workspace_);
 }
 
 bool CudaBlas::can_multiply(const TensorView& out, const Operand& a, const Operand& b,
@@ -165,7 +158,8 @@ bool CudaBlas::multiply_with_bias(const TensorView& out, const Operand& a, const
                          out.row_stride,
                          left_bytes,
                          right_bytes,
-                         out_bytes};
+                         out_bytes,
+                         alignment_of(bias.data)};
     const auto [place, is_new] = algorithms_.try_emplace(key);
     if (is_new) {
         Preference preference;

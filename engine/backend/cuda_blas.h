@@ -19,7 +19,6 @@ namespace halfscope {
 class CudaBlas {
   public:
     explicit CudaBlas(cudaStream_t stream);
-    ~CudaBlas();
     CudaBlas(const CudaBlas&) = delete;
     CudaBlas& operator=(const CudaBlas&) = delete;
 
@@ -39,12 +38,21 @@ class CudaBlas {
 
   private:
     /// What an algorithm was chosen for: formats, transposes, extents, strides, alignments.
-    using ProductKey = std::array<std::int64_t, 14>;
+    using ProductKey = std::array<std::int64_t, 15>;
+    struct Handle : CudaHandle<cublasHandle_t, cublasDestroy> {
+        Handle() { require(cublasCreate(place()), "its start"); }
+    };
+    struct LtHandle : CudaHandle<cublasLtHandle_t, cublasLtDestroy> {
+        LtHandle() { require(cublasLtCreate(place()), "its start"); }
+    };
+    struct Workspace : CudaHandle<void*, cudaFree> {
+        Workspace();
+    };
 
     cudaStream_t stream_;
-    cublasHandle_t handle_ = nullptr;
-    cublasLtHandle_t lt_ = nullptr;
-    void* workspace_ = nullptr;
+    Handle handle_;
+    LtHandle lt_;
+    Workspace workspace_;
     std::map<ProductKey, std::optional<cublasLtMatmulAlgo_t>> algorithms_;
 };
 

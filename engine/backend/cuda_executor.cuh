@@ -21,8 +21,10 @@ namespace halfscope {
 
 class CudaExecutor {
   public:
-    CudaExecutor(cudaStream_t stream, CudaProducts products)
-        : stream_(stream), products_(products), blas_(stream) {}
+    /// `has_tf32`: whether the device rounds operands to TF32 where cuBLAS is allowed to (from compute
+    /// capability 8.0 on).
+    CudaExecutor(cudaStream_t stream, CudaProducts products, bool has_tf32)
+        : stream_(stream), products_(products), has_tf32_(has_tf32), blas_(stream) {}
 
     template <class F, class... In>
     void map(const TensorView& out, F f, const In&... in) {
@@ -225,8 +227,9 @@ class CudaExecutor {
                         const GemmOptions& options) const {
         Operand left = a, right = b;
         if (is_mixed(a, b)) left.view.format = right.view.format = Format::fp32;  // as gemm() widens them
+        const bool is_tf32 = left.view.format == Format::fp32 && options.operands == Format::tf32;
         return products_ == CudaProducts::cublas && CudaBlas::can_multiply(out, left, right, options) &&
-               !is_small_fp32(out, left, options);
+               !is_small_fp32(out, left, options) && (has_tf32_ || !is_tf32);
     }
     /// The steps of a recurrent network: pedantic FP32 products of this size take cuBLAS several times as
     /// long as the kernel below (on an H100, 16 x 288 x 96: 30 us).
@@ -334,6 +337,7 @@ class CudaExecutor {
 
     cudaStream_t stream_;
     CudaProducts products_;
+    bool has_tf32_;
     CudaBlas blas_;
     CudaScratch scratch_;
     CudaTogether counts_, updates_, copies_;

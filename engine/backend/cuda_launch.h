@@ -21,7 +21,6 @@ void launch(const char* what, const CudaGrid& grid, void (*kernel)(Parameters...
     cudaLaunchConfig_t config{};
     config.gridDim.x = grid.blocks;
     config.blockDim.x = grid.threads;
-    config.gridDim.y = config.gridDim.z = config.blockDim.y = config.blockDim.z = 1;
     config.stream = grid.stream;
     require(cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...), what);
 }

@@ -294,6 +294,7 @@ bool same(double a, double b) { return bits_of(a) == bits_of(b) || (std::isnan(a
 
 void expect_same_checks(const Checked& found, const Checked& expected) {
     ASSERT_EQ(found.checks.size(), expected.checks.size());
+    ASSERT_EQ(found.comparisons.size(), expected.comparisons.size());
     for (std::size_t i = 0; i < expected.checks.size(); ++i) {
         SCOPED_TRACE("gradient " + std::to_string(i));
         EXPECT_EQ(found.checks[i].nonfinite, expected.checks[i].nonfinite);
@@ -320,7 +321,10 @@ void expect_checks_agree(const MakeBackend& make_backend) {
     scaled.inverse_scale = 0x1p-15f;
     scaled.clip_norm = 1.0f;
     small_scale.inverse_scale = 4.0f;
+    unheeding.inverse_scale = 4.0f;
     unheeding.skips_nonfinite = unheeding.sees_unscaled = false;
+    unheeding.clip_norm = 2.0f;
+    unheeding.norm_factor = 0.25;
     for (const UpdateValues& values : {scaled, small_scale, unheeding}) {
         for (const bool are_finite : {true, false}) {
             SCOPED_TRACE(std::string(are_finite ? "finite" : "not finite") + ", times " +

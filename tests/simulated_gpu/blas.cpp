@@ -34,6 +34,7 @@ struct ProductDescription {
 struct ProductPreference {
     std::uint64_t workspace_bytes = 0;
     std::uint32_t reductions = ~0u;
+    std::uint32_t a_alignment = 256, b_alignment = 256, d_alignment = 256;  // the defaults
 };
 
 namespace {
@@ -109,7 +110,9 @@ cublasStatus_t finding(const Product& product) {
 void multiply(const Product& product) {
     constexpr std::int64_t kBlock = 16;
     const bool sums_fp16 = product.compute == CUBLAS_COMPUTE_16F || product.is_reduced_in_fp16;
-    const Format operands = product.compute == CUBLAS_COMPUTE_32F_FAST_TF32 ? Format::tf32 : Format::fp32;
+    const bool is_tf32 =
+        product.compute == CUBLAS_COMPUTE_32F_FAST_TF32 && settings().compute_capability >= 8;
+    const Format operands = is_tf32 ? Format::tf32 : Format::fp32;
     const std::vector<float> a = product.a.values(operands), b = product.b.values(operands);
     const Matrix& c = product.c;
     const std::int64_t depth = product.a.result_cols(), cols = c.cols;
@@ -149,6 +152,8 @@ cublasStatus_t enqueue(cudaStream_t stream, const Product& product) {
     for (const Matrix* matrix : {&product.a, &product.b, &product.c})
         if (!device.memory().holds(matrix->data, static_cast<std::uint64_t>(matrix->bytes())))
             return CUBLAS_STATUS_INVALID_VALUE;
+    const auto bias_bytes = static_cast<std::uint64_t>(product.c.rows * bytes_of(product.c.type));
+    if (product.bias && !device.memory().holds(product.bias, bias_bytes)) return CUBLAS_STATUS_INVALID_VALUE;
     return device.enqueue(stream, [product] { multiply(product); }) == cudaSuccess
                ? CUBLAS_STATUS_SUCCESS
                : CUBLAS_STATUS_EXECUTION_FAILED;
@@ -168,6 +173,33 @@ cublasStatus_t set(Value& place, const void* value, std::size_t bytes) {
     if (bytes != sizeof place) return CUBLAS_STATUS_INVALID_VALUE;
     std::memcpy(&place, value, bytes);
     return CUBLAS_STATUS_SUCCESS;
+}
+
+/// What an algorithm depends on, but for alignments.
+std::array<std::int64_t, 16> chosen_for(const ProductDescription& description, const MatrixLayout& a,
+                                        const MatrixLayout& b, const MatrixLayout& d) {
+    return {description.compute,
+            description.op_a,
+            description.op_b,
+            description.epilogue,
+            a.type,
+            a.rows,
+            a.cols,
+            a.ld,
+            b.type,
+            b.rows,
+            b.cols,
+            b.ld,
+            d.type,
+            d.rows,
+            d.cols,
+            d.ld};
+}
+/// The largest power of two, up to 256, that divides the address.
+std::uint32_t alignment_of(const void* data) {
+    std::uint32_t bytes = 256;
+    while (reinterpret_cast<std::uintptr_t>(data) % bytes != 0) bytes /= 2;
+    return bytes;
 }
 
 std::optional<Product> described(const ProductDescription& description, const MatrixLayout& a,
@@ -301,8 +333,11 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
         return set(preference->workspace_bytes, value, bytes);
     if (attribute == CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK)
         return set(preference->reductions, value, bytes);
-    std::uint32_t alignment = 0;  // any will do
-    return set(alignment, value, bytes);
+    if (attribute == CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES)
+        return set(preference->a_alignment, value, bytes);
+    if (attribute == CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES)
+        return set(preference->b_alignment, value, bytes);
+    return set(preference->d_alignment, value, bytes);
 }
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t description,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
@@ -312,7 +347,9 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
     *count = 0;
     if (wanted < 1 || !described(*description, *a, *b, *d)) return CUBLAS_STATUS_NOT_SUPPORTED;
     *count = 1;
-    found->algo.is_chosen = true;
+    found->algo.chosen_for = chosen_for(*description, *a, *b, *d);
+    found->algo.alignments = {preference->a_alignment, preference->b_alignment, preference->d_alignment};
+    found->algo.bias_alignment = alignment_of(description->bias);
     found->algo.reduces_in_output =
         (preference->reductions & ~static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE)) != 0;
     return CUBLAS_STATUS_SUCCESS;
@@ -324,7 +361,14 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
                               const cublasLtMatmulAlgo_t* algorithm, void* workspace,
                               std::size_t workspace_bytes, cudaStream_t stream) {
     std::optional<Product> product = described(*description, *a_layout, *b_layout, *d_layout);
-    if (!product || !algorithm->is_chosen || !is_plain(description->compute, alpha, beta) ||
+    const auto is_aligned = [](const void* data, std::uint32_t bytes) {
+        return reinterpret_cast<std::uintptr_t>(data) % bytes == 0;
+    };
+    const auto& alignments = algorithm->alignments;
+    if (!product || algorithm->chosen_for != chosen_for(*description, *a_layout, *b_layout, *d_layout) ||
+        !is_aligned(a, alignments[0]) || !is_aligned(b, alignments[1]) || !is_aligned(d, alignments[2]) ||
+        !is_aligned(description->bias, algorithm->bias_alignment) ||
+        !is_plain(description->compute, alpha, beta) ||
         !Device::get().memory().holds(workspace, workspace_bytes))
         return CUBLAS_STATUS_INVALID_VALUE;
     product->a.data = a;

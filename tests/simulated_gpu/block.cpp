@@ -2,8 +2,8 @@
 
 #include <array>
 #include <boost/context/fiber.hpp>
-#include <boost/context/fixedsize_stack.hpp>
 #include <boost/context/preallocated.hpp>
+#include <boost/context/protected_fixedsize_stack.hpp>
 #include <csignal>
 #include <cstdio>
 #include <mutex>
@@ -144,7 +144,7 @@ Fibers::~Fibers() {
 
 std::unique_ptr<Carrier> Fibers::make_carrier() {
     auto carrier = std::make_unique<Carrier>();
-    boost::context::fixedsize_stack allocator(kStackBytes);
+    boost::context::protected_fixedsize_stack allocator(kStackBytes);
     const boost::context::stack_context memory = allocator.allocate();
     // Not all at the same place of a page, which would be the same place of a cache.
     const std::size_t shift = carriers_.size() * 5 % 32 * 128;

@@ -57,6 +57,14 @@ TEST_F(CudaTrouble, WhereNoGraphCanBeMadeStepsAreTheSameAndTheNameSaysWhy) {
     EXPECT_NE(gpu->name().find("(steps are not one graph: "), std::string::npos) << gpu->name();
 }
 
+// Turing: cuBLAS may round to TF32 there, but does not.
+TEST_F(CudaTrouble, WhereTheDeviceHasNoTf32ProductsOfItAreOurs) {
+    settings().compute_capability = 7;
+    const auto gpu = open_gpu(false), cpu = make_cpu_backend(1);
+    LanePair pair(*gpu, *cpu, tiny_workload({}), parse_techniques("fp32,matmul_input=tf32"));
+    pair.steps(4);
+}
+
 struct LaneOf {
     const char* scenario;
     std::map<std::string, double> parameters;

@@ -43,6 +43,7 @@ struct Settings {
     /// too little for the products of 4096^3 that measure a GPU's peak, which take minutes here.
     std::uint64_t memory_bytes;
     bool has_device = true;
+    int compute_capability = 9;     ///< its major number: from 8 on products of FP32 may be of TF32
     bool refuses_captures = false;  ///< as a driver would that cannot make a graph of something
     /// Of the work of all streams: after that many more pieces the device fails; negative: never. Before a
     /// test sets it, HALFSCOPE_SIMULATED_GPU_WORKS in the environment.
@@ -76,8 +77,11 @@ class Memory {
     void close();
 
   private:
+    std::uint64_t gap_of(std::uint64_t bytes) const;
+
     char* begin_;
     std::uint64_t bytes_, used_ = 0, requests_ = 0;
+    std::uint64_t next_ = 0;                              ///< where the last allocation ended
     std::map<std::uint64_t, std::uint64_t> allocations_;  ///< offset -> bytes
 };
 

@@ -20,6 +20,8 @@ namespace simulated_gpu {
 namespace {
 
 constexpr std::uint64_t kPage = 4096, kFenceBytes = 256;
+/// More than memory, so that an address comes back late: who still uses one that was given back, shows.
+constexpr std::uint64_t kAddresses = std::uint64_t{64} << 30;
 constexpr unsigned char kFence = 0xfb, kUnwritten = 0xd7;
 constexpr std::uint64_t kMostFilled = std::uint64_t{1} << 20;  // more would take most of the tests' time
 
@@ -30,15 +32,12 @@ std::uint64_t taken_by(std::uint64_t bytes) { return rounded_up(bytes + kFenceBy
 }  // namespace
 
 Memory::Memory(std::uint64_t bytes) : bytes_(rounded_up(bytes)) {
-    void* const place = mmap(nullptr, bytes_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const place =
+        mmap(nullptr, kAddresses, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (place == MAP_FAILED) throw std::bad_alloc();
     begin_ = static_cast<char*>(place);
-    ASAN_POISON_MEMORY_REGION(begin_, bytes_);
 }
-Memory::~Memory() {
-    ASAN_UNPOISON_MEMORY_REGION(begin_, bytes_);
-    munmap(begin_, bytes_);
-}
+Memory::~Memory() { munmap(begin_, kAddresses); }
 
 /// What is given; what was given back stays closed.
 void Memory::open() {
@@ -49,19 +48,28 @@ void Memory::open() {
         mprotect(begin_ + begin, end - begin, PROT_READ | PROT_WRITE);
     }
 }
-void Memory::close() { mprotect(begin_, bytes_, PROT_NONE); }
+void Memory::close() { mprotect(begin_, kAddresses, PROT_NONE); }
+
+/// The first gap behind the last allocation, or from the beginning again; kAddresses: there is none.
+std::uint64_t Memory::gap_of(std::uint64_t bytes) const {
+    for (std::uint64_t offset : {next_, std::uint64_t{0}}) {
+        for (auto after = allocations_.lower_bound(offset);; ++after) {
+            const std::uint64_t end = after == allocations_.end() ? kAddresses : after->first;
+            if (end - offset >= bytes) return offset;
+            if (after == allocations_.end()) break;
+            offset = end + taken_by(after->second);
+        }
+    }
+    return kAddresses;
+}
 
 void* Memory::allocate(std::uint64_t bytes) {
     ++requests_;
     if (bytes > bytes_ || used_ + taken_by(bytes) > bytes_) return nullptr;
-    // The first gap that is large enough.
-    std::uint64_t offset = 0;
-    for (const auto& [begin, size] : allocations_) {
-        if (begin - offset >= taken_by(bytes)) break;
-        offset = begin + taken_by(size);
-    }
-    if (offset + taken_by(bytes) > bytes_) return nullptr;
+    const std::uint64_t offset = gap_of(taken_by(bytes));
+    if (offset == kAddresses) return nullptr;
     allocations_[offset] = bytes;
+    next_ = offset + taken_by(bytes);
     used_ += taken_by(bytes);
     char* const place = begin_ + offset;
     open();
@@ -88,6 +96,7 @@ bool Memory::release(void* memory) {
     }
     close();
     ASAN_POISON_MEMORY_REGION(place, taken);
+    madvise(memory, taken, MADV_DONTNEED);
     used_ -= taken;
     allocations_.erase(found);
     return true;
@@ -95,7 +104,7 @@ bool Memory::release(void* memory) {
 
 bool Memory::holds(const void* data, std::uint64_t bytes) const {
     const auto* const place = static_cast<const char*>(data);
-    if (place < begin_ || place >= begin_ + bytes_) return false;
+    if (place < begin_ || place >= begin_ + kAddresses) return false;
     const auto offset = static_cast<std::uint64_t>(place - begin_);
     const auto after = allocations_.upper_bound(offset);
     if (after == allocations_.begin()) return false;

@@ -55,8 +55,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
     std::snprintf(properties->name, sizeof properties->name, "simulated on the host");
     return cudaSuccess;
 }
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
-    *value = 0;
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+    *value = attribute == cudaDevAttrComputeCapabilityMajor ? settings().compute_capability : 0;
     return cudaSuccess;
 }
 cudaError_t cudaDeviceGetPCIBusId(char* address, int length, int) {

@@ -1,6 +1,8 @@
 // As much of cuBLASLt as the CUDA backend calls; see cuda_runtime.h. Functions: blas.cpp.
 #pragma once
 
+#include <array>
+
 #include "cublas_v2.h"
 
 enum cublasLtMatmulDescAttributes_t {
@@ -31,8 +33,12 @@ using cublasLtHandle_t = simulated_gpu::BlasLt*;
 using cublasLtMatrixLayout_t = simulated_gpu::MatrixLayout*;
 using cublasLtMatmulDesc_t = simulated_gpu::ProductDescription*;
 using cublasLtMatmulPreference_t = simulated_gpu::ProductPreference*;
+/// Serves what it was chosen for, and nothing else.
 struct cublasLtMatmulAlgo_t {
-    bool is_chosen, reduces_in_output;
+    std::array<std::int64_t, 16> chosen_for;
+    std::array<std::uint32_t, 3> alignments;  ///< least ones of a, b and d
+    std::uint32_t bias_alignment;
+    bool reduces_in_output;
 };
 struct cublasLtMatmulHeuristicResult_t {
     cublasLtMatmulAlgo_t algo;
