@@ -75,20 +75,13 @@ Lane& Experiment::add_lane(const LaneSpec& spec, const Lane* from) {
         if (lane.name() == spec.name)
             throw InputError("there is a lane '" + spec.name + "' already; choose another name.");
     }
-    Lane lane(backend_, workload_, spec.name, spec.techniques, all_but(nullptr));
+    Lane lane(backend_, workload_, spec.name, spec.techniques, lanes_);
     if (from) lane.copy_state_from(*from);
     return lanes_.emplace_back(std::move(lane));
 }
 
-std::vector<RunningLane> Experiment::all_but(const Lane* one) const {
-    std::vector<RunningLane> others;
-    for (const Lane& lane : lanes_)
-        if (&lane != one) others.push_back(lane.running());
-    return others;
-}
-
 std::vector<Event> Experiment::set_techniques(Lane& lane, const Techniques& techniques) {
-    return lane.set_techniques(techniques, next_step_, all_but(&lane));
+    return lane.set_techniques(techniques, next_step_, lanes_);
 }
 
 void Experiment::remove_lane(std::string_view name) {

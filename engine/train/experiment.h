@@ -48,8 +48,6 @@ class Experiment {
     Lane& lane(std::string_view name);
 
   private:
-    std::vector<RunningLane> all_but(const Lane* one) const;
-
     Backend& backend_;
     std::shared_ptr<const Workload> workload_;
     std::vector<Lane> lanes_;

@@ -138,14 +138,13 @@ const char* event_kind_name(EventKind kind) {
 }
 
 Lane::State::State(Backend& backend_in, std::shared_ptr<const Workload> workload_in, std::string name_in,
-                   const Techniques& techniques_in, std::span<const RunningLane> others)
+                   const Techniques& techniques_in, std::span<const Lane> others)
     : backend(backend_in),
       workload(std::move(workload_in)),
       name(std::move(name_in)),
       techniques(techniques_in) {
     require_sense(techniques);
-    LanePlans plans = plan_lane(*workload, techniques);
-    require_memory(backend, *workload, "lane '" + name + "'", {&plans, 1}, others);
+    LanePlans plans = fitting_plans(techniques, others);
     const Graph& graph = workload->training_graph();
     for (std::size_t n = graph.nodes().size(); n-- > 0;) {
         for (TensorId id : graph.nodes()[n].inputs) {
@@ -158,6 +157,15 @@ Lane::State::State(Backend& backend_in, std::shared_ptr<const Workload> workload
     update_memory = DeviceMemory(backend, sizeof(UpdateValues));
     scaler = initial_scaler_state(techniques.scaler);
     initialize_weights();
+}
+
+LanePlans Lane::State::fitting_plans(const Techniques& wanted, std::span<const Lane> lanes) const {
+    LanePlans plans = plan_lane(*workload, wanted);
+    std::vector<RunningLane> others;
+    for (const Lane& lane : lanes)
+        if (lane.state_.get() != this) others.push_back(lane.running());
+    require_memory(backend, *workload, "lane '" + name + "'", {&plans, 1}, others);
+    return plans;
 }
 
 TensorView Lane::State::weight_of_record(std::size_t parameter) const {
@@ -176,9 +184,8 @@ void Lane::State::initialize_weights() {
     }
 }
 
-void Lane::State::rebuild(const Techniques& next, const State& from, std::span<const RunningLane> others) {
-    LanePlans plans = plan_lane(*workload, next);
-    require_memory(backend, *workload, "lane '" + name + "'", {&plans, 1}, others);
+void Lane::State::rebuild(const Techniques& next, const State& from, std::span<const Lane> others) {
+    LanePlans plans = fitting_plans(next, others);
     auto fresh =
         std::make_unique<LaneBuffers>(backend, workload->training_graph(), std::move(plans.training));
     transfer_state(backend, *from.training, from.slots, *fresh, plans.slots);
@@ -216,7 +223,7 @@ std::vector<float> Lane::State::predict(const Batch& batch) {
 }
 
 Lane::Lane(Backend& backend, std::shared_ptr<const Workload> workload, std::string name,
-           const Techniques& techniques, std::span<const RunningLane> others)
+           const Techniques& techniques, std::span<const Lane> others)
     : state_(std::make_unique<State>(backend, std::move(workload), std::move(name), techniques, others)) {}
 Lane::~Lane() = default;
 Lane::Lane(Lane&&) noexcept = default;
@@ -236,7 +243,7 @@ void Lane::rename(std::string name) { state_->name = std::move(name); }
 const Techniques& Lane::techniques() const { return state_->techniques; }
 
 std::vector<Event> Lane::set_techniques(const Techniques& techniques, std::int64_t step,
-                                        std::span<const RunningLane> others) {
+                                        std::span<const Lane> others) {
     State& state = *state_;
     if (techniques == state.techniques) return {};
     require_sense(techniques);

@@ -90,7 +90,7 @@ class Lane {
     /// Throws InputError where the plan would not fit into the backend's memory beside what the `others`
     /// will still take, before anything is allocated.
     Lane(Backend& backend, std::shared_ptr<const Workload> workload, std::string name,
-         const Techniques& techniques, std::span<const RunningLane> others = {});
+         const Techniques& techniques, std::span<const Lane> others = {});
     ~Lane();
     Lane(Lane&&) noexcept;
     Lane& operator=(Lane&&) noexcept;
@@ -99,10 +99,10 @@ class Lane {
     void rename(std::string name);
     const Techniques& techniques() const;
     /// Effective at the next step. Returns events (toggle, and what happened to the master copy). Throws
-    /// InputError with the refusal, or where what it takes does not fit beside the `others`, and leaves the
-    /// lane as it was.
+    /// InputError with the refusal, or where what it takes does not fit beside the `others` (this lane may be
+    /// among them), and leaves the lane as it was.
     std::vector<Event> set_techniques(const Techniques& techniques, std::int64_t step,
-                                      std::span<const RunningLane> others = {});
+                                      std::span<const Lane> others = {});
     /// Multiplies the current loss scale (the [ and ] keys).
     void multiply_loss_scale(double factor);
 

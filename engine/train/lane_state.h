@@ -86,7 +86,7 @@ class KeptStatistics {
 
 struct Lane::State {
     State(Backend& backend_in, std::shared_ptr<const Workload> workload_in, std::string name_in,
-          const Techniques& techniques_in, std::span<const RunningLane> others);
+          const Techniques& techniques_in, std::span<const Lane> others);
 
     // lane.cpp
     std::uint64_t seed() const { return workload->settings().seed; }
@@ -94,7 +94,9 @@ struct Lane::State {
     TensorView weight_of_record(std::size_t parameter) const;
     void initialize_weights();
     /// Fresh buffers for the techniques, with weights and optimizer state from `from`.
-    void rebuild(const Techniques& next, const State& from, std::span<const RunningLane> others = {});
+    void rebuild(const Techniques& next, const State& from, std::span<const Lane> others = {});
+    /// Plans for the techniques that fit beside the others of these lanes; throws InputError.
+    LanePlans fitting_plans(const Techniques& wanted, std::span<const Lane> lanes) const;
     std::vector<float> predict(const Batch& batch);
 
     // lane_parameters.cpp
